@@ -1,0 +1,1 @@
+"""The commands of `synoptic`, one module each."""

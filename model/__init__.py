@@ -1,0 +1,1 @@
+"""The multi-task classifier: prompt, backbone with adapter and heads, checkpoint, calibration, engine."""

@@ -1,0 +1,1 @@
+"""The vocabulary of Synoptic: messages, findings, errors, metrics, settings and packs."""

@@ -1,0 +1,120 @@
+"""What extraction found: findings with status, basis, probability and evidence, grouped by primary.
+
+A primary is organ + side (CLINICAL: one Condition, one T, N, M and stage). All quotes are de-identified text; all
+offsets count characters of the text as read from the source document, so `text[start:end] == quote`.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.frozen import Frozen
+
+MAXIMUM_QUOTE_LENGTH = 120
+
+
+class Status(StrEnum):
+    """How sure a finding is: only `coded` findings become values on the wire."""
+
+    CODED = "coded"
+    REVIEW = "review"
+    NOT_STATED = "not_stated"
+    NOT_ASSESSABLE = "not_assessable"
+    PENDING = "pending"
+    NOT_PERFORMED = "not_performed"
+
+
+class Basis(StrEnum):
+    """Whether the report states the value or it follows from stated facts."""
+
+    STATED = "stated"
+    DERIVED = "derived"
+
+
+class Assertion(StrEnum):
+    """What the report asserts about cancer in a primary; only the first three allow a Condition, TNM and grade."""
+
+    PRIMARY_INVASIVE = "primary_invasive"
+    PRIMARY_IN_SITU = "primary_in_situ"
+    NO_RESIDUAL = "no_residual"
+    RECURRENCE = "recurrence"
+    METASTASIS_TO_BREAST = "metastasis_to_breast"
+    BREAST_METASTASIS_ELSEWHERE = "breast_metastasis_elsewhere"
+    NOT_CARCINOMA = "not_carcinoma"
+    BENIGN_OR_ATYPIA = "benign_or_atypia"
+    UNCERTAIN = "uncertain"
+
+    @property
+    def is_primary(self) -> bool:
+        """True where a Condition, TNM and grade may be emitted."""
+        return self in (Assertion.PRIMARY_INVASIVE, Assertion.PRIMARY_IN_SITU, Assertion.NO_RESIDUAL)
+
+
+class Certainty(StrEnum):
+    """Whether the report diagnoses ("definite") or suspects ("provisional": suspicious for, consistent with)."""
+
+    DEFINITE = "definite"
+    PROVISIONAL = "provisional"
+
+
+Side = Literal["left", "right"]
+
+
+class Evidence(Frozen):
+    """The excerpt that supports a value; `text[start:end] == quote` in the source document."""
+
+    quote: str = Field(max_length=MAXIMUM_QUOTE_LENGTH)
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+    page: int | None = Field(default=None, ge=1)
+
+
+class Finding(Frozen):
+    """One task's outcome in one primary.
+
+    `value` is the class of the pack (T2, G3, positive); under `review` it is the best guess, under the other missing
+    states null. `detail` is the most specific stated form (pT1c(m), N1mi, "3+"). `attributes` are what mapping needs
+    beside the value: prefix (p, c, yp, yc, r, a), system (nottingham, words), method (ihc, ish), percent, unit, ...
+    """
+
+    value: str | None = None
+    detail: str | None = None
+    status: Status
+    basis: Basis | None = None
+    probability: float | None = Field(default=None, ge=0.0, le=1.0)
+    evidence: tuple[Evidence, ...] = ()
+    source: Literal["model", "rules"] = "rules"
+    reason: str | None = None
+    attributes: dict[str, str] = Field(default_factory=dict)
+
+
+class StageGroup(Frozen):
+    """A computed stage group; `conditional_on` names what was not stated but would have to hold ("M0")."""
+
+    group: str
+    system: str
+    conditional_on: str | None = None
+
+
+class Primary(Frozen):
+    """One tumour site: organ + side, with what the report says of it.
+
+    `principal` marks the primary that report-level values describe: the side of the larger invasive tumour.
+    """
+
+    key: str
+    organ: str
+    laterality: Side | None = None
+    principal: bool = False
+    assertion: Assertion
+    certainty: Certainty = Certainty.DEFINITE
+    assertion_evidence: tuple[Evidence, ...] = ()
+    histology: str | None = None
+    histology_evidence: tuple[Evidence, ...] = ()
+    behaviour: Literal["invasive", "in_situ", "microinvasive", "benign", "uncertain"] | None = None
+    procedure: str | None = None
+    therapy_before: Literal["yes", "no", "unstated"] = "unstated"
+    specimens: tuple[str, ...] = ()
+    findings: dict[str, Finding] = Field(default_factory=dict)
+    stage: StageGroup | None = None

@@ -1,0 +1,148 @@
+"""The messages between hops: one frozen model per topic, each with a schema version.
+
+    EHR -> (FHIR JSON bytes) -> intake -> ReportText -> extraction -> ReportFindings -> emission -> CodedBundle
+
+Zones: ReportText, CodedBundle and `ReportFindings.sealed` hold PHI; everything else in ReportFindings does not.
+"""
+
+from enum import StrEnum
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from schemas.findings import Primary, Side
+from schemas.frozen import Frozen
+
+TOPIC_REPORTS = "synoptic.diagnostic-reports"
+TOPIC_TEXTS = "synoptic.report-texts"
+TOPIC_FINDINGS = "synoptic.report-findings"
+TOPIC_DELAYED = "synoptic.findings-delayed"
+TOPIC_BUNDLES = "synoptic.coded-observations"
+TOPIC_REJECTED = "synoptic.rejected-reports"
+
+
+class Action(StrEnum):
+    """What a report version asks for: a full replacement, an addition, or taking everything back."""
+
+    REPLACE = "replace"
+    MERGE = "merge"
+    WITHDRAW = "withdraw"
+
+
+class Identifier(Frozen):
+    """A business identifier, as FHIR's Identifier."""
+
+    system: str | None = None
+    value: str
+
+
+class Reference(Frozen):
+    """A pointer to a resource of the EHR: literal ("Patient/1"), by identifier, or both."""
+
+    type: str
+    literal: str | None = None
+    identifier: Identifier | None = None
+
+
+class ReportVersion(Frozen):
+    """What orders two versions of a report: issued, then meta.lastUpdated, then versionId (instants as sent)."""
+
+    issued: str | None = None
+    last_updated: str | None = None
+    version_id: str | None = None
+
+
+class SpecimenPart(Frozen):
+    """A specimen that the EHR sent with the report."""
+
+    reference: Reference
+    part: str | None = None
+    side: Side | None = None
+    collected: str | None = None
+
+
+class ReportContext(Frozen):
+    """Who and what the report is about: all that emission needs beside the findings (PHI; sealed after extraction).
+
+    `report_key` and `patient_key` are uuid5 values (DESIGN 1, identity); `recorded` is issued, else meta.lastUpdated.
+    """
+
+    tenant: str
+    report_key: UUID
+    patient_key: UUID
+    report_identifier: Identifier
+    report: Reference
+    subject: Reference
+    gender: str | None = None
+    encounter: Reference | None = None
+    organization: Reference | None = None
+    specimens: tuple[SpecimenPart, ...] = ()
+    status: str
+    version: ReportVersion
+    effective: str | None = None
+    recorded: str
+    codes: tuple[str, ...] = ()
+
+
+class KnownIdentifier(Frozen):
+    """An identifier that the resource itself knows, to be removed from the text in every spelling."""
+
+    kind: Literal["NAME", "DATE", "ID", "CONTACT", "LOCATION"]
+    value: str
+
+
+class PageSpan(Frozen):
+    """A run of the text that came from one page (1-based) by one reader ("digital", "ocr", "html", "plain")."""
+
+    page: int
+    start: int
+    end: int
+    reader: str
+    confidence: float | None = None
+
+
+class ReportText(Frozen):
+    """Intake's answer: the report as text, with its context and the identifiers to remove (PHI)."""
+
+    schema_version: Literal[1] = 1
+    action: Action
+    pack: str
+    text: str
+    pages: tuple[PageSpan, ...] = ()
+    side: Side | None = None
+    context: ReportContext
+    known_identifiers: tuple[KnownIdentifier, ...] = ()
+    content_digest: str
+
+
+class Configuration(Frozen):
+    """What produced the findings: digests and versions, so that a replay under the same ones writes nothing."""
+
+    pack: str
+    pack_version: str
+    pack_digest: str
+    model: str
+    model_digest: str
+    adapter_digest: str
+    policy: str
+
+
+class ReportFindings(Frozen):
+    """Extraction's answer: findings without PHI, and the context sealed under `privacy.key`."""
+
+    schema_version: Literal[1] = 1
+    report_hmac: str
+    action: Action
+    pack: str
+    primaries: tuple[Primary, ...] = ()
+    content_digest: str
+    configuration: Configuration
+    sealed: str
+
+
+class CodedBundle(Frozen):
+    """Emission's answer: the transaction Bundle that was offered to the store (PHI)."""
+
+    schema_version: Literal[1] = 1
+    bundle: dict[str, Any] = Field(repr=False)

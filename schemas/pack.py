@@ -1,0 +1,99 @@
+"""The shape of a pack: clinical knowledge as data. The engine never asks which pack it runs.
+
+A pack is a folder with pack.yaml (this module), facts.yaml and labels.yaml (schemas/pack_rules.py), mapping.yaml
+(schemas/pack_mapping.py) and staging.yaml (schemas/tables.py). schemas/pack_loader.py loads them together.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.frozen import Frozen
+
+
+class HistoryEntry(Frozen):
+    """One version of the pack: what changed, and when."""
+
+    version: str
+    date: str
+    change: str
+
+
+class Routing(Frozen):
+    """Which reports belong to the pack; first match wins: code, then keywords in the text, unless excluded.
+
+    `loinc`: report codes that are enough by themselves together with one keyword hit where `keywords_required`.
+    `keywords`, `excluded`: regular expressions, matched case-insensitively against the report text.
+    """
+
+    loinc: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    minimum_keywords: int = 1
+    excluded: tuple[str, ...] = ()
+
+
+class Task(Frozen):
+    """One question that the pack answers for each primary.
+
+    `classes` are the head's outputs in order; `missing` maps a written form to a status (TX: not_assessable);
+    `anchors` are regular expressions by priority, around which the report is sliced.
+    """
+
+    key: str
+    title: str
+    classes: tuple[str, ...]
+    definitions: dict[str, str] = Field(default_factory=dict)
+    missing: dict[str, Literal["not_assessable", "pending", "not_performed"]] = Field(default_factory=dict)
+    anchors: tuple[str, ...] = ()
+    primary_only: bool = False
+
+
+class SectionRule(Frozen):
+    """A kind of section: regular expressions of its headers, and its priority (higher wins)."""
+
+    key: str
+    headers: tuple[str, ...]
+    priority: int
+    shared: bool = True
+
+
+class Segmentation(Frozen):
+    """How the text falls into sections, specimens and primaries (organ + side)."""
+
+    organ: str
+    sections: tuple[SectionRule, ...]
+    sides: dict[Literal["left", "right", "bilateral"], tuple[str, ...]]
+    specimen_headers: tuple[str, ...] = ()
+
+
+class Target(Frozen):
+    """The accuracy asked of coded values, at this confidence (binomial bound; DESIGN 4)."""
+
+    accuracy: float = Field(gt=0, le=1)
+    confidence: float = Field(gt=0, le=1)
+
+
+class PackDefinition(Frozen):
+    """pack.yaml."""
+
+    id: str
+    title: str
+    language: str
+    version: str
+    history: tuple[HistoryEntry, ...]
+    routing: Routing
+    tasks: tuple[Task, ...]
+    segmentation: Segmentation
+    stated_heads: bool = True
+    granularity: Literal["per_report", "per_task"] = "per_report"
+    policy: Literal["agreement", "classifier"] = "agreement"
+    slice_lines: int = Field(default=10, ge=0)
+    target: Target
+
+    def task(self, key: str) -> Task:
+        """The task of that key; raises KeyError where the pack has none."""
+        for task in self.tasks:
+            if task.key == key:
+                return task
+        raise KeyError(key)

@@ -1,0 +1,7 @@
+"""The shape of mapping.yaml."""
+
+from schemas.frozen import Frozen
+
+
+class Mapping(Frozen):
+    """mapping.yaml."""

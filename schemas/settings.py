@@ -1,0 +1,136 @@
+"""The one settings file (synoptic.yaml), each key overridden by SYNOPTIC_<KEY>__<KEY>; every fault at once.
+
+`synoptic config show` prints all keys with their values; secrets are never printed.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+
+from schemas.errors import Code, SynopticError
+
+SETTINGS_FILE = "synoptic.yaml"
+STARTER_MODEL = Path(__file__).resolve().parent.parent / "model" / "starter"
+
+
+class Section(BaseModel):
+    """A group of keys; unknown keys are faults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class IntakeSettings(Section):
+    """What intake accepts, and how a report is identified."""
+
+    identifier_systems: tuple[str, ...] = Field(
+        default=("*",), description="ordered; the first system that a report carries is its identity; * takes any"
+    )
+    maximum_attachment_bytes: int = Field(default=24 * 1024 * 1024, gt=0)
+    pdf_seconds: float = Field(default=10, gt=0)
+    pdf_memory_mib: int = Field(default=512, gt=0)
+    ocr_seconds: float = Field(default=60, gt=0)
+    ocr_memory_mib: int = Field(default=2048, gt=0)
+    ocr_engine: Literal["auto", "tesserocr", "rapidocr"] = "auto"
+
+
+class BusSettings(Section):
+    """Which bus carries the messages between hops."""
+
+    kind: Literal["embedded", "kafka"] = "embedded"
+    path: Path = Field(default=Path("synoptic-data/bus.sqlite"), description="the embedded bus's file")
+    bootstrap_servers: str = "127.0.0.1:9092"
+    instance_id: str = "0"
+    create_topics: bool = True
+    batch_size: int = Field(default=32, ge=1)
+    maximum_message_bytes: int = Field(default=32 * 1024 * 1024, gt=0)
+    rejected_share: float = Field(default=0.2, gt=0, le=1, description="a hop stops past this share of rejects")
+    rejected_window: int = Field(default=200, ge=1)
+    rejected_minimum: int = Field(default=50, ge=1)
+
+
+class FhirSettings(Section):
+    """Where coded resources go."""
+
+    base_url: str | None = Field(default=None, description="a FHIR R4 server; none: the folder below")
+    folder: Path = Path("synoptic-data/fhir")
+    target_wait_seconds: float = Field(default=900, ge=0)
+    condition: Literal["write", "reference_existing", "none"] = "write"
+    organization: str = Field(default="Organization/synoptic", description="Provenance.agent.onBehalfOf")
+
+
+class ModelSettings(Section):
+    """Which checkpoint classifies, and on what."""
+
+    path: str = Field(
+        default=str(STARTER_MODEL), description="a folder or hub id with config, weights, adapter and heads"
+    )
+    device: str = "cpu"
+    dtype: Literal["float32", "bfloat16", "nf4"] = "float32"
+    token_budget: int = Field(default=8192, gt=0, description="padded tokens in one forward pass")
+    threads: int = Field(default=0, ge=0, description="torch threads; 0: torch's own choice")
+
+
+class PrivacySettings(Section):
+    """The secret behind report keys and sealed fields; none: a key file is made beside the embedded bus."""
+
+    key: SecretStr | None = None
+
+
+class MappingSettings(Section):
+    """Choices that mapping.yaml leaves to a site."""
+
+    anatomic_stage: bool = True
+    review_values: bool = Field(default=False, description="send values in review as preliminary, labelled UNCERTREL")
+
+
+class LoggingSettings(Section):
+    """How structlog writes."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+class Settings(BaseSettings):
+    """All settings of every hop."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SYNOPTIC_", env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    tenant: str = "default"
+    packs: tuple[str, ...] = ("breast",)
+    intake: IntakeSettings = IntakeSettings()
+    bus: BusSettings = BusSettings()
+    fhir: FhirSettings = FhirSettings()
+    model: ModelSettings = ModelSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    mapping: MappingSettings = MappingSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over the settings file over defaults."""
+        path = Path(os.environ.get("SYNOPTIC_SETTINGS", SETTINGS_FILE))
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=path)
+
+
+def load_settings() -> Settings:
+    """Read the settings; raises SYN-601 that lists every fault with its key and what was expected."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(step) for step in item['loc'])}: {item['msg']}"
+            for item in error.errors(include_url=False, include_input=False)
+        )
+        raise SynopticError(Code.BAD_SETTINGS, faults) from None

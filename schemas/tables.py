@@ -1,0 +1,7 @@
+"""The decision-table engine, and the shape of staging.yaml."""
+
+from schemas.frozen import Frozen
+
+
+class Staging(Frozen):
+    """staging.yaml."""

@@ -1,0 +1,1 @@
+"""From registry-labelled reports to a calibrated adapter: dataset, trainer, evaluation, baselines."""

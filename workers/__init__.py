@@ -1,0 +1,1 @@
+"""Text steps, the extraction hop, the buses and the runner."""

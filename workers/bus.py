@@ -1,0 +1,87 @@
+"""The bus between hops: what every implementation promises, whether one SQLite file or Kafka.
+
+A `Subscription` belongs to one consumer group and one thread. `commit` is the only way forward: it stores the outputs
+and the batch's offsets in one transaction, so a process killed at any point loses and doubles nothing inside the bus.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, repr=False)
+class Outgoing:
+    """A message to publish."""
+
+    topic: str
+    value: bytes
+    key: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class Record:
+    """A message as read: never printed, since topics may hold PHI."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes
+    key: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, if any."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records read together; `position` is the implementation's own note of what a commit moves."""
+
+    records: tuple[Record, ...]
+    position: object = field(default=None, repr=False)
+
+
+class Subscription(Protocol):
+    """One consumer group's place in its topics."""
+
+    def poll(self, maximum: int, timeout: float) -> Batch:
+        """Up to `maximum` records after the last poll; an empty batch after `timeout` seconds without any."""
+        ...
+
+    def commit(self, batch: Batch, outgoing: Sequence[Outgoing]) -> None:
+        """Publish `outgoing` and move past `batch` in one transaction; raises a retry or fatal error if it cannot."""
+        ...
+
+    def rewind(self) -> None:
+        """Go back to the last committed place, after an error."""
+        ...
+
+    def close(self) -> None:
+        """Give the place up; what was polled and not committed will be read again."""
+        ...
+
+
+class Bus(Protocol):
+    """Durable topics."""
+
+    def publish(self, outgoing: Sequence[Outgoing]) -> None:
+        """Publish all of `outgoing`, or none."""
+        ...
+
+    def subscribe(self, group: str, topics: Sequence[str]) -> Subscription:
+        """Join a consumer group; its place starts at the beginning of each topic."""
+        ...
+
+    def read(self, topic: str) -> Iterator[Record]:
+        """Every record of a topic so far, without a group (for `rejected list` and tests)."""
+        ...
+
+    def lag(self, group: str, topics: Sequence[str]) -> dict[str, int]:
+        """How many records of each topic the group has not committed."""
+        ...
+
+    def close(self) -> None:
+        """Release files and connections."""
+        ...
