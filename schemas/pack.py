@@ -50,21 +50,41 @@ class Task(Frozen):
 
 
 class SectionRule(Frozen):
-    """A kind of section: regular expressions of its headers, and its priority (higher wins)."""
+    """A kind of section: regular expressions of its headers, and its priority (higher wins).
+
+    `shared`: text without a side belongs to every primary; false: to none (method boilerplate, disclaimers).
+    `one_side`: a single side named anywhere in the section holds for all of it (a synoptic's "Laterality: Left").
+    """
 
     key: str
     headers: tuple[str, ...]
     priority: int
     shared: bool = True
+    one_side: bool = False
+
+
+class SpecimenKind(Frozen):
+    """A kind of specimen, known by words in the part's first line; the first kind that matches wins."""
+
+    key: str
+    words: tuple[str, ...]
 
 
 class Segmentation(Frozen):
-    """How the text falls into sections, specimens and primaries (organ + side)."""
+    """How the text falls into sections, specimens and primaries (organ + side).
+
+    `opening_section`: the key and rank of text before any header; `sides`: words of a side in a part's first line;
+    `side_phrases`: wordings that name the side of the organ anywhere in a sentence.
+    """
 
     organ: str
+    opening_section: str = "opening"
+    opening_priority: int = 25
     sections: tuple[SectionRule, ...]
     sides: dict[Literal["left", "right", "bilateral"], tuple[str, ...]]
+    side_phrases: dict[Literal["left", "right", "bilateral"], tuple[str, ...]] = Field(default_factory=dict)
     specimen_headers: tuple[str, ...] = ()
+    specimen_kinds: tuple[SpecimenKind, ...] = ()
 
 
 class Target(Frozen):
