@@ -32,6 +32,56 @@ class Code(Enum):
         "expected a DiagnosticReport, or a Bundle that holds exactly one, found {detail}",
         "publish one DiagnosticReport a message",
     )
+    NOT_A_CHECKPOINT = (
+        301,
+        Kind.FATAL,
+        "no checkpoint at {detail}",
+        "set model.path to a folder or hub id with synoptic.json; `synoptic train` makes one",
+    )
+    UNSAFE_WEIGHTS = (
+        302,
+        Kind.FATAL,
+        "pickled weights are refused: {detail}",
+        "convert them to safetensors; a pickle can run code when it is read",
+    )
+    DIGEST_MISMATCH = (
+        303,
+        Kind.FATAL,
+        "a file of the checkpoint is not the one that was saved: {detail}",
+        "fetch or train the checkpoint again",
+    )
+    BAD_CHECKPOINT = (304, Kind.FATAL, "the checkpoint has faults: {detail}", "fetch or train the checkpoint again")
+    PACK_MISMATCH = (
+        305,
+        Kind.FATAL,
+        "the checkpoint was trained for another pack: {detail}",
+        "train the adapter again for this pack, or use the pack version that it was trained with",
+    )
+    UNKNOWN_PROMPT_VERSION = (
+        306,
+        Kind.FATAL,
+        "the checkpoint was trained with an unknown prompt version: {detail}",
+        "use the Synoptic version that trained it, or train the adapter again",
+    )
+    PROMPT_MISMATCH = (
+        307,
+        Kind.FATAL,
+        "a prompt asks what the checkpoint was not trained on: {detail}",
+        "render prompts with the checkpoint's granularity and label set",
+    )
+    PROMPT_TOO_LONG = (
+        308,
+        Kind.FATAL,
+        "the fixed blocks of the prompt exceed its token limit: {detail}",
+        "use granularity per_task, or fewer classes",
+    )
+    BACKBONE_UNAVAILABLE = (
+        309,
+        Kind.FATAL,
+        "the backbone cannot be loaded: {detail}",
+        "give a Llama-architecture model in safetensors, by folder or by hub id with access granted",
+    )
+    DEVICE_UNAVAILABLE = (310, Kind.FATAL, "model.device cannot be used: {detail}", "set model.device to cpu or cuda")
     BUS_UNAVAILABLE = (
         501,
         Kind.RETRY,
@@ -83,6 +133,150 @@ class Code(Enum):
         "`synoptic rejected list` shows their numbers",
     )
     NO_HOP = (511, Kind.FATAL, "there is no hop {detail}", "name intake, extraction, emission or all")
+    SLOW_RULE = (
+        211,
+        Kind.REJECT,
+        "a rule of the pack took too long on this text ({detail})",
+        "simplify the pattern of that rule in facts.yaml",
+    )
+    REPORT_TOO_LARGE = (
+        103,
+        Kind.REJECT,
+        "the message or file is too large ({detail})",
+        "send the attachment smaller, or raise bus.maximum_message_bytes on every topic and client",
+    )
+    INVALID_RESOURCE = (
+        104,
+        Kind.REJECT,
+        "the resource breaks FHIR R4 ({detail})",
+        "correct the resource where it is made; a FHIR validator shows the same place",
+    )
+    NO_SUBJECT = (
+        105,
+        Kind.REJECT,
+        "the report's subject cannot be identified ({detail})",
+        "refer to a Patient by literal reference or identifier, or send the Patient with it",
+    )
+    NO_IDENTIFIER = (
+        106,
+        Kind.REJECT,
+        "the report has no identifier of a configured system ({detail})",
+        "send DiagnosticReport.identifier, or name its system in intake.identifier_systems",
+    )
+    UNSAFE_IDENTIFIER = (
+        107,
+        Kind.REJECT,
+        "an id, reference or identifier holds characters that it must not ({detail})",
+        "correct it where it is made: no control characters, no path steps, at most 255 characters",
+    )
+    BAD_STATUS = (
+        108,
+        Kind.REJECT,
+        "nothing can be done under this DiagnosticReport.status ({detail})",
+        "send the report again once its status is known",
+    )
+    NO_INSTANT = (
+        109,
+        Kind.REJECT,
+        "the report has neither issued nor meta.lastUpdated",
+        "send DiagnosticReport.issued: versions are ordered by it",
+    )
+    NO_TEXT = (
+        110,
+        Kind.REJECT,
+        "the report holds no text ({detail})",
+        "send presentedForm, conclusion or results with text",
+    )
+    ATTACHMENT_BY_URL = (
+        111,
+        Kind.REJECT,
+        "the attachment is only a url, which this version does not fetch",
+        "send the document itself in presentedForm.data",
+    )
+    ATTACHMENT_TOO_LARGE = (
+        112,
+        Kind.REJECT,
+        "the attachment is too large ({detail})",
+        "send it smaller, or raise intake.maximum_attachment_bytes",
+    )
+    BAD_BASE64 = (
+        113,
+        Kind.REJECT,
+        "the attachment's data is not base64",
+        "encode it as RFC 4648 says, with padding",
+    )
+    ATTACHMENT_MISMATCH = (
+        114,
+        Kind.REJECT,
+        "the attachment was damaged on its way ({detail})",
+        "send it again with the hash and size of its own bytes",
+    )
+    UNKNOWN_CONTENT_TYPE = (
+        115,
+        Kind.REJECT,
+        "no reader for this document ({detail})",
+        "send plain text, HTML, RTF, PDF, PNG, JPEG or TIFF with its contentType",
+    )
+    CONTENT_TYPE_MISMATCH = (
+        116,
+        Kind.REJECT,
+        "the document is not what its contentType says ({detail})",
+        "declare the type that the bytes have",
+    )
+    UNDECODABLE_TEXT = (
+        117,
+        Kind.REJECT,
+        "the text's character encoding cannot be told",
+        "send UTF-8, or declare the charset in contentType",
+    )
+    ENCRYPTED_PDF = (
+        118,
+        Kind.REJECT,
+        "the PDF is encrypted",
+        "send it without a password",
+    )
+    MALFORMED_PDF = (
+        119,
+        Kind.REJECT,
+        "the PDF is malformed",
+        "make it again; most viewers repair what they show",
+    )
+    DOCUMENT_LIMIT = (
+        120,
+        Kind.REJECT,
+        "reading the document went over its limits ({detail})",
+        "send a simpler document, or raise the seconds and memory under intake",
+    )
+    TOO_MANY_PAGES = (
+        121,
+        Kind.REJECT,
+        "the document has too many pages ({detail})",
+        "send the report without its appendices",
+    )
+    BAD_IMAGE = (
+        122,
+        Kind.REJECT,
+        "the image cannot be opened",
+        "send an undamaged PNG, JPEG or TIFF",
+    )
+    OCR_UNAVAILABLE = (
+        123,
+        Kind.REJECT,
+        "the document is a scan, and no OCR engine is installed ({detail})",
+        "install the extra `ocr`, then `synoptic rejected replay`",
+    )
+    TOO_DEEP = (
+        124,
+        Kind.REJECT,
+        "the JSON is nested too deeply ({detail})",
+        "send the resource without nesting it further than FHIR does",
+    )
+    UNREADABLE_FILE = (
+        125,
+        Kind.REJECT,
+        "the file cannot be read ({detail})",
+        "check the path and its permissions",
+    )
     BAD_SETTINGS = (
         601,
         Kind.FATAL,

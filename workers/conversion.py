@@ -1,0 +1,94 @@
+"""Turns captured wording into values: numbers, lengths in millimetres, counts in digits or words, table look-ups."""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+
+import regex
+
+from schemas.patterns import compile_pattern
+
+_WORDS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+]
+_COUNTS = {word: index for index, word in enumerate(_WORDS)} | {
+    "no": 0, "none": 0, "single": 1, "a": 1, "an": 1, "both": 2, "thirty": 30, "forty": 40, "fourty": 40, "fifty": 50
+}  # fmt: skip
+_OCR_DIGITS = str.maketrans({"O": "0", "o": "0", "l": "1", "I": "1", "|": "1", "S": "5"})
+_LENGTH = regex.compile(r"([\d.,]*\d)\s*(mm|cm)?", regex.IGNORECASE)
+
+
+def convert(text: str, converter: str, tables: Mapping[str, Mapping[str, str]]) -> str | None:
+    """Convert captured text by a named converter or table; None where it does not fit."""
+    text = " ".join(text.split())
+    if converter == "upper":
+        return text.upper()
+    if converter == "lower":
+        return text.lower()
+    if converter == "number":
+        return _plain(number(text))
+    if converter == "integer":
+        return _plain(count(text))
+    if converter == "millimetres":
+        return _plain(millimetres(text))
+    return _look_up(text, tables[converter])
+
+
+def number(text: str) -> Decimal | None:
+    """A decimal number with point or comma; letters that OCR writes for digits are read as digits."""
+    cleaned = text.translate(_OCR_DIGITS).replace(" ", "").replace(",", ".").strip(".")
+    try:
+        return Decimal(cleaned) if cleaned else None
+    except InvalidOperation:
+        return None
+
+
+def count(text: str) -> Decimal | None:
+    """A count in digits or English words up to fifty-nine."""
+    words = regex.split(r"[\s-]+", text.strip().lower())
+    if all(word in _COUNTS for word in words):
+        return Decimal(sum(_COUNTS[word] for word in words))
+    value = number(text)
+    return value if value is not None and value == value.to_integral_value() else None
+
+
+def millimetres(text: str) -> Decimal | None:
+    """The largest of the lengths written in `text`, in millimetres; a length without unit takes the last unit."""
+    found = [(number(match[1]), (match[2] or "").lower()) for match in _LENGTH.finditer(text)]
+    unit = next((unit for _, unit in reversed(found) if unit), "")
+    lengths = [
+        value * (10 if (own or unit) == "cm" else 1) for value, own in found if value is not None and (own or unit)
+    ]
+    return max(lengths, default=None)
+
+
+def _plain(value: Decimal | None) -> str | None:
+    if value is None:
+        return None
+    return format(value.normalize(), "f")
+
+
+def _look_up(text: str, table: Mapping[str, str]) -> str | None:
+    for pattern, value in table.items():
+        if compile_pattern(pattern).fullmatch(text):
+            return value
+    return None

@@ -1,0 +1,202 @@
+"""Reads typed facts with their spans from a document, by the rules of a pack.
+
+Facts are raw and unreconciled: contradicting facts stand side by side. Labels follow in workers/labelling.py.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Protocol
+
+import regex
+
+from schemas.errors import Code, SynopticError
+from schemas.pack_rules import ContextMark, FactRule, FactRules
+from schemas.patterns import Pattern, compile_pattern
+from workers.conversion import convert, number
+
+RULE_TIMEOUT_SECONDS = 2.0
+
+
+class SectionSpan(Protocol):
+    """A stretch of the text under one header."""
+
+    @property
+    def key(self) -> str:
+        """The kind of section."""
+
+    @property
+    def start(self) -> int:
+        """The first character."""
+
+    @property
+    def end(self) -> int:
+        """The character after the last."""
+
+
+class SectionedText(Protocol):
+    """A text cut into sections, ordered by start and without overlap."""
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+
+    @property
+    def sections(self) -> Sequence[SectionSpan]:
+        """Its sections."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that the report states, where it says so, and the rule that read it.
+
+    `attributes` hold what the rule captured beside the value; `marks` name the contexts around it and `score` is the
+    sum of their weights: how well the surroundings fit.
+    """
+
+    kind: str
+    value: str
+    start: int
+    end: int
+    rule: str
+    section: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    marks: frozenset[str] = frozenset()
+    score: int = 0
+
+
+def read_facts(document: SectionedText, rules: FactRules) -> tuple[Fact, ...]:
+    """All facts of the document, ordered by place; the same text gives the same facts."""
+    reader = reader_of(rules)
+    return tuple(sorted(reader.read(document), key=lambda fact: (fact.start, fact.end, fact.kind, fact.rule)))
+
+
+class FactReader:
+    """The rules of one pack, compiled."""
+
+    def __init__(self, rules: FactRules) -> None:
+        self._rules = rules
+        self._patterns = {
+            pattern: compile_pattern(pattern, rules.fragments) for mark in rules.marks for pattern in mark.patterns()
+        }
+        self._main: dict[str, Pattern] = {}
+        for rule in rules.rules:
+            self._main[rule.name] = compile_pattern(rule.pattern, rules.fragments, rule.case_sensitive)
+            for pattern in rule.patterns()[1:]:
+                self._patterns[pattern] = compile_pattern(pattern, rules.fragments)
+        self._ignored = [
+            (ignored.kinds, compile_pattern(ignored.pattern, rules.fragments)) for ignored in rules.ignored
+        ]
+        self._repairs = [
+            (compile_pattern(repair.pattern, rules.fragments, repair.case_sensitive), repair.by)
+            for repair in rules.repairs
+        ]
+        self._marks: dict[str, list[ContextMark]] = {}
+        for mark in rules.marks:
+            for kind in mark.kinds:
+                self._marks.setdefault(kind, []).append(mark)
+
+    def repair(self, text: str) -> str:
+        """The text as it is matched: same length, with the pack's repairs overwritten in place."""
+        for pattern, by in self._repairs:
+            text = pattern.sub(lambda match, by=by: match.expand(by).ljust(len(match[0]))[: len(match[0])], text)
+        return text
+
+    def read(self, document: SectionedText) -> Iterator[Fact]:
+        """Facts, rule by rule."""
+        text = self.repair(document.text)
+        ignored = [(kinds, match.span()) for kinds, pattern in self._ignored for match in pattern.finditer(text)]
+        starts = [section.start for section in document.sections]
+        for rule in self._rules.rules:
+            closed = [span for kinds, span in ignored if not kinds or rule.kind in kinds]
+            try:
+                for match in self._main[rule.name].finditer(
+                    text, overlapped=rule.overlapped, timeout=RULE_TIMEOUT_SECONDS
+                ):
+                    start, end = match.span(rule.evidence) if rule.evidence else match.span()
+                    if start < end and not any(start < last and first < end for first, last in closed):
+                        index = bisect_right(starts, start) - 1
+                        section = document.sections[index].key if index >= 0 else ""
+                        fact = self._fact(rule, match, text, section, (start, end))
+                        if fact:
+                            yield fact
+            except TimeoutError as error:
+                raise SynopticError(Code.SLOW_RULE, rule.name) from error
+
+    def _fact(
+        self, rule: FactRule, match: "regex.Match[str]", text: str, section: str, span: tuple[int, int]
+    ) -> Fact | None:
+        if section in rule.unless_sections or (rule.sections and section not in rule.sections):
+            return None
+        if not self._in_context(rule, match, text):
+            return None
+        captured = self._captures(rule, match)
+        if captured is None:
+            return None
+        attributes = {name: template.format_map(captured) for name, template in rule.attributes.items()}
+        found = [mark for mark in self._marks.get(rule.kind, ()) if self._marked(mark, match, text)]
+        return Fact(
+            kind=rule.kind,
+            value=rule.value.format_map(captured),
+            start=span[0],
+            end=span[1],
+            rule=rule.name,
+            section=section,
+            attributes={name: value for name, value in attributes.items() if value},
+            marks=frozenset(mark.name for mark in found),
+            score=sum(mark.score for mark in found),
+        )
+
+    def _captures(self, rule: FactRule, match: "regex.Match[str]") -> dict[str, str] | None:
+        captured = {name: value or "" for name, value in match.groupdict().items()}
+        for name, converter in rule.captures.items():
+            if captured[name]:
+                value = convert(captured[name], converter, self._rules.tables)
+                if value is None:
+                    return None
+                captured[name] = value
+        if rule.total:
+            parts = [number(captured[name]) for name in rule.total]
+            captured["total"] = str(sum(part for part in parts if part is not None))
+        return captured
+
+    def _in_context(self, rule: FactRule, match: "regex.Match[str]", text: str) -> bool:
+        before, after = _surroundings(match, text, rule.window)
+        wanted = ((rule.before, before), (rule.within, match[0]), (rule.after, after))
+        unwanted = ((rule.unless_before, before), (rule.unless_within, match[0]), (rule.unless_after, after))
+        return all(self._patterns[pattern].search(place) for pattern, place in wanted if pattern) and not any(
+            self._patterns[pattern].search(place) for pattern, place in unwanted if pattern
+        )
+
+    def _marked(self, mark: ContextMark, match: "regex.Match[str]", text: str) -> bool:
+        before, after = _surroundings(match, text, mark.window)
+        places = ((mark.before, before), (mark.within, match[0]), (mark.after, after))
+        return any(self._patterns[pattern].search(place) for pattern, place in places if pattern)
+
+
+def reader_of(rules: FactRules) -> FactReader:
+    """The compiled reader of these rules; compiled once for each set."""
+    return _reader(_Identity(rules))
+
+
+class _Identity:
+    """A cache key that compares rules by identity, since comparing them by value costs more than reading a report."""
+
+    def __init__(self, rules: FactRules) -> None:
+        self.rules = rules
+
+    def __hash__(self) -> int:
+        return id(self.rules)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and other.rules is self.rules
+
+
+@cache
+def _reader(identity: _Identity) -> FactReader:
+    return FactReader(identity.rules)
+
+
+def _surroundings(match: "regex.Match[str]", text: str, window: int) -> tuple[str, str]:
+    return text[max(0, match.start() - window) : match.start()], text[match.end() : match.end() + window]
