@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from schemas.errors import Code, SynopticError
+
 
 @dataclass(frozen=True, repr=False)
 class Outgoing:
@@ -43,6 +45,12 @@ class Batch:
     position: object = field(default=None, repr=False)
 
 
+def check_size(message: Outgoing, maximum: int) -> None:
+    """Raise SYN-504 where a message is larger than every client and broker of the bus takes."""
+    if len(message.value) > maximum:
+        raise SynopticError(Code.MESSAGE_TOO_LARGE, f"{len(message.value)} of at most {maximum} bytes")
+
+
 class Subscription(Protocol):
     """One consumer group's place in its topics."""
 
@@ -52,6 +60,10 @@ class Subscription(Protocol):
 
     def commit(self, batch: Batch, outgoing: Sequence[Outgoing]) -> None:
         """Publish `outgoing` and move past `batch` in one transaction; raises a retry or fatal error if it cannot."""
+        ...
+
+    def heartbeat(self) -> None:
+        """Keep the place while a batch is being worked on; called about once a second, by the polling thread."""
         ...
 
     def rewind(self) -> None:

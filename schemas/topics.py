@@ -1,0 +1,46 @@
+"""The topics of the bus: what each carries, its privacy zone, and how long it is kept.
+
+deploy/topics.yaml is the same list for operators of Kafka; a test holds the two equal.
+"""
+
+from typing import Literal
+
+from schemas.frozen import Frozen
+from schemas.messages import (
+    TOPIC_BUNDLES,
+    TOPIC_DELAYED,
+    TOPIC_FINDINGS,
+    TOPIC_REJECTED,
+    TOPIC_REPORTS,
+    TOPIC_TEXTS,
+)
+
+TOPIC_STATES = "synoptic.hop-states"
+
+
+class Topic(Frozen):
+    """One topic; `compacted` keeps the last message of each key for ever instead of all for `retention_days`."""
+
+    name: str
+    carries: str
+    zone: Literal["phi", "phi-sealed", "no-phi"]
+    retention_days: int
+    compacted: bool = False
+
+
+TOPICS = (
+    Topic(name=TOPIC_REPORTS, carries="FHIR R4 reports as published by the EHR", zone="phi", retention_days=7),
+    Topic(name=TOPIC_TEXTS, carries="report texts with their context", zone="phi", retention_days=3),
+    Topic(name=TOPIC_FINDINGS, carries="findings; their context sealed", zone="phi-sealed", retention_days=7),
+    Topic(name=TOPIC_DELAYED, carries="findings that wait for a Patient", zone="phi-sealed", retention_days=1),
+    Topic(name=TOPIC_BUNDLES, carries="coded transaction Bundles for subscribers", zone="phi", retention_days=7),
+    Topic(name=TOPIC_REJECTED, carries="rejected messages, bytes unchanged", zone="phi", retention_days=30),
+    Topic(
+        name=TOPIC_STATES,
+        carries="each hop's share of rejects",
+        zone="no-phi",
+        retention_days=0,
+        compacted=True,
+    ),
+)
+COMPACTED = frozenset(topic.name for topic in TOPICS if topic.compacted)

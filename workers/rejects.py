@@ -1,0 +1,100 @@
+"""Rejected records: how one is written, read back and replayed, and when a hop has rejected too many.
+
+A rejected record is the hop's input, bytes unchanged, with the reason in its headers. The hop's recent outcomes travel
+in `synoptic.hop-states`, written in the same transaction as the offsets, so that a stop outlives a restart.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from schemas.errors import SynopticError
+from schemas.frozen import Frozen
+from schemas.messages import TOPIC_REJECTED
+from schemas.settings import BusSettings
+from schemas.topics import TOPIC_STATES
+from workers.bus import Bus, Outgoing, Record
+
+INPUT_HEADER = "input."
+
+
+class HopState(Frozen):
+    """A hop's last outcomes, newest last ("r" rejected, "." not), and whether it stopped."""
+
+    hop: str
+    recent: str = ""
+    stopped: bool = False
+
+    def after(self, outcomes: Sequence[bool], settings: BusSettings) -> "HopState":
+        """The state once `outcomes` (True: rejected) have been added one by one."""
+        recent, stopped = self.recent, self.stopped
+        for rejected in outcomes:
+            recent = (recent + ("r" if rejected else "."))[-settings.rejected_window :]
+            share = recent.count("r") / len(recent)
+            stopped |= len(recent) >= settings.rejected_minimum and share > settings.rejected_share
+        return HopState(hop=self.hop, recent=recent, stopped=stopped)
+
+    @property
+    def summary(self) -> str:
+        """The share in words, such as `intake: 12 of the last 50`."""
+        return f"{self.hop}: {self.recent.count('r')} of the last {len(self.recent)}"
+
+    def outgoing(self, instance: str) -> Outgoing:
+        """The state as a message; the topic keeps the last of each hop and instance."""
+        return Outgoing(TOPIC_STATES, orjson.dumps(self.model_dump()), f"{self.hop}/{instance}".encode())
+
+
+def rejected(record: Record, error: SynopticError, hop: str) -> Outgoing:
+    """The record as a rejected message: value and key unchanged, the reason and the origin in headers."""
+    headers = {
+        "code": error.code.label,
+        "reason": error.one_line(),
+        "hop": hop,
+        "topic": record.topic,
+        "partition": str(record.partition),
+        "offset": str(record.offset),
+    }
+    kept = tuple((INPUT_HEADER + name, value) for name, value in record.headers)
+    return Outgoing(TOPIC_REJECTED, record.value, record.key, tuple(headers.items()) + kept)
+
+
+def replayed(record: Record) -> Outgoing:
+    """The message that sends a rejected record to the input of the hop that rejected it, as it first came."""
+    headers = tuple(
+        (name.removeprefix(INPUT_HEADER), value) for name, value in record.headers if name.startswith(INPUT_HEADER)
+    )
+    return Outgoing(record.header("topic") or "", record.value, record.key, headers)
+
+
+@dataclass(frozen=True)
+class StoredState:
+    """A hop's state as last written, with the key it is written under."""
+
+    key: bytes
+    state: HopState
+
+
+def states(bus: Bus) -> Iterator[StoredState]:
+    """The last state of each hop and instance."""
+    latest = {record.key: record for record in bus.read(TOPIC_STATES) if record.key is not None}
+    for key, record in latest.items():
+        yield StoredState(key, HopState.model_validate(orjson.loads(record.value)))
+
+
+def load_state(bus: Bus, hop: str, instance: str) -> HopState:
+    """The last state of this hop and instance; empty where it never wrote one."""
+    wanted = HopState(hop=hop).outgoing(instance).key
+    return next((stored.state for stored in states(bus) if stored.key == wanted), HopState(hop=hop))
+
+
+def acknowledge(bus: Bus, hops: Sequence[str] = ()) -> list[str]:
+    """Let stopped hops (all, or those named) start afresh; returns the summaries of those that were stopped."""
+    found = [stored for stored in states(bus) if stored.state.stopped and (not hops or stored.state.hop in hops)]
+    bus.publish(
+        [
+            Outgoing(TOPIC_STATES, orjson.dumps(HopState(hop=stored.state.hop).model_dump()), stored.key)
+            for stored in found
+        ]
+    )
+    return [stored.state.summary for stored in found]
