@@ -1,0 +1,158 @@
+"""Behaviour of the loss, the schedule and the training loop, on models of a few thousand parameters."""
+
+import itertools
+import math
+import random
+
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaModel
+
+from model.classifier import Classifier, Logits, new_classifier
+from training.recipe import Passes
+from training.trainer import EncodedRow, MultiTaskLoss, batches, class_weights, fit, fit_language, predict, rate_at
+
+pytestmark = pytest.mark.model
+
+LABEL_SET = {"T": ("T1", "T2"), "HER2": ("positive", "negative", "equivocal")}
+
+
+def _backbone() -> LlamaModel:
+    torch.manual_seed(0)
+    return LlamaModel(
+        LlamaConfig(
+            vocab_size=32, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+            num_key_value_heads=2, max_position_embeddings=32,
+        )
+    )  # fmt: skip
+
+
+def _rows(count: int) -> list[EncodedRow]:
+    """Rows whose last token tells the label: 5 is T1, 6 is T2, 7 states none."""
+    values = {5: "T1", 6: "T2", 7: None}
+    generator = random.Random(1)
+    return [
+        EncodedRow((*(generator.randrange(8, 32) for _ in range(generator.randrange(1, 6))), last), {"T": values[last]})
+        for last in generator.choices([5, 6, 7], k=count)
+    ]
+
+
+def _logits(rows: int) -> Logits:
+    generator = torch.Generator().manual_seed(3)
+    return Logits(
+        {task: torch.randn(rows, len(classes), generator=generator) for task, classes in LABEL_SET.items()},
+        {task: torch.randn(rows, generator=generator) for task in LABEL_SET},
+    )
+
+
+def test_unknown_tasks_add_nothing_to_the_loss() -> None:
+    """A row that says nothing of HER2 gives no gradient to its heads, class or stated."""
+    logits = _logits(2)
+    for values in (*logits.classes.values(), *logits.stated.values()):
+        values.requires_grad_()
+    rows = [EncodedRow((1,), {"T": "T1"}), EncodedRow((1,), {"T": None})]
+    MultiTaskLoss(LABEL_SET, rows, ())(logits, rows).backward()
+    assert logits.classes["HER2"].grad is None
+    assert logits.stated["HER2"].grad is None
+    assert logits.classes["T"].grad is not None
+    assert bool((logits.classes["T"].grad[1] == 0).all()), "an unstated row has no class to learn"
+    assert bool((logits.stated["T"].grad != 0).all()), "the stated head learns from both rows"
+
+
+def test_the_loss_is_the_sum_over_tasks_of_both_cross_entropies() -> None:
+    """Compared with the definition, written out by hand for one row."""
+    logits = _logits(1)
+    row = EncodedRow((1,), {"T": "T2", "HER2": None})
+    by_hand = (
+        -torch.log_softmax(logits.classes["T"][0], 0)[1]
+        - torch.nn.functional.logsigmoid(logits.stated["T"][0])
+        - torch.nn.functional.logsigmoid(-logits.stated["HER2"][0])
+    )
+    assert float(MultiTaskLoss(LABEL_SET, [row], ())(logits, [row])) == pytest.approx(float(by_hand))
+
+
+def test_class_weights_balance_present_classes_and_ignore_absent_ones() -> None:
+    """N / (K n_c): 3 negative and 1 positive give 2/3 and 2; equivocal has no row and weight 0."""
+    rows = [EncodedRow((1,), {"HER2": value}) for value in ("negative", "negative", "negative", "positive", None)]
+    weights = class_weights("HER2", LABEL_SET["HER2"], rows)
+    assert weights.tolist() == pytest.approx([2.0, 2 / 3, 0.0])
+
+
+def test_the_rate_rises_linearly_and_falls_to_zero() -> None:
+    """Three percent of warm-up, then half a cosine."""
+    rates = [rate_at(step, 100, 0.03) for step in range(101)]
+    assert rates[:3] == pytest.approx([1 / 3, 2 / 3, 1.0])
+    assert all(after <= before for before, after in itertools.pairwise(rates[3:]))
+    assert rates[100] == pytest.approx(0.0)
+
+
+def test_batches_hold_each_row_once_and_shuffle_by_seed() -> None:
+    """No row is lost or doubled, and the same seed gives the same order."""
+    rows = _rows(50)
+    first, second = (batches(rows, 8, random.Random(4)) for _ in range(2))
+    assert first == second
+    assert sorted(row.tokens for batch in first for row in batch) == sorted(row.tokens for row in rows)
+    assert batches(rows, 8, random.Random(5)) != first
+
+
+def test_training_learns_a_value_and_that_none_is_stated() -> None:
+    """On a toy language both heads become right on rows never seen."""
+    classifier = Classifier(_backbone(), {"T": LABEL_SET["T"]}, stated_heads=True)
+    passes = Passes(epochs=12, learning_rate=1e-2, batch_size=16)
+    fit(classifier, _rows(200), [], passes, (), 42, lambda entry: None)
+    held_out = _rows(40)
+    for row, answer in zip(held_out, predict(classifier, held_out), strict=True):
+        stated, classes = answer["T"]
+        assert (stated > 0) == (row.labels["T"] is not None)
+        if row.labels["T"] is not None:
+            assert LABEL_SET["T"][classes.index(max(classes))] == row.labels["T"]
+
+
+def test_an_adapter_trains_without_touching_the_backbone() -> None:
+    """LoRA and heads change; the backbone's own weights do not."""
+    backbone = _backbone()
+    before = backbone.embed_tokens.weight.detach().clone()
+    classifier = new_classifier(backbone, {"T": LABEL_SET["T"]}, stated_heads=True)
+    head = classifier.heads["T"].weight.detach().clone()
+    fit(classifier, _rows(32), [], Passes(epochs=1, learning_rate=1e-2), (), 42, lambda entry: None)
+    assert torch.equal(backbone.embed_tokens.weight, before)
+    assert not torch.equal(classifier.heads["T"].weight, head)
+
+
+def test_training_ends_at_its_lowest_validation_loss() -> None:
+    """With patience 1 and a rate that diverges, it stops early and puts the best weights back."""
+    classifier = Classifier(_backbone(), {"T": LABEL_SET["T"]}, stated_heads=True)
+    rows, entries = _rows(64), []
+    passes = Passes(epochs=30, learning_rate=0.3, batch_size=8, patience=1)
+    fit(classifier, rows, _rows(16), passes, (), 42, entries.append)
+    losses = [entry["validation_loss"] for entry in entries]
+    assert len(entries) < 30
+    loss = MultiTaskLoss({"T": LABEL_SET["T"]}, rows, ())
+    from training.trainer import mean_loss
+
+    assert mean_loss(classifier, _rows(16), loss) == pytest.approx(min(losses), abs=1e-3)
+
+
+def test_the_same_seed_trains_the_same_model() -> None:
+    """Two trainings print the same log to the last digit."""
+    logs: list[list[dict]] = [[], []]
+    for log in logs:
+        classifier = Classifier(_backbone_with_heads_seed(), {"T": LABEL_SET["T"]}, stated_heads=True)
+        fit(classifier, _rows(48), _rows(16), Passes(epochs=2, learning_rate=1e-2), (), 42, log.append)
+    assert logs[0] == logs[1]
+
+
+def _backbone_with_heads_seed() -> LlamaModel:
+    """A backbone that leaves torch's generator at a fixed point, so that the heads start alike too."""
+    backbone = _backbone()
+    torch.manual_seed(1)
+    return backbone
+
+
+def test_language_training_lowers_its_loss() -> None:
+    """Next-token prediction learns a repeated text through the backbone's own embeddings."""
+    entries: list[dict] = []
+    passes = Passes(epochs=15, learning_rate=1e-2, batch_size=4)
+    fit_language(_backbone(), [tuple(range(3, 19))] * 16, passes, 42, entries.append)
+    assert entries[-1]["loss"] < entries[0]["loss"] - 0.5
+    assert math.isfinite(entries[-1]["loss"])
