@@ -5,19 +5,25 @@ of that name; a space stands for any white space, the ". " of a lost line break 
 which a test runs.
 """
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from schemas.frozen import Frozen
 from schemas.patterns import compile_pattern
 
+_PATTERN_FIELDS = ("pattern", "before", "after", "within", "unless_before", "unless_after", "unless_within")
+
 
 class FactCase(Frozen):
-    """A text and what the rule finds there: each fact's value, or a mapping of value and some of its attributes."""
+    """A text and what the rule finds there: each fact's value, or a mapping of value and some of its attributes.
+
+    `variant` names the variant that is meant, where the rule has variants.
+    """
 
     text: str
     finds: tuple[str | dict[str, str], ...]
+    variant: str | None = None
 
 
 class FactRule(Frozen):
@@ -25,11 +31,13 @@ class FactRule(Frozen):
 
     `value` and `attributes` are templates over the pattern's named groups (`T{t}`); a group that did not take part is
     empty, and an attribute that comes out empty is left out. `captures` names how a group is converted first: one of
-    `number`, `integer`, `millimetres`, `upper`, `lower`, or a table of the pack. A conversion that fails drops the fact.
+    `number`, `integer`, `millimetres`, `category`, `upper`, `lower`, or a table of the pack. A conversion that fails drops the fact.
     `total` lists groups whose converted numbers are added up as group `total`.
     `before`, `unless_before`, `after`, `unless_after` look at the `window` characters around the match, in the same
     way that `within` and `unless_within` look at the match. `sections` and `unless_sections` are keys of sections.
     `evidence` names the group that is the fact's span (the whole match by default).
+    `variants` make one rule into several of the same form: each has fragments of its own, its name is added to the
+    rule's, and `{variant}` in `kind` stands for it.
     """
 
     name: str
@@ -51,7 +59,28 @@ class FactRule(Frozen):
     case_sensitive: bool = False
     overlapped: bool = False
     evidence: str | None = None
+    variants: dict[str, dict[str, str]] = Field(default_factory=dict)
     cases: tuple[FactCase, ...] = ()
+
+    def expanded(self) -> "tuple[FactRule, ...]":
+        """The rule itself, or one rule for each of its variants."""
+        if not self.variants:
+            return (self,)
+        return tuple(self._variant(name, fragments) for name, fragments in self.variants.items())
+
+    def _variant(self, name: str, fragments: dict[str, str]) -> "FactRule":
+        changes: dict[str, object] = {
+            "name": f"{self.name}_{name}",
+            "kind": self.kind.replace("{variant}", name),
+            "variants": {},
+            "cases": tuple(case for case in self.cases if case.variant in (None, name)),
+        }
+        for field in _PATTERN_FIELDS:
+            pattern = getattr(self, field)
+            for fragment, meaning in fragments.items():
+                pattern = pattern.replace(f"{{{fragment}}}", f"(?:{meaning})") if pattern else pattern
+            changes[field] = pattern
+        return self.model_copy(update=changes)
 
     def patterns(self) -> tuple[str, ...]:
         """Every pattern of the rule."""
@@ -108,8 +137,8 @@ class FactRules(Frozen):
 
     @property
     def rules(self) -> tuple[FactRule, ...]:
-        """All rules, group by group."""
-        return tuple(rule for group in self.groups.values() for rule in group)
+        """All rules, group by group, variants written out."""
+        return tuple(rule for group in self.groups.values() for written in group for rule in written.expanded())
 
     @model_validator(mode="after")
     def _compiles(self) -> Self:
@@ -130,5 +159,69 @@ class FactRules(Frozen):
         return self
 
 
+class Band(Frozen):
+    """A value for numbers up to and including `at_most`; without it, for all others."""
+
+    at_most: float | None = None
+    value: str
+
+
+class LabelCase(Frozen):
+    """A text and the label expected from it: value, status, detail, basis or attributes; null for no label."""
+
+    text: str
+    label: dict[str, str] | None
+
+
+class LabelRule(Frozen):
+    """One way from facts to a label; the rules of a task are tried in order and the first that finds facts answers.
+
+    A fact takes part where its kind is `kind`, its value is in `values` (any, if empty), each attribute in `where` has
+    one of the listed values ("" is an absent attribute), it has one of `marks` and none of `unless_marks`, and scores
+    at least `minimum_score`. `when` and `unless` speak of the primary: assertion, procedure, therapy_before.
+    Of these facts those in the section of highest priority are kept (unless `any_section`), then those of the highest
+    score where `best_score`; `choose` picks among them: `first`, `last`, `highest` by `order` or by number, or `sum`.
+    The fact's value, or the attribute `number`, is turned into the label's value by `bands` or `becomes`, or is the
+    value. A value that the task lists under `missing` becomes that status. `detail` is a template over value and
+    attributes. `unless_kinds`: the rule is skipped where any fact of those kinds exists.
+    """
+
+    name: str
+    kind: str
+    values: tuple[str, ...] = ()
+    where: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    marks: tuple[str, ...] = ()
+    unless_marks: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    unless_sections: tuple[str, ...] = ()
+    unless_kinds: tuple[str, ...] = ()
+    minimum_score: int | None = None
+    when: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    unless: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    any_section: bool = False
+    best_score: bool = False
+    choose: Literal["first", "last", "highest", "sum"] = "first"
+    order: tuple[str, ...] = ()
+    number: str | None = None
+    bands: tuple[Band, ...] = ()
+    becomes: dict[str, str] = Field(default_factory=dict)
+    basis: Literal["stated", "derived"] = "stated"
+    detail: str = "{value}"
+    attributes: dict[str, str] = Field(default_factory=dict)
+
+
+class LabelSet(Frozen):
+    """How one task or further finding follows from facts.
+
+    `missing` maps values to a status for findings that are no task of the pack.
+    """
+
+    rules: tuple[LabelRule, ...]
+    missing: dict[str, Literal["not_assessable", "pending", "not_performed"]] = Field(default_factory=dict)
+    cases: tuple[LabelCase, ...] = ()
+
+
 class LabelRules(Frozen):
-    """labels.yaml."""
+    """labels.yaml: the labels in order, each with its rules."""
+
+    labels: dict[str, LabelSet] = Field(default_factory=dict)

@@ -50,7 +50,18 @@ def convert(text: str, converter: str, tables: Mapping[str, Mapping[str, str]]) 
         return _plain(count(text))
     if converter == "millimetres":
         return _plain(millimetres(text))
+    if converter == "category":
+        return category(text)
     return _look_up(text, tables[converter])
+
+
+def category(text: str) -> str:
+    """The digit and letters of a T, N or M category: "Ic" and "lc" are 1c, "O" is 0, "x" is X, "IS" is is."""
+    text = text.replace(" ", "").replace(".", "")
+    if text.lower() == "is":
+        return "is"
+    first, rest = text[:1], text[1:].lower()
+    return {"O": "0", "o": "0", "I": "1", "i": "1", "l": "1", "L": "1", "|": "1"}.get(first, first.upper()) + rest
 
 
 def number(text: str) -> Decimal | None:

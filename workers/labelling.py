@@ -1,0 +1,189 @@
+"""Facts to labels: one label for each task and further finding of a primary, by the ordered rules of a pack."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from schemas.findings import Basis, Status
+from schemas.pack import PackDefinition
+from schemas.pack_rules import LabelRule, LabelRules
+from workers.conversion import number
+from workers.facts import Fact
+
+_EVIDENCE_LIMIT = 5
+
+
+@dataclass(frozen=True)
+class TaskLabel:
+    """What the rules make of one task: a value or the reason for its absence, with evidence.
+
+    `conflicts` are the other values that facts of the same rules would give.
+    """
+
+    task: str
+    value: str | None
+    status: Status
+    detail: str | None = None
+    basis: Basis | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    spans: tuple[tuple[int, int], ...] = ()
+    rule: str | None = None
+    conflicts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """One value with the facts it rests on; the first fact supplies detail and attributes."""
+
+    value: str
+    facts: tuple[Fact, ...]
+    measured: Decimal | None = None
+
+
+def label_primary(
+    facts: Sequence[Fact], rules: LabelRules, definition: PackDefinition, properties: Mapping[str, str]
+) -> dict[str, TaskLabel]:
+    """A label for each key of the rules; `properties` are the primary's assertion, procedure and therapy_before."""
+    engine = LabellingEngine(rules, definition)
+    return {task: engine.label(task, facts, properties) for task in rules.labels}
+
+
+class LabellingEngine:
+    """The label rules of a pack, with the priorities of its sections."""
+
+    def __init__(self, rules: LabelRules, definition: PackDefinition) -> None:
+        self._rules = rules
+        segmentation = definition.segmentation
+        self._priorities = {section.key: section.priority for section in segmentation.sections}
+        self._priorities[segmentation.opening_section] = segmentation.opening_priority
+        self._missing: dict[str, dict[str, Status]] = {
+            key: {value: Status(status) for value, status in label_set.missing.items()}
+            for key, label_set in rules.labels.items()
+        }
+        for task in definition.tasks:
+            stated = {value: Status(status) for value, status in task.missing.items()}
+            self._missing.setdefault(task.key, {}).update(stated)
+
+    def label(self, task: str, facts: Sequence[Fact], properties: Mapping[str, str]) -> TaskLabel:
+        """The first rule that finds facts answers; the values of rules after it are kept as conflicts."""
+        answered: tuple[LabelRule, _Answer] | None = None
+        others: list[str] = []
+        for rule in self._rules.labels[task].rules:
+            if not self._applies(rule, facts, properties):
+                continue
+            taking_part = [fact for fact in facts if _takes_part(rule, fact)]
+            if answered is None:
+                answer = self._answer(rule, taking_part)
+                answered = (rule, answer) if answer else None
+            others += [value for fact in taking_part if (value := _value(rule, _measure(rule, fact), fact)) is not None]
+        if answered is None:
+            return TaskLabel(task, None, Status.NOT_STATED)
+        return self._task_label(task, *answered, others)
+
+    def _applies(self, rule: LabelRule, facts: Sequence[Fact], properties: Mapping[str, str]) -> bool:
+        return (
+            all(properties.get(name) in allowed for name, allowed in rule.when.items())
+            and not any(properties.get(name) in refused for name, refused in rule.unless.items())
+            and not any(fact.kind in rule.unless_kinds for fact in facts)
+        )
+
+    def _answer(self, rule: LabelRule, facts: list[Fact]) -> _Answer | None:
+        if not facts:
+            return None
+        kept = facts
+        if not rule.any_section:
+            best = max(self._priority(fact) for fact in kept)
+            kept = [fact for fact in kept if self._priority(fact) == best]
+        if rule.best_score:
+            highest = max(fact.score for fact in kept)
+            kept = [fact for fact in kept if fact.score == highest]
+        if rule.choose == "sum":
+            return _sum(rule, kept)
+        chosen = _choose(rule, kept)
+        value = _value(rule, _measure(rule, chosen), chosen)
+        if value is None:
+            return None
+        same = [fact for fact in facts if fact is not chosen and fact.value == chosen.value]
+        return _Answer(value, (chosen, *sorted(same, key=self._priority, reverse=True)))
+
+    def _priority(self, fact: Fact) -> int:
+        return self._priorities.get(fact.section, 0)
+
+    def _task_label(self, task: str, rule: LabelRule, answer: _Answer, others: Iterable[str]) -> TaskLabel:
+        leading = answer.facts[0]
+        known = {**leading.attributes, "value": answer.value, "fact": leading.value}
+        status = self._missing.get(task, {}).get(answer.value, Status.CODED)
+        details = _Attributes(known)
+        attributes = {name: template.format_map(details) for name, template in rule.attributes.items()}
+        return TaskLabel(
+            task=task,
+            value=answer.value if status is Status.CODED else None,
+            status=status,
+            detail=rule.detail.format_map(details) or answer.value,
+            basis=Basis(rule.basis),
+            attributes={**leading.attributes, **{name: value for name, value in attributes.items() if value}},
+            spans=tuple((fact.start, fact.end) for fact in answer.facts[:_EVIDENCE_LIMIT]),
+            rule=rule.name,
+            conflicts=tuple(sorted({other for other in others if other != answer.value})),
+        )
+
+
+class _Attributes(dict[str, str]):
+    """Template variables: an attribute that a fact lacks is empty."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
+def _takes_part(rule: LabelRule, fact: Fact) -> bool:
+    return (
+        fact.kind == rule.kind
+        and (not rule.values or fact.value in rule.values)
+        and all(fact.attributes.get(name, "") in allowed for name, allowed in rule.where.items())
+        and (not rule.marks or any(mark in fact.marks for mark in rule.marks))
+        and not any(mark in fact.marks for mark in rule.unless_marks)
+        and (not rule.sections or fact.section in rule.sections)
+        and fact.section not in rule.unless_sections
+        and (rule.minimum_score is None or fact.score >= rule.minimum_score)
+    )
+
+
+def _measure(rule: LabelRule, fact: Fact) -> Decimal | None:
+    return number(fact.attributes.get(rule.number, "") if rule.number else fact.value)
+
+
+def _value(rule: LabelRule, measured: Decimal | None, fact: Fact) -> str | None:
+    if rule.bands:
+        if measured is None:
+            return None
+        return next((band.value for band in rule.bands if band.at_most is None or measured <= band.at_most), None)
+    if rule.number:
+        return None if measured is None else format(measured.normalize(), "f")
+    return rule.becomes.get(fact.value, fact.value)
+
+
+def _choose(rule: LabelRule, facts: list[Fact]) -> Fact:
+    if rule.choose == "last":
+        return facts[-1]
+    if rule.choose == "highest":
+        return max(facts, key=lambda fact: _rank(rule, fact))
+    return facts[0]
+
+
+def _rank(rule: LabelRule, fact: Fact) -> Decimal:
+    if rule.order:
+        return Decimal(rule.order.index(fact.value)) if fact.value in rule.order else Decimal(-1)
+    measured = _measure(rule, fact)
+    return Decimal(-1) if measured is None else measured
+
+
+def _sum(rule: LabelRule, facts: list[Fact]) -> _Answer | None:
+    measures = [measured for fact in facts if (measured := _measure(rule, fact)) is not None]
+    if not measures:
+        return None
+    total = sum(measures, Decimal(0))
+    value = _value(rule, total, facts[0])
+    if value is None:
+        return None
+    leading = sorted(facts, key=lambda fact: _measure(rule, fact) or 0, reverse=True)
+    return _Answer(value, tuple(leading), total)
