@@ -54,6 +54,8 @@ class SectionRule(Frozen):
 
     `shared`: text without a side belongs to every primary; false: to none (method boilerplate, disclaimers).
     `one_side`: a single side named anywhere in the section holds for all of it (a synoptic's "Laterality: Left").
+    `absorbs`: keys of sections whose headers are mere lines inside this one (a synoptic's "Specimen:").
+    `interrupts`: the next part letter after this section goes on with the section before it (a note on part B).
     """
 
     key: str
@@ -61,6 +63,8 @@ class SectionRule(Frozen):
     priority: int
     shared: bool = True
     one_side: bool = False
+    absorbs: tuple[str, ...] = ()
+    interrupts: bool = False
 
 
 class SpecimenKind(Frozen):
@@ -70,19 +74,29 @@ class SpecimenKind(Frozen):
     words: tuple[str, ...]
 
 
+class SideWords(Frozen):
+    """Regular expressions that name each side."""
+
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+    bilateral: tuple[str, ...] = ()
+
+
 class Segmentation(Frozen):
     """How the text falls into sections, specimens and primaries (organ + side).
 
     `opening_section`: the key and rank of text before any header; `sides`: words of a side in a part's first line;
-    `side_phrases`: wordings that name the side of the organ anywhere in a sentence.
+    `side_phrases`: wordings that name the side of the organ anywhere in a sentence; `side_statements`: those that
+    settle it for a whole section of one side ("Laterality: left").
     """
 
     organ: str
     opening_section: str = "opening"
     opening_priority: int = 25
     sections: tuple[SectionRule, ...]
-    sides: dict[Literal["left", "right", "bilateral"], tuple[str, ...]]
-    side_phrases: dict[Literal["left", "right", "bilateral"], tuple[str, ...]] = Field(default_factory=dict)
+    sides: SideWords
+    side_phrases: SideWords
+    side_statements: SideWords
     specimen_headers: tuple[str, ...] = ()
     specimen_kinds: tuple[SpecimenKind, ...] = ()
 
