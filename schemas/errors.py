@@ -308,6 +308,12 @@ class Code(Enum):
         "the library {detail} is not installed",
         "install the extra that brings it, such as synoptic-gateway[worker] or [ocr]",
     )
+    DEFECT = (
+        607,
+        Kind.FATAL,
+        "the program has a defect ({detail})",
+        "report this line; nothing of what it was working on is printed, since it may be a report",
+    )
 
     BAD_TRAINING_FILE = (
         701,
@@ -352,3 +358,13 @@ class SynopticError(Exception):
         """The message and its remedy on one line."""
         message = self.code.message.format(detail=self.detail or "no detail")
         return " ".join(f"{message}; {self.code.remedy}".split())
+
+
+def fault_location(error: BaseException) -> str:
+    """An exception's type and the line of code that raised it; never its text, which may quote a report."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(error).__name__
+    return f"{type(error).__name__} at {trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
