@@ -46,6 +46,7 @@ class PromptFormat:
     version: str
     hint_style: HintStyle
     classes_listed: bool
+    token_limit: int = TOKEN_LIMIT
 
 
 FORMATS: dict[str, PromptFormat] = {
@@ -98,7 +99,7 @@ def encode_prompt(prompt: PromptInput, tokenizer: PromptTokenizer, layout: Promp
     closing = [] if tokenizer.end is None else [tokenizer.end]
     head = opening + tokenizer.encode(_head(prompt, layout))
     tail = tokenizer.encode(_HINTS_HEADER) + _encode_hints(prompt.hints, tokenizer, layout) + closing
-    room = TOKEN_LIMIT - len(head) - len(tail)
+    room = layout.token_limit - len(head) - len(tail)
     if room < 0:
         raise SynopticError(Code.PROMPT_TOO_LONG, f"{-room} tokens too many without any report")
     return head + tokenizer.encode(tidy_text(prompt.report))[:room] + tail
