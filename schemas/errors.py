@@ -277,6 +277,12 @@ class Code(Enum):
         "the file cannot be read ({detail})",
         "check the path and its permissions",
     )
+    BAD_RESOURCES = (
+        401,
+        Kind.REJECT,
+        "the mapping made resources that break their own rules: {detail}",
+        "correct mapping.yaml; `synoptic mapping check` shows its faults; then replay the report",
+    )
     BAD_SETTINGS = (
         601,
         Kind.FATAL,

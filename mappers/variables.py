@@ -1,0 +1,125 @@
+"""The variables that mapping rules see: what is known of a report, a primary and one of its findings."""
+
+import re
+from collections.abc import Mapping as Map
+from typing import Any
+
+from mappers.references import Resource, evidence_extensions, finding_extensions, reference_of
+from mappers.specimens import SpecimenChoice
+from schemas.findings import Finding, Primary, Status
+from schemas.messages import ReportContext
+from schemas.pack_mapping import Mapping, Reading, excluded, holds
+
+Variables = dict[str, Any]
+UNCERTAIN_LABEL = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+    "code": "UNCERTREL",
+    "display": "uncertain reliability",
+}
+MACHINE_LABEL = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+    "code": "AIAST",
+    "display": "Artificial Intelligence asserted",
+}
+
+
+def report_variables(context: ReportContext) -> Variables:
+    """What the report's resource says."""
+    return {
+        "subject": reference_of(context.subject),
+        "encounter": reference_of(context.encounter) if context.encounter else None,
+        "report": reference_of(context.report),
+        "report_status": context.status,
+        "gender": context.gender,
+    }
+
+
+def primary_variables(primary: Primary, context: ReportContext, specimens: SpecimenChoice, choice: str) -> Variables:
+    """What is known of one primary, beside the report's variables; `choice` is where its Condition comes from."""
+    effective = specimens.collected or context.effective
+    year = (effective or context.recorded)[:4]
+    return {
+        **report_variables(context),
+        "assertion": primary.assertion.value,
+        "certainty": primary.certainty.value,
+        "histology": primary.histology,
+        "behaviour": primary.behaviour,
+        "procedure": primary.procedure,
+        "therapy_before": primary.therapy_before,
+        "side": primary.laterality,
+        "condition_choice": choice,
+        "specimen": specimens.main,
+        "only_specimen": specimens.only,
+        "effective": effective,
+        "collected": specimens.collected,
+        "year": year if year.isdigit() else None,
+        "extensions": evidence_extensions(dict.fromkeys(primary.assertion_evidence + primary.histology_evidence)),
+        "security": [MACHINE_LABEL],
+        **{f"found.{key}": item.value for key, item in primary.findings.items() if item.status == Status.CODED},
+        **{f"state.{key}": item.status.value for key, item in primary.findings.items()},
+    }
+
+
+def finding_variables(
+    key: str, finding: Finding, known: Map[str, Any], mapping: Mapping, specimens: SpecimenChoice
+) -> Variables:
+    """The primary's variables with those of one finding: read from its detail, then completed by the assumptions."""
+    variables: Variables = {
+        **known,
+        "value": finding.value,
+        "detail": finding.detail,
+        "state": finding.status.value,
+        "basis": finding.basis.value if finding.basis else None,
+        "probability": finding.probability,
+        "source": finding.source,
+        "reason": finding.reason,
+        **finding.attributes,
+    }
+    for reading in mapping.readings:
+        if key in reading.findings:
+            _read_detail(reading, variables)
+    for assumption in mapping.assumptions:
+        if (
+            (not assumption.findings or key in assumption.findings)
+            and holds(assumption.when, variables)
+            and not excluded(assumption.unless, variables)
+        ):
+            variables.update(assumption.set)
+    part = finding.attributes.get("specimen")
+    if part in specimens.by_part:
+        variables["specimen"] = variables["only_specimen"] = specimens.by_part[part]
+    variables["extensions"] = _extensions(finding, variables)
+    return variables
+
+
+def label_review(variables: Variables) -> Variables:
+    """The same variables as of a coded value that may go out only as preliminary and of uncertain reliability."""
+    return {
+        **variables,
+        "state": Status.CODED.value,
+        "report_status": "preliminary",
+        "security": [*variables["security"], UNCERTAIN_LABEL],
+    }
+
+
+def _read_detail(reading: Reading, variables: Variables) -> None:
+    found = re.search(reading.pattern, variables["detail"] or "")
+    if found is None:
+        return
+    for name, text in found.groupdict().items():
+        if text and variables.get(name) is None:
+            variables[name] = text
+    category = _canonical(variables.get("category"), reading)
+    variables["category"] = category
+    parent = reading.parents.get(category or "")
+    if category and variables["value"] and parent != variables["value"]:
+        variables["state"] = Status.REVIEW.value
+
+
+def _canonical(category: str | None, reading: Reading) -> str | None:
+    written = "".join((category or "").split()).casefold()
+    return next((name for name in reading.parents if name.casefold() == written), None)
+
+
+def _extensions(finding: Finding, variables: Variables) -> list[Resource]:
+    return finding_extensions(finding.probability, variables["basis"], finding.source, finding.evidence)
