@@ -1,0 +1,122 @@
+"""Documents to text: plain, HTML, RTF, PDF with a text layer, scans by OCR; page by page, with who read which page.
+
+The text is exactly what was read: plain text keeps its line ends and spaces (only a byte order mark goes), so that the
+offsets of evidence count characters of the source. Everything that a hostile file could exhaust runs in a subprocess.
+"""
+
+from dataclasses import dataclass, field
+
+from gateway.content_type import ContentType, DocumentKind, check_magic, decode_text, parse_content_type
+from gateway.limited_process import LimitedProcess
+from gateway.ocr import OcrEngine, OcrPage, find_engine
+from schemas.errors import Code, SynopticError
+from schemas.messages import PageSpan
+from schemas.settings import IntakeSettings
+
+_PAGE_GAP = "\n\n"
+
+
+@dataclass(frozen=True, repr=False)
+class DocumentText:
+    """A document's text and its pages."""
+
+    text: str
+    pages: tuple[PageSpan, ...] = ()
+
+
+@dataclass
+class _Pages:
+    parts: list[str] = field(default_factory=list)
+    spans: list[PageSpan] = field(default_factory=list)
+    length: int = 0
+
+    def add(self, number: int, text: str, reader: str, confidence: float | None = None) -> None:
+        if self.parts:
+            self.parts.append(_PAGE_GAP)
+            self.length += len(_PAGE_GAP)
+        self.spans.append(
+            PageSpan(page=number, start=self.length, end=self.length + len(text), reader=reader, confidence=confidence)
+        )
+        self.parts.append(text)
+        self.length += len(text)
+
+    def document(self) -> DocumentText:
+        return DocumentText("".join(self.parts), tuple(self.spans))
+
+
+class DocumentReader:
+    """Reads documents within the limits of the settings; holds the subprocesses, so close it."""
+
+    def __init__(self, settings: IntakeSettings, engine: OcrEngine | None = None) -> None:
+        self._settings = settings
+        self._process = LimitedProcess("gateway.document_process", settings.pdf_seconds, settings.pdf_memory_mib)
+        self._engine = engine
+
+    def read(self, data: bytes, content_type: str) -> DocumentText:
+        """The document's text; raises a numbered reject where it cannot be read."""
+        declared = parse_content_type(content_type)
+        if len(data) > self._settings.maximum_attachment_bytes:
+            raise SynopticError(
+                Code.ATTACHMENT_TOO_LARGE,
+                f"{len(data)} bytes, at most {self._settings.maximum_attachment_bytes}",
+            )
+        check_magic(data, declared.kind)
+        document = self._read(data, declared)
+        if not document.text.strip():
+            raise SynopticError(Code.NO_TEXT, f"an empty {declared.kind.value} document")
+        return document
+
+    def close(self) -> None:
+        """End the subprocesses."""
+        self._process.close()
+        if self._engine is not None:
+            self._engine.close()
+
+    def _read(self, data: bytes, declared: ContentType) -> DocumentText:
+        match declared.kind:
+            case DocumentKind.PLAIN:
+                return _one_page(decode_text(data, declared.kind, declared.charset), "plain")
+            case DocumentKind.HTML:
+                html = decode_text(data, declared.kind, declared.charset)
+                return _one_page(self._process.request({"operation": "html"}, html.encode())[1].decode(), "html")
+            case DocumentKind.RTF:
+                return _one_page(self._process.request({"operation": "rtf"}, data)[1].decode(), "plain")
+            case DocumentKind.PDF:
+                return self._read_pdf(data)
+            case _:
+                return self._read_image(data)
+
+    def _read_pdf(self, data: bytes) -> DocumentText:
+        answer, _ = self._process.request({"operation": "pdf"}, data)
+        pages = _Pages()
+        for index, page in enumerate(answer["pages"]):
+            scan = None if page["usable"] else self._read_scan(data, index)
+            if scan is not None and (scan.text.strip() or not page["text"].strip()):
+                pages.add(index + 1, scan.text, "ocr", scan.confidence)
+            else:
+                pages.add(index + 1, page["text"], "digital")
+        return pages.document()
+
+    def _read_scan(self, data: bytes, index: int) -> OcrPage:
+        _, image = self._process.request({"operation": "render", "page": index}, data)
+        return self._ocr().read(image, 0)
+
+    def _read_image(self, data: bytes) -> DocumentText:
+        pages = _Pages()
+        frame, frames = 0, 1
+        while frame < frames:
+            page = self._ocr().read(data, frame)
+            pages.add(frame + 1, page.text, "ocr", page.confidence)
+            frame, frames = frame + 1, page.frames
+        return pages.document()
+
+    def _ocr(self) -> OcrEngine:
+        if self._engine is None:
+            self._engine = find_engine(self._settings)
+        return self._engine
+
+
+def _one_page(text: str, reader: str) -> DocumentText:
+    pages = _Pages()
+    pages.add(1, text, reader)
+    return pages.document()

@@ -1,0 +1,92 @@
+"""The subprocess that reads images by OCR; the image is decoded here too, so that a picture bomb ends only this."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+from PIL import Image, ImageFilter, ImageOps, ImageSequence
+
+from gateway.limited_process import Handler, Header, serve
+from gateway.text_lines import Piece, join_lines
+from schemas.errors import Code, SynopticError
+
+MAXIMUM_FRAMES = 50
+_MAXIMUM_PIXELS = 40_000_000
+_LONGEST_SIDE = 3600
+_FORMATS = ("PNG", "JPEG", "TIFF")
+_SINGLE_BLOCK = 6  # tesseract's page segmentation for one block of text; the default loses table rows
+
+Recognizer = Callable[[Image.Image], tuple[str, float | None]]
+
+
+def prepare(arguments: tuple[str, ...]) -> Handler:
+    """Load the engine before the first request, so that its seconds are the page's own."""
+    recognize = _tesserocr(arguments[1]) if arguments[0] == "tesserocr" else _rapidocr()
+
+    def handle(header: Header, data: bytes) -> tuple[Header, bytes]:
+        image, frames = _open(data, header["frame"])
+        text, confidence = recognize(image)
+        return {"confidence": confidence, "frames": frames}, text.encode()
+
+    return handle
+
+
+def _open(data: bytes, frame: int) -> tuple[Image.Image, int]:
+    Image.MAX_IMAGE_PIXELS = None  # checked below, with a number of our own
+    try:
+        source = Image.open(io.BytesIO(data), formats=_FORMATS)
+        frames = getattr(source, "n_frames", 1)
+        if frames > MAXIMUM_FRAMES:
+            raise SynopticError(Code.TOO_MANY_PAGES, f"{frames} pages, at most {MAXIMUM_FRAMES}")
+        selected = ImageSequence.Iterator(source)[frame]
+        if selected.width * selected.height > _MAXIMUM_PIXELS:
+            raise SynopticError(Code.DOCUMENT_LIMIT, f"more than {_MAXIMUM_PIXELS} pixels")
+        image = _flatten(ImageOps.exif_transpose(selected))
+    except (OSError, ValueError, SyntaxError, IndexError, EOFError):
+        raise SynopticError(Code.BAD_IMAGE) from None
+    image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+    return image, frames
+
+
+def _flatten(image: Image.Image) -> Image.Image:
+    """Grey on white: transparent paper would turn black otherwise."""
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        paper = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(paper, rgba).convert("L")
+    return image.convert("L")
+
+
+def _rapidocr() -> Recognizer:
+    import numpy
+    from rapidocr import RapidOCR
+
+    engine: Any = RapidOCR(params={"Global.log_level": "critical"})
+
+    def recognize(image: Image.Image) -> tuple[str, float | None]:
+        found = engine(numpy.asarray(image.convert("RGB")))
+        if found.boxes is None or not len(found.boxes):
+            return "", None
+        pieces = []
+        for box, text in zip(found.boxes, found.txts, strict=True):
+            horizontal, vertical = [float(x) for x, _ in box], [float(y) for _, y in box]
+            pieces.append(Piece(text, min(horizontal), min(vertical), max(horizontal), max(vertical)))
+        return join_lines(pieces), round(float(sum(found.scores)) / len(found.scores), 2)
+
+    return recognize
+
+
+def _tesserocr(tessdata: str) -> Recognizer:
+    import tesserocr
+
+    interface: Any = tesserocr.PyTessBaseAPI(path=tessdata, lang="eng", psm=_SINGLE_BLOCK)
+
+    def recognize(image: Image.Image) -> tuple[str, float | None]:
+        interface.SetImage(image.filter(ImageFilter.MedianFilter(3)))  # takes the specks of a scan away
+        return str(interface.GetUTF8Text()).rstrip(), round(interface.MeanTextConf() / 100, 2)
+
+    return recognize
+
+
+if __name__ == "__main__":
+    serve(prepare)

@@ -1,0 +1,143 @@
+"""Reads PDFs with pdfium: text page by page from character boxes, and pages as images for OCR.
+
+Runs only in the document process: a file of 0.4 MB can cost pdfium 800 MB, and a cyclic table can cost forever.
+"""
+
+import ctypes
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from gateway.text_lines import Piece, join_lines
+from schemas.errors import Code, SynopticError
+
+MAXIMUM_PAGES = 200
+OCR_DOTS_PER_INCH = 200
+_MAXIMUM_PIXELS = 20_000_000
+_MINIMUM_LETTERS = 20
+_MINIMUM_READABLE_SHARE = 0.7
+_STAMP_LETTERS = 200
+_SCAN_AREA_SHARE = 0.5
+_PASSWORD_ERROR = 4
+_SECURITY_ERROR = 5
+_LIGATURES = str.maketrans(
+    {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
+)
+_PRIVATE_USE = range(0xE000, 0xF900)
+_REPLACEMENT = 0xFFFD
+_BREAK_HYPHEN = 0x0002  # pdfium's mark for a hyphen at the end of a line
+
+
+def read_pages(data: bytes) -> list[dict[str, Any]]:
+    """Each page's text, and whether it stands for the page ("usable") or the page needs OCR."""
+    with _opened(data) as document:
+        count = len(document)
+        if count > MAXIMUM_PAGES:
+            raise SynopticError(Code.TOO_MANY_PAGES, f"{count} pages, at most {MAXIMUM_PAGES}")
+        return [_read_page(document, number) for number in range(count)]
+
+
+def render_page(data: bytes, number: int) -> bytes:
+    """One page as a PNG for OCR; large pages lose resolution rather than take all memory."""
+    with _opened(data) as document:
+        return _render(document[number])
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Any]:
+    import pypdfium2 as pdfium
+
+    try:
+        document = pdfium.PdfDocument(data)
+    except pdfium.PdfiumError as error:
+        encrypted = getattr(error, "err_code", None) in (_PASSWORD_ERROR, _SECURITY_ERROR)
+        raise SynopticError(Code.ENCRYPTED_PDF if encrypted else Code.MALFORMED_PDF) from None
+    try:
+        yield document
+    except pdfium.PdfiumError:
+        raise SynopticError(Code.MALFORMED_PDF) from None
+    finally:
+        document.close()
+
+
+def _read_page(document: Any, number: int) -> dict[str, Any]:
+    import pypdfium2.raw as raw
+
+    page = document[number]
+    try:
+        text = _page_text(page, raw)
+        return {"text": text, "usable": _is_usable(text, _largest_image_share(page, raw))}
+    finally:
+        page.close()
+
+
+def _page_text(page: Any, raw: Any) -> str:
+    text_page = page.get_textpage()
+    try:
+        handle = text_page.raw
+        rotation, box = page.get_rotation(), raw.FS_RECTF()
+        pieces: list[Piece] = []
+        for index in range(raw.FPDFText_CountChars(handle)):
+            code = raw.FPDFText_GetUnicode(handle, index)
+            if code == _BREAK_HYPHEN:
+                code = ord("-")
+            if code <= ord(" ") or chr(code).isspace():
+                continue  # spaces are told from the gaps, since many PDFs place each word by itself
+            if raw.FPDFText_GetLooseCharBox(handle, index, ctypes.byref(box)):
+                sides = _upright(rotation, box.left, box.bottom, box.right, box.top)
+                pieces.append(Piece(_character(code), *sides))
+        return join_lines(pieces)
+    finally:
+        text_page.close()
+
+
+def _character(code: int) -> str:
+    if 0xD800 <= code <= 0xDFFF:
+        return "\ufffd"  # half of a surrogate pair cannot be encoded
+    return chr(code).translate(_LIGATURES)
+
+
+def _upright(rotation: int, left: float, bottom: float, right: float, top: float) -> tuple[float, float, float, float]:
+    """The box as on screen (left, top, right, bottom; y grows downwards) of a page shown rotated clockwise."""
+    if rotation == 90:
+        return bottom, left, top, right
+    if rotation == 180:
+        return -right, bottom, -left, top
+    if rotation == 270:
+        return -top, -right, -bottom, -left
+    return left, -top, right, -bottom
+
+
+def _is_usable(text: str, image_share: float) -> bool:
+    """Whether the text layer stands for the page: readable, and not just the stamp on a scan."""
+    characters = [character for character in text if not character.isspace()]
+    letters = sum(character.isalnum() for character in characters)
+    broken = sum(ord(character) in _PRIVATE_USE or ord(character) == _REPLACEMENT for character in characters)
+    if characters and (len(characters) - broken) / len(characters) < _MINIMUM_READABLE_SHARE:
+        return False
+    if image_share >= _SCAN_AREA_SHARE:
+        return letters >= _STAMP_LETTERS
+    return letters >= _MINIMUM_LETTERS or image_share == 0
+
+
+def _largest_image_share(page: Any, raw: Any) -> float:
+    """The share of the page that its largest picture covers; a page without text but with drawing counts as one."""
+    width, height = page.get_size()
+    shares = [0.0]
+    for item in page.get_objects(filter=(raw.FPDF_PAGEOBJ_IMAGE,), max_depth=4):
+        left, bottom, right, top = item.get_bounds() if hasattr(item, "get_bounds") else item.get_pos()
+        shares.append(abs((right - left) * (top - bottom)) / max(width * height, 1.0))
+    return max(shares)
+
+
+def _render(page: Any) -> bytes:
+    width, height = page.get_size()
+    scale = OCR_DOTS_PER_INCH / 72
+    pixels = max(width * height * scale * scale, 1.0)
+    if pixels > _MAXIMUM_PIXELS:
+        scale *= (_MAXIMUM_PIXELS / pixels) ** 0.5
+    bitmap = page.render(scale=scale, grayscale=True)
+    target = io.BytesIO()
+    bitmap.to_pil().save(target, format="PNG", compress_level=1)
+    return target.getvalue()

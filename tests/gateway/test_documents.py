@@ -1,0 +1,200 @@
+"""Documents to text: what each reader keeps, and that hostile documents end in a number."""
+
+from collections.abc import Iterator
+
+import pytest
+from documents_made import LINES, image_of, pdf_bomb, pdf_of, pdf_of_placed_words
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.content_type import DocumentKind, decode_text
+from gateway.documents import DocumentReader
+from schemas.errors import Code, SynopticError
+from schemas.settings import IntakeSettings
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[DocumentReader]:
+    """One reader for all tests, so that its subprocess starts once."""
+    made = DocumentReader(IntakeSettings(pdf_seconds=5))
+    yield made
+    made.close()
+
+
+def refusal(reader: DocumentReader, data: bytes, content_type: str) -> Code:
+    """The number under which the document is refused."""
+    with pytest.raises(SynopticError) as caught:
+        reader.read(data, content_type)
+    return caught.value.code
+
+
+def test_plain_text_is_kept_to_the_character(reader: DocumentReader) -> None:
+    """Line ends, tabs and trailing spaces stay, so that offsets count the source's own characters."""
+    text = "Left breast\r\n\tpT2 pN0  \r\n"
+    document = reader.read(text.encode(), "text/plain; charset=utf-8")
+    assert document.text == text
+    assert [(span.page, span.start, span.end, span.reader) for span in document.pages] == [(1, 0, len(text), "plain")]
+
+
+@pytest.mark.parametrize(
+    ("data", "charset"),
+    [
+        ("Größe 2,3 cm – Müller".encode("cp1252"), "iso-8859-1"),
+        ("Größe 2,3 cm – Müller".encode(), None),
+        ("\ufeffGröße 2,3 cm – Müller".encode(), None),
+        ("Größe 2,3 cm – Müller".encode("utf-16"), None),
+        ("\ufeffGröße 2,3 cm – Müller".encode(), "iso-8859-1"),
+        ("Größe 2,3 cm – Müller".encode("cp1252"), None),
+        ("Größe 2,3 cm – Müller".encode("cp1252"), "utf-8"),
+        ("Größe 2,3 cm – Müller".encode(), "no-such-charset"),
+    ],
+)
+def test_text_is_decoded_by_mark_then_declaration_then_utf8_then_guess(data: bytes, charset: str | None) -> None:
+    """Umlauts and dashes survive every usual encoding, rightly declared, wrongly declared or not declared."""
+    assert decode_text(data, DocumentKind.PLAIN, charset) == "Größe 2,3 cm – Müller"
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(alphabet=st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00\ufeff")))
+def test_utf8_text_comes_back_unchanged(text: str) -> None:
+    """Any UTF-8 text is read as itself."""
+    assert decode_text(text.encode(), DocumentKind.PLAIN, None) == text
+
+
+def test_html_blocks_become_lines_and_cells_stay_apart(reader: DocumentReader) -> None:
+    """Headings, paragraphs and rows are lines; cells are two spaces apart, also where a word processor wraps them."""
+    html = """<html><head><title>no</title></head><body><h2>FINAL  DIAGNOSIS</h2><p>Left <b>breast</b>,
+      mastectomy.</p><table><tr><th>ER</th><th>PR</th></tr><tr><td><p>positive</p></td><td><p>negative</p></td></tr>
+      </table>pT2<br/>pN0 (sn)<sup>1</sup></body></html>"""
+    assert reader.read(html.encode(), "text/html").text.split("\n") == [
+        "FINAL DIAGNOSIS",
+        "Left breast, mastectomy.",
+        "ER  PR",
+        "positive  negative",
+        "pT2",
+        "pN0 (sn)1",
+    ]
+
+
+def test_html_hides_what_a_browser_hides(reader: DocumentReader) -> None:
+    """Script, style, comments and hidden elements never reach the text."""
+    html = """<!DOCTYPE html><html><body><script>pT4</script><style>pT4</style><!-- pT4 --><p hidden>pT4</p>
+      <div style="color:red; DISPLAY : none">pT4</div><template>pT4</template><p>pT1c &amp; pN0</p></body></html>"""
+    assert reader.read(html.encode(), "application/xhtml+xml").text == "pT1c & pN0"
+
+
+def test_html_keeps_preformatted_lines_and_declared_charset(reader: DocumentReader) -> None:
+    """A pre element keeps its lines, and a meta charset decides where the type names none."""
+    html = '<html><head><meta charset="windows-1252"></head><body><pre>Größe:  2 cm\n  pT1c</pre></body></html>'
+    assert reader.read(html.encode("cp1252"), "text/html").text == "Größe:  2 cm\n  pT1c"
+
+
+def test_rich_text_is_read_with_umlauts_and_tabs(reader: DocumentReader) -> None:
+    """RTF gives its text; embedded pictures and generator notes do not."""
+    rtf = rb"{\rtf1\ansi\ansicpg1252{\*\generator Riched20;}M\'fcller\par ER\tab positive{\pict\pngblip 8950}\par}"
+    assert reader.read(rtf, "text/rtf").text.split() == ["Müller", "ER", "positive"]
+
+
+def test_digital_pdf_gives_exact_lines_and_pages(reader: DocumentReader) -> None:
+    """Each page's span covers that page's lines."""
+    document = reader.read(pdf_of(LINES, ("Addendum: HER2 negative",)), "application/pdf")
+    assert [document.text[span.start : span.end].split("\n") for span in document.pages] == [
+        list(LINES),
+        ["Addendum: HER2 negative"],
+    ]
+    assert {span.reader for span in document.pages} == {"digital"}
+
+
+def test_pdf_that_places_each_word_alone_gives_exact_lines(reader: DocumentReader) -> None:
+    """Lines are rebuilt from boxes where the file has neither spaces nor order."""
+    assert reader.read(pdf_of_placed_words(LINES), "application/pdf").text.split("\n") == list(LINES)
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_rotated_page_reads_as_it_is_shown(reader: DocumentReader, rotation: int) -> None:
+    """A page that is turned for display, with its text turned back, gives the lines that a person sees."""
+    assert reader.read(_turned(rotation), "application/pdf").text == "Left breast, mastectomy specimen\npT2 pN0"
+
+
+def _turned(rotation: int) -> bytes:
+    matrices = {90: "0 1 -1 0 300 100", 180: "-1 0 0 -1 500 300", 270: "0 -1 1 0 300 500"}
+    rows = [(0, "Left breast, mastectomy specimen"), (-14, "pT2 pN0")]
+    content = "q " + matrices[rotation] + " cm BT /F 11 Tf "
+    for drop, row in rows:
+        content += f"1 0 0 1 0 {drop} Tm ({row}) Tj "
+    content += "ET Q"
+    objects = [
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        f"<</Type/Page/Parent 2 0 R/Rotate {rotation}/MediaBox[0 0 600 800]/Contents 4 0 R"
+        "/Resources<</Font<</F 5 0 R>>>>>>",
+        f"<</Length {len(content)}>>\nstream\n{content}\nendstream",
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    body = "%PDF-1.5\n" + "".join(f"{at} 0 obj\n{item}\nendobj\n" for at, item in enumerate(objects, start=1))
+    return (body + "trailer<</Size 6/Root 1 0 R>>\n%%EOF").encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type", "code"),
+    [
+        (b"", "text/plain", Code.NO_TEXT),
+        (b" \r\n\t", "text/plain", Code.NO_TEXT),
+        (b"<html><body><script>x</script></body></html>", "text/html", Code.NO_TEXT),
+        (b"text", "application/msword", Code.UNKNOWN_CONTENT_TYPE),
+        (b"text", "Anna Muster", Code.UNKNOWN_CONTENT_TYPE),
+        (b"text", "application/pdf", Code.CONTENT_TYPE_MISMATCH),
+        (b"text", "image/png", Code.CONTENT_TYPE_MISMATCH),
+        (b"%PDF-1.7 ...", "text/plain", Code.CONTENT_TYPE_MISMATCH),
+        (b"{\\rtf1 pT2}", "text/plain", Code.CONTENT_TYPE_MISMATCH),
+        (b"<html><body>pT2</body></html>", "text/plain", Code.CONTENT_TYPE_MISMATCH),
+        (b"PK\x03\x04....", "text/html", Code.CONTENT_TYPE_MISMATCH),
+        (b"pT2\x00\x01", "text/plain", Code.CONTENT_TYPE_MISMATCH),
+        (b"%PDF-1.7 nothing else", "application/pdf", Code.MALFORMED_PDF),
+    ],
+)
+def test_what_cannot_be_read_has_a_number(reader: DocumentReader, data: bytes, content_type: str, code: Code) -> None:
+    """Empty, unknown, mislabelled and broken documents are told apart."""
+    assert refusal(reader, data, content_type) is code
+
+
+def test_refusal_names_no_content_type_that_is_not_one(reader: DocumentReader) -> None:
+    """A contentType may hold anything, so only a media type is shown."""
+    with pytest.raises(SynopticError) as caught:
+        reader.read(b"x", "Anna Muster")
+    assert "Muster" not in str(caught.value)
+
+
+def test_encrypted_pdf_has_its_own_number(reader: DocumentReader) -> None:
+    """A password is not a malformation."""
+    assert refusal(reader, pdf_of(LINES, password="secret"), "application/pdf") is Code.ENCRYPTED_PDF
+
+
+def test_pdf_of_too_many_pages_is_refused(reader: DocumentReader) -> None:
+    """Page limits hold before any page is read."""
+    assert refusal(reader, pdf_of(*[("x",)] * 201), "application/pdf") is Code.TOO_MANY_PAGES
+
+
+def test_pdf_bomb_is_refused_and_the_reader_lives_on(reader: DocumentReader) -> None:
+    """Eleven kilobytes that unfold without end cost one request, and the next document is read."""
+    assert refusal(reader, pdf_bomb(), "application/pdf") is Code.DOCUMENT_LIMIT
+    assert reader.read(pdf_of(LINES), "application/pdf").text.split("\n") == list(LINES)
+
+
+def test_html_that_exhausts_its_parser_is_refused_in_time() -> None:
+    """Nesting without end meets the seconds of the settings, and the next document is read."""
+    reader = DocumentReader(IntakeSettings(pdf_seconds=0.5))
+    assert refusal(reader, b"<div>" * 200_000 + b"x", "text/html") is Code.DOCUMENT_LIMIT
+    assert reader.read(b"<p>pT2</p>", "text/html").text == "pT2"
+    reader.close()
+
+
+def test_size_limit_comes_before_reading() -> None:
+    """What is over the limit is refused, whatever it holds."""
+    reader = DocumentReader(IntakeSettings(maximum_attachment_bytes=10))
+    assert refusal(reader, b"%PDF-" + b"x" * 6, "application/pdf") is Code.ATTACHMENT_TOO_LARGE
+
+
+def test_damaged_image_is_refused(reader: DocumentReader) -> None:
+    """A picture with the right first bytes and nothing after them is a bad image."""
+    assert refusal(reader, image_of(LINES)[:60], "image/png") is Code.BAD_IMAGE

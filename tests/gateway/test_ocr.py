@@ -1,0 +1,96 @@
+"""OCR: which engine is taken, and that a scan ends as text with its reader and confidence."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from documents_made import LINES, image_of, pdf_of_scan
+
+from gateway.documents import DocumentReader
+from gateway.ocr import OcrPage, find_engine, find_tessdata
+from schemas.errors import Code, SynopticError
+from schemas.settings import IntakeSettings
+
+
+class SpokenEngine:
+    """An engine that answers what it is told, and notes what it was shown."""
+
+    name = "spoken"
+
+    def __init__(self, *pages: str) -> None:
+        self.pages = pages
+        self.shown: list[tuple[bytes, int]] = []
+
+    def read(self, image: bytes, frame: int) -> OcrPage:
+        """The next page."""
+        self.shown.append((image[:8], frame))
+        return OcrPage(self.pages[frame], 0.9, len(self.pages))
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[DocumentReader]:
+    """A reader with the engine that this machine has."""
+    made = DocumentReader(IntakeSettings())
+    yield made
+    made.close()
+
+
+@pytest.mark.slow
+def test_scanned_page_after_a_digital_one_is_read_by_ocr(reader: DocumentReader) -> None:
+    """A mixed PDF is read page by page, each by its own reader, and no space between words is lost."""
+    document = reader.read(pdf_of_scan(LINES, first_page=("Page one has a text layer of its own.",)), "application/pdf")
+    assert [span.reader for span in document.pages] == ["digital", "ocr"]
+    scanned = document.text[document.pages[1].start : document.pages[1].end]
+    assert scanned.split("\n") == list(LINES)
+    assert document.pages[1].confidence is not None
+    assert document.pages[1].confidence > 0.8
+
+
+def test_frames_of_an_image_are_pages() -> None:
+    """A fax of two frames gives two pages, in order."""
+    engine = SpokenEngine("first page", "second page")
+    document = DocumentReader(IntakeSettings(), engine).read(image_of(LINES, "TIFF"), "image/tiff")
+    assert document.text == "first page\n\nsecond page"
+    assert [(span.page, span.reader, span.confidence) for span in document.pages] == [(1, "ocr", 0.9), (2, "ocr", 0.9)]
+    assert [frame for _, frame in engine.shown] == [0, 1]
+
+
+def test_scan_reaches_the_engine_as_a_picture() -> None:
+    """A page without a text layer is rendered, not handed over as PDF."""
+    engine = SpokenEngine("a page")
+    reader = DocumentReader(IntakeSettings(), engine)
+    assert reader.read(pdf_of_scan(LINES), "application/pdf").text == "a page"
+    assert engine.shown == [(b"\x89PNG\r\n\x1a\n", 0)]
+    reader.close()
+
+
+def test_tessdata_is_found_by_its_environment_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TESSDATA_PREFIX may name the folder or its parent; without English data it does not count."""
+    folder = tmp_path / "tessdata"
+    folder.mkdir()
+    monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
+    assert find_tessdata() != folder
+    (folder / "eng.traineddata").touch()
+    assert find_tessdata() == folder
+
+
+def test_engine_choice_prefers_tesseract_and_obeys_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tesseract where its data is found, and another engine only where it is asked for."""
+    (tmp_path / "eng.traineddata").touch()
+    monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
+    assert find_engine(IntakeSettings()).name == "tesserocr"
+    assert find_engine(IntakeSettings(ocr_engine="rapidocr")).name == "rapidocr"
+
+
+def test_missing_engine_is_a_reject_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an engine a scan is rejected by number, and the gateway goes on."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SynopticError) as caught:
+        find_engine(IntakeSettings())
+    assert caught.value.code is Code.OCR_UNAVAILABLE
+    assert "extra `ocr`" in caught.value.one_line()
