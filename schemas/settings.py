@@ -93,6 +93,13 @@ class LoggingSettings(Section):
     format: Literal["auto", "json", "console"] = "auto"
 
 
+class MetricsSettings(Section):
+    """Where `synoptic run` serves its metrics."""
+
+    port: int = Field(default=0, ge=0, le=65535, description="0: not served")
+    address: str = "127.0.0.1"
+
+
 class Settings(BaseSettings):
     """All settings of every hop."""
 
@@ -109,6 +116,7 @@ class Settings(BaseSettings):
     privacy: PrivacySettings = PrivacySettings()
     mapping: MappingSettings = MappingSettings()
     logging: LoggingSettings = LoggingSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -17,6 +17,7 @@ from schemas.topics import TOPIC_STATES
 from workers.bus import Bus, Outgoing, Record
 
 INPUT_HEADER = "input."
+REPLAYED_PREFIX = b"replayed/"
 
 
 class HopState(Frozen):
@@ -67,6 +68,27 @@ def replayed(record: Record) -> Outgoing:
     return Outgoing(record.header("topic") or "", record.value, record.key, headers)
 
 
+def number(record: Record) -> str:
+    """What `synoptic rejected` calls the record: its offset, after its partition where that is not 0."""
+    return str(record.offset) if record.partition == 0 else f"{record.partition}-{record.offset}"
+
+
+def replay(bus: Bus, records: Sequence[Record]) -> None:
+    """Send rejected records to their hops again and note it, in one transaction."""
+    notes = [Outgoing(TOPIC_STATES, b"{}", REPLAYED_PREFIX + number(record).encode()) for record in records]
+    bus.publish([replayed(record) for record in records] + notes)
+
+
+def waiting(bus: Bus) -> Iterator[Record]:
+    """The rejected records that nobody has replayed."""
+    done = {
+        record.key.removeprefix(REPLAYED_PREFIX).decode()
+        for record in bus.read(TOPIC_STATES)
+        if record.key is not None and record.key.startswith(REPLAYED_PREFIX)
+    }
+    return (record for record in bus.read(TOPIC_REJECTED) if number(record) not in done)
+
+
 @dataclass(frozen=True)
 class StoredState:
     """A hop's state as last written, with the key it is written under."""
@@ -77,7 +99,11 @@ class StoredState:
 
 def states(bus: Bus) -> Iterator[StoredState]:
     """The last state of each hop and instance."""
-    latest = {record.key: record for record in bus.read(TOPIC_STATES) if record.key is not None}
+    latest = {
+        record.key: record
+        for record in bus.read(TOPIC_STATES)
+        if record.key is not None and not record.key.startswith(REPLAYED_PREFIX)
+    }
     for key, record in latest.items():
         yield StoredState(key, HopState.model_validate(orjson.loads(record.value)))
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import structlog
 
 from schemas import metrics
-from schemas.errors import Code, Kind, SynopticError
+from schemas.errors import Code, Kind, SynopticError, fault_location
 from schemas.settings import BusSettings
 from workers.bus import Batch, Bus, Outgoing, Record, check_size
 from workers.hop import Hop, Result
@@ -54,7 +54,8 @@ class Runner:
         self._unfinished = False
         self._state = load_state(bus, hop.name, settings.instance_id)
         self._refuse_if_stopped()
-        self._subscription = bus.subscribe(f"synoptic-{hop.name}", hop.topics)
+        self.group = f"synoptic-{hop.name}"
+        self._subscription = bus.subscribe(self.group, hop.topics)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=hop.name)
 
     def stop(self) -> None:
@@ -136,9 +137,9 @@ class Runner:
         except OSError as error:
             if error.errno in SCARCE:
                 raise SynopticError(Code.OUT_OF_RESOURCES, errno.errorcode[error.errno]) from None
-            raise SynopticError(Code.UNEXPECTED, where(error)) from None
+            raise SynopticError(Code.UNEXPECTED, fault_location(error)) from None
         except Exception as error:
-            raise SynopticError(Code.UNEXPECTED, where(error)) from None
+            raise SynopticError(Code.UNEXPECTED, fault_location(error)) from None
         if len(results) != len(records):
             raise SynopticError(Code.UNEXPECTED, f"{len(results)} results of {len(records)} records")
         for result in results:
@@ -196,14 +197,3 @@ def run_until_idle(runners: Sequence[Runner]) -> int:
     while done := sum(runner.step() for runner in runners):
         total += done
     return total
-
-
-def where(error: BaseException) -> str:
-    """An exception's type and the line of code that raised it; never its text, which may quote a report."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return type(error).__name__
-    module = trace.tb_frame.f_globals.get("__name__", "?")
-    return f"{type(error).__name__} at {module}:{trace.tb_lineno}"

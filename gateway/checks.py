@@ -1,0 +1,149 @@
+"""What `synoptic doctor` looks at: each check says in one line what it found, and if it is a fault, what to do."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from schemas.errors import SynopticError
+from schemas.pack_loader import PACKS_FOLDER, check_pack
+from schemas.settings import Settings, load_settings
+from workers.sealing import KEY_FILE, load_seal
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One line of the answer; `remedy` is empty where nothing is wrong."""
+
+    name: str
+    found: str
+    remedy: str = ""
+
+    @property
+    def is_fault(self) -> bool:
+        """True where something has to be done."""
+        return bool(self.remedy)
+
+
+def run_checks() -> Iterator[Outcome]:
+    """Every check in turn; without settings none of the others means anything."""
+    try:
+        settings = load_settings()
+    except SynopticError as error:
+        yield _fault("settings", error)
+        return
+    yield Outcome("settings", "valid")
+    for check in CHECKS:
+        yield from check(settings)
+
+
+def check_packs(settings: Settings) -> Iterator[Outcome]:
+    """Every pack that the settings name is complete and without faults."""
+    for identifier in settings.packs:
+        name = f"pack {identifier}"
+        faults = check_pack(PACKS_FOLDER / identifier)
+        for fault in faults:
+            yield Outcome(name, str(fault), "correct the file at that line")
+        if not faults:
+            yield Outcome(name, "valid")
+
+
+def check_model(settings: Settings) -> Iterator[Outcome]:
+    """The checkpoint's libraries are installed, its files are there, and their digests are right."""
+    missing = [name for name in ("torch", "transformers", "peft", "safetensors") if find_spec(name) is None]
+    if missing:
+        yield Outcome("model", f"not installed: {', '.join(missing)}", "install synoptic-gateway[worker]")
+        return
+    path = Path(settings.model.path)
+    if not path.exists():
+        yield Outcome(
+            "model", "model.path is no folder here", "give the folder of a checkpoint, or run `synoptic train`"
+        )
+        return
+    from model.manifest import read_manifest
+
+    try:
+        manifest = read_manifest(path)
+    except SynopticError as error:
+        yield _fault("model", error)
+        return
+    yield Outcome("model", f"for pack {manifest.pack} {manifest.pack_version}, digests right")
+
+
+def check_bus(settings: Settings) -> Iterator[Outcome]:
+    """The embedded bus's file can be written and is a bus."""
+    if settings.bus.kind != "embedded":
+        yield Outcome("bus", f"kind {settings.bus.kind}", "set bus.kind to embedded: this version has no other")
+        return
+    if not settings.bus.path.exists():
+        yield _writable("bus", settings.bus.path.parent, "bus.path")
+        return
+    from workers.bus_embedded import EmbeddedBus
+
+    try:
+        bus = EmbeddedBus(settings.bus.path)
+        bus.publish([])
+        bus.close()
+    except SynopticError as error:
+        yield _fault("bus", error)
+        return
+    yield Outcome("bus", "embedded, writable")
+
+
+def check_store(settings: Settings) -> Iterator[Outcome]:
+    """The folder for coded resources can be written."""
+    if settings.fhir.base_url is not None:
+        yield Outcome("store", "fhir.base_url is set", "unset it: this version writes to fhir.folder")
+        return
+    yield _writable("store", settings.fhir.folder, "fhir.folder")
+
+
+def check_ocr(settings: Settings) -> Iterator[Outcome]:
+    """An OCR engine is there for scans."""
+    from gateway.ocr import find_engine
+
+    try:
+        engine = find_engine(settings.intake)
+        engine.close()
+    except SynopticError as error:
+        yield _fault("ocr", error)
+        return
+    yield Outcome("ocr", "an engine is found")
+
+
+def check_privacy_key(settings: Settings) -> Iterator[Outcome]:
+    """There is a usable privacy key, or one can be made."""
+    beside = settings.bus.path.parent / KEY_FILE
+    if settings.privacy.key is None and settings.bus.kind == "embedded" and not beside.exists():
+        yield Outcome("privacy key", "none yet; a key file is made beside the bus at the first run")
+        return
+    try:
+        load_seal(settings)
+    except SynopticError as error:
+        yield _fault("privacy key", error)
+        return
+    yield Outcome("privacy key", "usable")
+
+
+CHECKS: tuple[Callable[[Settings], Iterator[Outcome]], ...] = (
+    check_packs,
+    check_model,
+    check_bus,
+    check_store,
+    check_ocr,
+    check_privacy_key,
+)
+
+
+def _writable(name: str, folder: Path, key: str) -> Outcome:
+    """Whether the folder, or the nearest one above it that exists, can be written."""
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        return Outcome(name, "writable" if nearest == folder.absolute() else "can be made at the first run")
+    return Outcome(name, f"the folder of {key} cannot be written", f"correct {key}, or the folder's rights")
+
+
+def _fault(name: str, error: SynopticError) -> Outcome:
+    message = error.code.message.format(detail=error.detail or "no detail")
+    return Outcome(name, f"{error.code.label} {message}", error.code.remedy)

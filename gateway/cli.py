@@ -1,0 +1,96 @@
+"""The command line: lists the commands, imports only the one that is asked for, and turns errors into one line.
+
+A command is a module of gateway/commands/ with a function of the module's name, or with a Typer `app` where it has
+subcommands. Exit codes: 0 done, 1 something was rejected, 2 wrong use or a fatal error.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import NoReturn
+
+import typer
+
+from schemas.errors import Code, Kind, SynopticError, fault_location
+
+COMMANDS = {
+    "demo": "Run the example reports through the whole chain and show what came out.",
+    "extract": "Read reports from files and print their findings.",
+    "run": "Run hops over the bus until told to stop.",
+    "publish": "Put FHIR reports on the bus.",
+    "rejected": "List, show, replay and acknowledge rejected records.",
+    "mapping": "Check and try the mapping from findings to FHIR.",
+    "config": "Show the settings.",
+    "doctor": "Check the installation and say what to fix.",
+    "train": "Train a checkpoint from reports and labels.",
+    "evaluate": "Measure a checkpoint against gold labels.",
+    "deid": "De-identify text.",
+}
+DONE, REJECTED, FAILED = 0, 1, 2
+EXTRAS = ("torch", "transformers", "peft", "safetensors", "tokenizers", "kafka", "accelerate", "rapidocr", "tesserocr")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    invoked = next((word for word in words if word in COMMANDS), None)
+    try:
+        if invoked:
+            _configure_logs()
+        build_app(invoked)(words, prog_name="synoptic")
+    except SynopticError as error:
+        _end(error)
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        code, detail = (Code.MISSING_EXTRA, library) if library in EXTRAS else (Code.DEFECT, fault_location(error))
+        _end(SynopticError(code, detail))
+    except Exception as error:
+        _end(SynopticError(Code.DEFECT, fault_location(error)))
+    sys.exit(DONE)
+
+
+def build_app(invoked: str | None) -> typer.Typer:
+    """The program with the invoked command's module loaded, and of all others only their one line of help."""
+    app = typer.Typer(
+        help="Turns narrative clinical reports into coded, evidenced FHIR resources.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich" if sys.stdout.isatty() else None,
+    )
+    app.callback()(_program)
+    for name, summary in COMMANDS.items():
+        if name != invoked:
+            app.command(name, help=summary)(_not_loaded)
+            continue
+        module = importlib.import_module(f"gateway.commands.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, help=summary)
+        else:
+            app.command(name, help=summary)(getattr(module, name))
+    return app
+
+
+def _program(
+    show_version: bool = typer.Option(False, "--version", is_eager=True, help="Print the version and exit."),
+) -> None:
+    if show_version:
+        typer.echo(version("synoptic-gateway"))
+        raise typer.Exit
+
+
+def _not_loaded() -> None:
+    """Stands for a command in the list of all; `build_app` loads the one that runs."""
+
+
+def _configure_logs() -> None:
+    from schemas.logs import configure
+    from schemas.settings import LoggingSettings
+
+    configure(LoggingSettings(level="warning"))
+
+
+def _end(error: SynopticError) -> NoReturn:
+    typer.echo(str(error), err=True)
+    sys.exit(FAILED if error.code.kind is Kind.FATAL else REJECTED)

@@ -1,0 +1,50 @@
+"""`synoptic publish`: puts FHIR reports from files on the bus."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.composition import build_bus
+from schemas.errors import Code, SynopticError
+from schemas.messages import TOPIC_REPORTS
+from schemas.settings import load_settings
+from workers.bus import Outgoing
+
+LINES = frozenset({".ndjson", ".jsonl"})
+
+
+def publish(
+    files: Annotated[list[Path], typer.Argument(help="FHIR JSON (one message), .ndjson (one a line), or - for stdin")],
+) -> None:
+    """Put FHIR reports on the bus, each file whole or not at all; the content is judged by intake."""
+    settings = load_settings().bus
+    bus = build_bus(settings)
+    published, failed = 0, False
+    try:
+        for path in files:
+            try:
+                messages = [Outgoing(TOPIC_REPORTS, value) for value in _messages(path)]
+                bus.publish(messages)
+                published += len(messages)
+            except SynopticError as error:
+                failed = True
+                typer.echo(f"{path}: {error}", err=True)
+    finally:
+        bus.close()
+    typer.echo(f"published {published} message{'' if published == 1 else 's'}", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _messages(path: Path) -> Iterator[bytes]:
+    try:
+        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise SynopticError(Code.UNREADABLE_FILE, error.strerror or type(error).__name__) from None
+    if path.suffix.lower() in LINES:
+        yield from (line for line in content.splitlines() if line.strip())
+    else:
+        yield content

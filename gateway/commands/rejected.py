@@ -1,0 +1,110 @@
+"""`synoptic rejected`: what could not be processed, why, and how to try again."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from gateway.composition import build_bus
+from gateway.listing import print_rows
+from schemas.errors import Code, SynopticError
+from schemas.messages import TOPIC_REJECTED
+from schemas.settings import load_settings
+from workers import rejects
+from workers.bus import Bus, Record
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+Numbers = Annotated[list[str] | None, typer.Argument(help="numbers from `synoptic rejected list`")]
+HopFilter = Annotated[str | None, typer.Option("--hop", help="only those of this hop")]
+CodeFilter = Annotated[str | None, typer.Option("--code", help="only those with this error, such as SYN-101")]
+
+
+@app.command("list")
+def list_rejected(
+    hop: HopFilter = None,
+    code: CodeFilter = None,
+    everything: Annotated[bool, typer.Option("--all", help="those already replayed too")] = False,
+) -> None:
+    """List rejected records without their content."""
+    with _bus() as bus:
+        records = bus.read(TOPIC_REJECTED) if everything else rejects.waiting(bus)
+        rows = [
+            (rejects.number(record), *(record.header(name) or "" for name in ("code", "hop", "topic", "reason")))
+            for record in _matching(records, hop, code)
+        ]
+        print_rows(("number", "code", "hop", "topic", "reason"), rows)
+        for stored in rejects.states(bus):
+            if stored.state.stopped:
+                typer.echo(f"stopped, {stored.state.summary}; `synoptic rejected acknowledge` starts it", err=True)
+
+
+@app.command()
+def show(
+    number: Annotated[str, typer.Argument(help="a number from `synoptic rejected list`")],
+    with_phi: Annotated[
+        bool, typer.Option("--with-phi", help="print the message itself, patient data included")
+    ] = False,
+) -> None:
+    """Show why one record was rejected and where it came from."""
+    with _bus() as bus:
+        record = _find(bus, [number])[0]
+    if with_phi:
+        sys.stdout.buffer.write(record.value)
+        return
+    own = [(name, value) for name, value in record.headers if not name.startswith(rejects.INPUT_HEADER)]
+    for name, value in [*own, ("bytes", str(len(record.value)))]:
+        typer.echo(f"{name}: {value}")
+
+
+@app.command()
+def replay(
+    numbers: Numbers = None,
+    everything: Annotated[bool, typer.Option("--all", help="all that were not replayed yet")] = False,
+    hop: HopFilter = None,
+    code: CodeFilter = None,
+) -> None:
+    """Send rejected records to the hop that rejected them again, as they first came."""
+    if bool(numbers) == everything:
+        raise typer.BadParameter("give numbers, or --all")
+    with _bus() as bus:
+        records = _find(bus, numbers) if numbers else list(_matching(rejects.waiting(bus), hop, code))
+        rejects.replay(bus, records)
+    typer.echo(f"replayed {len(records)}", err=True)
+
+
+@app.command()
+def acknowledge(
+    hops: Annotated[list[str] | None, typer.Argument(help="hops that stopped; none: all of them")] = None,
+) -> None:
+    """Let hops that stopped for too many rejects start again, with an empty count."""
+    with _bus() as bus:
+        found = rejects.acknowledge(bus, hops or ())
+    for summary in found or ["no hop has stopped"]:
+        typer.echo(summary, err=True)
+
+
+@contextmanager
+def _bus() -> Iterator[Bus]:
+    bus = build_bus(load_settings().bus)
+    try:
+        yield bus
+    finally:
+        bus.close()
+
+
+def _matching(records: Iterator[Record], hop: str | None, code: str | None) -> Iterator[Record]:
+    return (
+        record
+        for record in records
+        if (hop is None or record.header("hop") == hop) and (code is None or record.header("code") == code)
+    )
+
+
+def _find(bus: Bus, numbers: list[str]) -> list[Record]:
+    found = {rejects.number(record): record for record in bus.read(TOPIC_REJECTED) if rejects.number(record) in numbers}
+    missing = [number for number in numbers if number not in found]
+    if missing:
+        raise SynopticError(Code.NO_REJECTED_RECORD, ", ".join(missing))
+    return [found[number] for number in numbers]

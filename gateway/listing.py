@@ -1,0 +1,25 @@
+"""Prints rows: a table on a terminal, tab-separated lines elsewhere, so that a script can read them."""
+
+import sys
+from collections.abc import Sequence
+
+
+def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print the rows under their header; control characters never reach the terminal."""
+    clean = [[_printable(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in [header, *clean]:
+            sys.stdout.write("\t".join(row) + "\n")
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*header)
+    for row in clean:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def _printable(cell: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in cell)
