@@ -5,6 +5,7 @@ of that name; a space stands for any white space, the ". " of a lost line break 
 which a test runs.
 """
 
+from string import Formatter
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -82,6 +83,12 @@ class FactRule(Frozen):
             changes[field] = pattern
         return self.model_copy(update=changes)
 
+    def names(self) -> set[str]:
+        """Every group that the rule refers to."""
+        templates = (self.value, *self.attributes.values())
+        used = {name for template in templates for _, name, _, _ in Formatter().parse(template) if name}
+        return used | set(self.captures) | set(self.total) | ({self.evidence} if self.evidence else set())
+
     def patterns(self) -> tuple[str, ...]:
         """Every pattern of the rule."""
         contexts = (self.before, self.after, self.within, self.unless_before, self.unless_after, self.unless_within)
@@ -152,6 +159,10 @@ class FactRules(Frozen):
                     compile_pattern(pattern, self.fragments)
                 except ValueError as error:
                     raise ValueError(f"{name}: {error}") from error
+        for rule in self.rules:
+            unknown = sorted(rule.names() - set(compile_pattern(rule.pattern, self.fragments).groupindex) - {"total"})
+            if unknown:
+                raise ValueError(f"{rule.name}: its pattern has no group {', '.join(unknown)}")
         names = [rule.name for rule in self.rules]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:

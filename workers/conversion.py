@@ -1,35 +1,18 @@
 """Turns captured wording into values: numbers, lengths in millimetres, counts in digits or words, table look-ups."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
 import regex
 
-from schemas.patterns import compile_pattern
+from schemas.patterns import Pattern
+
+Tables = Mapping[str, Sequence[tuple[Pattern, str]]]
 
 _WORDS = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-]
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+    "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+]  # fmt: skip
 _COUNTS = {word: index for index, word in enumerate(_WORDS)} | {
     "no": 0, "none": 0, "single": 1, "a": 1, "an": 1, "both": 2, "thirty": 30, "forty": 40, "fourty": 40, "fifty": 50
 }  # fmt: skip
@@ -37,7 +20,7 @@ _OCR_DIGITS = str.maketrans({"O": "0", "o": "0", "l": "1", "I": "1", "|": "1", "
 _LENGTH = regex.compile(r"([\d.,]*\d)\s*(mm|cm)?", regex.IGNORECASE)
 
 
-def convert(text: str, converter: str, tables: Mapping[str, Mapping[str, str]]) -> str | None:
+def convert(text: str, converter: str, tables: Tables) -> str | None:
     """Convert captured text by a named converter or table; None where it does not fit."""
     text = " ".join(text.split())
     if converter == "upper":
@@ -98,8 +81,5 @@ def _plain(value: Decimal | None) -> str | None:
     return format(value.normalize(), "f")
 
 
-def _look_up(text: str, table: Mapping[str, str]) -> str | None:
-    for pattern, value in table.items():
-        if compile_pattern(pattern).fullmatch(text):
-            return value
-    return None
+def _look_up(text: str, table: Sequence[tuple[Pattern, str]]) -> str | None:
+    return next((value for pattern, value in table if pattern.fullmatch(text)), None)

@@ -14,7 +14,7 @@ import regex
 from schemas.errors import Code, SynopticError
 from schemas.pack_rules import ContextMark, FactRule, FactRules
 from schemas.patterns import Pattern, compile_pattern
-from workers.conversion import convert, number
+from workers.conversion import Tables, convert, number
 
 RULE_TIMEOUT_SECONDS = 2.0
 
@@ -92,6 +92,10 @@ class FactReader:
             (compile_pattern(repair.pattern, rules.fragments, repair.case_sensitive), repair.by)
             for repair in rules.repairs
         ]
+        self._tables: Tables = {
+            name: [(compile_pattern(pattern, rules.fragments), value) for pattern, value in table.items()]
+            for name, table in rules.tables.items()
+        }
         self._marks: dict[str, list[ContextMark]] = {}
         for mark in rules.marks:
             for kind in mark.kinds:
@@ -152,7 +156,7 @@ class FactReader:
         captured = {name: value or "" for name, value in match.groupdict().items()}
         for name, converter in rule.captures.items():
             if captured[name]:
-                value = convert(captured[name], converter, self._rules.tables)
+                value = convert(captured[name], converter, self._tables)
                 if value is None:
                     return None
                 captured[name] = value

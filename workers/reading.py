@@ -1,0 +1,57 @@
+"""Reads a report in one call: segments, reads facts, finds the primaries and labels each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from schemas.findings import Assertion, Certainty, Side
+from schemas.pack_loader import Pack
+from workers.document import Span
+from workers.facts import Fact, read_facts
+from workers.labelling import TaskLabel, label_primary
+from workers.segment import segment
+
+
+@dataclass(frozen=True)
+class PrimaryReading:
+    """What the rules read about one primary; spans and facts refer to the text that was read."""
+
+    key: str
+    organ: str
+    laterality: Side | None = None
+    principal: bool = False
+    assertion: Assertion = Assertion.UNCERTAIN
+    certainty: Certainty = Certainty.DEFINITE
+    assertion_spans: tuple[Span, ...] = ()
+    histology: str | None = None
+    histology_spans: tuple[Span, ...] = ()
+    behaviour: Literal["invasive", "in_situ", "microinvasive", "benign", "uncertain"] | None = None
+    procedure: str | None = None
+    therapy_before: Literal["yes", "no", "unstated"] = "unstated"
+    specimens: tuple[str, ...] = ()
+    labels: Mapping[str, TaskLabel] = field(default_factory=dict)
+    facts: tuple[Fact, ...] = ()
+    text_spans: tuple[Span, ...] = ()
+
+
+def read_report(text: str, pack: Pack, side: Side | None = None) -> tuple[PrimaryReading, ...]:
+    """One reading for each primary of the report; empty where it names no cancer of the pack's organ."""
+    document = segment(text, pack.definition.segmentation)
+    facts = read_facts(document, pack.facts)
+    readings = []
+    for index, block in enumerate(document.blocks):
+        own = tuple(fact for fact in facts if block.holds(fact.start, fact.end))
+        labels = label_primary(own, pack.labels, pack.definition, {})
+        readings.append(
+            PrimaryReading(
+                key=block.key,
+                organ=block.organ,
+                laterality=block.side or side,
+                principal=index == 0,
+                specimens=block.parts,
+                labels=labels,
+                facts=own,
+                text_spans=block.spans,
+            )
+        )
+    return tuple(readings)
