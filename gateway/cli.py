@@ -72,12 +72,18 @@ def build_app(invoked: str | None) -> typer.Typer:
     return app
 
 
-def _program(
-    show_version: bool = typer.Option(False, "--version", is_eager=True, help="Print the version and exit."),
-) -> None:
-    if show_version:
+def _print_version(asked: bool) -> None:
+    if asked:
         typer.echo(version("synoptic-gateway"))
         raise typer.Exit
+
+
+def _program(
+    _version: bool = typer.Option(
+        False, "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+    ),
+) -> None:
+    """Hold the options that come before the command."""
 
 
 def _not_loaded() -> None:
