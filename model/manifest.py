@@ -1,9 +1,10 @@
 """What a checkpoint says of itself (synoptic.json): pack, prompt, label set, backbone, and a digest of every file."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -21,6 +22,7 @@ ADAPTER_FOLDER = "adapter"
 BACKBONE_FOLDER = "backbone"
 PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib"})
 
+_BACKBONE = f"{BACKBONE_FOLDER}/"
 _Parsed = TypeVar("_Parsed", bound=BaseModel)
 
 
@@ -52,6 +54,25 @@ class Manifest(Frozen):
     def hint_style(self) -> HintStyle:
         """How hints are rendered, which the prompt version fixes."""
         return prompt_format(self.prompt_version).hint_style
+
+    @property
+    def name(self) -> str:
+        """What provenance calls the model: the backbone's hub id or folder name, else the pack it was made for."""
+        if self.backbone is None:
+            return f"synoptic-{self.pack}"
+        return Path(self.backbone.name).name if Path(self.backbone.name).is_absolute() else self.backbone.name
+
+    @property
+    def model_digest(self) -> str:
+        """One digest of the backbone's files, the same wherever they lie."""
+        own = {name.removeprefix(_BACKBONE): digest for name, digest in self.files.items() if _is_backbone(name)}
+        return _digest_of(own if self.backbone is None else self.backbone.files)
+
+    @property
+    def adapter_digest(self) -> str:
+        """One digest of all but the backbone: adapter, heads, tokenizer, calibration, prompt version, label set."""
+        content = self.model_dump(mode="json", exclude={"backbone", "files"})
+        return _digest_of(content | {name: digest for name, digest in self.files.items() if not _is_backbone(name)})
 
     def require_pack(self, pack: PackDefinition) -> None:
         """Raise SYN-305 unless the checkpoint was trained for this pack, version, label set and granularity."""
@@ -128,6 +149,14 @@ def file_digest(path: Path) -> str:
     """The SHA-256 of one file, read in pieces."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _is_backbone(name: str) -> bool:
+    return name.startswith(_BACKBONE)
+
+
+def _digest_of(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _weight_files(folder: Path) -> set[str]:

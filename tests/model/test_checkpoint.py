@@ -152,6 +152,20 @@ def test_a_tokenizer_comes_back_with_its_ids(backbone_folder: Path, tokenizer: S
     assert loaded.encode("Left breast <end>") == tokenizer.encode("Left breast <end>")
 
 
+def test_digests_tell_backbone_and_adapter_apart(
+    tmp_path: Path, make_classifier: Make, tokenizer: SequenceTokenizer, pack: PackDefinition
+) -> None:
+    """Other heads change the adapter's digest alone; a new calibration does too; neither is a path."""
+    classifier = make_classifier("lora")
+    first = save_checkpoint(tmp_path, classifier, tokenizer, pack=pack, prompt_version="tokens-1")
+    torch.nn.init.ones_(classifier.heads["T"].bias)
+    second = save_checkpoint(tmp_path, classifier, tokenizer, pack=pack, prompt_version="tokens-1")
+    third = replace_calibration(tmp_path, Calibration(tasks={"T": TaskCalibration(threshold=0.9)}))
+    assert first.model_digest == second.model_digest == third.model_digest
+    assert len({manifest.adapter_digest for manifest in (first, second, third)}) == 3
+    assert first.name == "synoptic-tiny"
+
+
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "adapter/adapter_model.bin", "backbone/model.pt"])
 def test_a_pickle_is_refused(saved: Path, name: str) -> None:
     """A pickle anywhere in the checkpoint is SYN-302, before anything reads it."""
