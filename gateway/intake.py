@@ -1,0 +1,158 @@
+"""The intake hop: a DiagnosticReport, alone or in a Bundle, becomes a ReportText routed to a pack.
+
+In order: JSON within limits, one report, not our own, its status, FHIR R4 and our rules, context, text, route.
+gateway/lifecycle.py has the table of statuses; gateway/narrative.py says which text is read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.documents import DocumentReader, DocumentText
+from gateway.fhir_context import read_categories, read_context, read_side
+from gateway.fhir_json import ReportResources, Resource, parse_json, pick_report
+from gateway.fhir_validation import validate_resources
+from gateway.known_identifiers import known_identifiers
+from gateway.lifecycle import REGISTERED_REASON, action_for
+from gateway.narrative import read_narrative
+from gateway.routing import route
+from mappers.identity import CANONICAL, digest
+from schemas.errors import Kind, SynopticError
+from schemas.findings import Side
+from schemas.messages import TOPIC_REPORTS, TOPIC_TEXTS, Action, KnownIdentifier, ReportContext, ReportText
+from schemas.pack_loader import Pack, load_pack
+from schemas.settings import Settings
+from workers.bus import Outgoing, Record
+from workers.hop import Result
+
+OWN_REASON = "written by Synoptic or another machine (AIAST)"
+_MACHINE_LABEL = "AIAST"
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, repr=False)
+class Reading:
+    """What came of one message: a text to send on, or the reason why it is ignored."""
+
+    report: ReportText | None = None
+    ignored: str | None = None
+
+
+class Intake:
+    """Turns FHIR messages into report texts; holds the document reader's subprocesses, so close it."""
+
+    name = "intake"
+    topics: tuple[str, ...] = (TOPIC_REPORTS,)
+
+    def __init__(
+        self, settings: Settings, packs: Sequence[Pack] | None = None, reader: DocumentReader | None = None
+    ) -> None:
+        self._settings = settings
+        self._packs = tuple(packs if packs is not None else (load_pack(name) for name in settings.packs))
+        self._reader = reader or DocumentReader(settings.intake)
+
+    def process(self, records: Sequence[Record]) -> list[Result]:
+        """One result a record; rejects are returned, retry and fatal errors raised."""
+        return [self._process(record) for record in records]
+
+    def _process(self, record: Record) -> Result:
+        try:
+            reading = self.read(record.value)
+        except SynopticError as error:
+            if error.code.kind is not Kind.REJECT:
+                raise
+            return Result(error=error)
+        if reading.report is None:
+            return Result(ignored=reading.ignored)
+        report = reading.report
+        _log.info("report read", pack=report.pack, action=report.action.value, pages=len(report.pages))
+        key = str(report.context.report_key).encode()
+        return Result(outgoing=(Outgoing(TOPIC_TEXTS, report.model_dump_json().encode(), key=key),))
+
+    def read(self, message: bytes) -> Reading:
+        """Read one FHIR message; raises a numbered reject."""
+        resources = pick_report(parse_json(message, self._settings.bus.maximum_message_bytes))
+        if is_machine_written(resources.report):
+            return Reading(ignored=OWN_REASON)
+        validate_resources(resources)
+        action = action_for(resources.report["status"])
+        if action is None:
+            return Reading(ignored=REGISTERED_REASON)
+        context = read_context(resources, self._settings)
+        document = self._document(resources, action)
+        return Reading(
+            self.assemble(
+                action,
+                document,
+                context,
+                side=read_side(resources, context.specimens),
+                categories=read_categories(resources.report),
+                known=known_identifiers(resources),
+            )
+        )
+
+    def read_document(self, data: bytes, content_type: str) -> DocumentText:
+        """Read a plain document with the same limits as an attachment."""
+        return self._reader.read(data, content_type)
+
+    def assemble(
+        self,
+        action: Action,
+        document: DocumentText,
+        context: ReportContext,
+        *,
+        side: Side | None = None,
+        categories: Sequence[str] = (),
+        known: Sequence[KnownIdentifier] = (),
+    ) -> ReportText:
+        """Route the text and build the message; a withdrawal needs no text, so it takes the first pack."""
+        if action is Action.WITHDRAW:
+            pack = self._packs[0].id
+        else:
+            pack = route(document.text, context.codes, tuple(categories), self._packs)
+        return ReportText(
+            action=action,
+            pack=pack,
+            text=document.text,
+            pages=document.pages,
+            side=side,
+            context=context,
+            known_identifiers=tuple(known),
+            content_digest=content_digest(action, document.text, context, side),
+        )
+
+    def close(self) -> None:
+        """End the subprocesses."""
+        self._reader.close()
+
+    def _document(self, resources: ReportResources, action: Action) -> DocumentText:
+        if action is Action.WITHDRAW:
+            return DocumentText("")
+        return read_narrative(resources, self._reader, self._settings.intake.maximum_attachment_bytes)
+
+
+def is_machine_written(report: Resource) -> bool:
+    """True for a report labelled AIAST or identified by Synoptic: reading it again would feed on our own output."""
+    meta = report.get("meta")
+    labels = [*_dicts(meta.get("tag")), *_dicts(meta.get("security"))] if isinstance(meta, dict) else []
+    if any(label.get("code") == _MACHINE_LABEL for label in labels):
+        return True
+    systems = [identifier.get("system") for identifier in _dicts(report.get("identifier"))]
+    return any(isinstance(system, str) and system.startswith(CANONICAL) for system in systems)
+
+
+def _dicts(items: object) -> list[Resource]:
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def content_digest(action: Action, text: str, context: ReportContext, side: Side | None) -> str:
+    """SHA-256 over what decides the resources: text, status, subject, identifiers, specimens; not when it was sent."""
+    return digest(
+        {
+            "action": action.value,
+            "text": text,
+            "side": side,
+            "context": context.model_dump(mode="json", exclude={"version", "recorded"}),
+        }
+    )

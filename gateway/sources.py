@@ -1,0 +1,142 @@
+"""Files as sources: FHIR JSON and NDJSON, text, HTML, RTF, PDF and images, read by the same code as messages.
+
+A plain file names no patient and no time. Its report and subject are identified by the file's own digest, and its
+instant is the Unix epoch: any clock would make the same file give other resources tomorrow.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.content_type import DocumentKind
+from gateway.fhir_identity import checked, derive_key, patient_key
+from gateway.intake import Intake
+from schemas.errors import Code, Kind, SynopticError
+from schemas.messages import Action, Identifier, Reference, ReportContext, ReportText, ReportVersion
+from schemas.settings import Settings
+
+FILE_SYSTEM = "urn:synoptic:file"
+FILE_INSTANT = "1970-01-01T00:00:00Z"
+_SKIPPED_BYTES = 1 << 16
+_FHIR_SUFFIXES = (".json",)
+_FHIR_LINES_SUFFIXES = (".ndjson", ".jsonl")
+_CONTENT_TYPES = {
+    ".txt": DocumentKind.PLAIN,
+    ".text": DocumentKind.PLAIN,
+    ".html": DocumentKind.HTML,
+    ".htm": DocumentKind.HTML,
+    ".xhtml": DocumentKind.HTML,
+    ".rtf": DocumentKind.RTF,
+    ".pdf": DocumentKind.PDF,
+    ".png": DocumentKind.PNG,
+    ".jpg": DocumentKind.JPEG,
+    ".jpeg": DocumentKind.JPEG,
+    ".tif": DocumentKind.TIFF,
+    ".tiff": DocumentKind.TIFF,
+}
+SOURCE_SUFFIXES = (*_FHIR_SUFFIXES, *_FHIR_LINES_SUFFIXES, *_CONTENT_TYPES)
+
+
+@dataclass(frozen=True, repr=False)
+class SourceReport:
+    """One report of a file: read, in error, or ignored with the reason; `name` is the file's, with #line in NDJSON."""
+
+    name: str
+    report: ReportText | None = None
+    error: SynopticError | None = None
+    ignored: str | None = None
+
+
+def read_source(
+    path: Path, settings: Settings, subject: str | None = None, intake: Intake | None = None
+) -> Iterator[SourceReport]:
+    """Read each report of a file; give `intake` to keep its subprocesses from one file to the next."""
+    own = intake or Intake(settings)
+    try:
+        yield from _read(path, settings, subject, own)
+    finally:
+        if intake is None:
+            own.close()
+
+
+def _read(path: Path, settings: Settings, subject: str | None, intake: Intake) -> Iterator[SourceReport]:
+    suffix = path.suffix.lower()
+    try:
+        if suffix in _FHIR_LINES_SUFFIXES:
+            yield from _read_lines(path, settings.bus.maximum_message_bytes, intake)
+        elif suffix in _CONTENT_TYPES:
+            data = _read_bytes(path, settings.intake.maximum_attachment_bytes)
+            report = _read_plain(data, _CONTENT_TYPES[suffix], settings, subject, intake)
+            yield SourceReport(path.name, report)
+        elif suffix in _FHIR_SUFFIXES:
+            yield _read_message(path.name, _read_bytes(path, settings.bus.maximum_message_bytes), intake)
+        else:
+            raise SynopticError(Code.UNKNOWN_CONTENT_TYPE, f"files named *{suffix}" if suffix else "no file extension")
+    except SynopticError as error:
+        if error.code.kind is not Kind.REJECT:
+            raise
+        yield SourceReport(path.name, error=error)
+
+
+def _read_lines(path: Path, maximum: int, intake: Intake) -> Iterator[SourceReport]:
+    try:
+        with path.open("rb") as lines:
+            number = 0
+            while line := lines.readline(maximum + 1):
+                number += 1
+                if line.strip() or len(line) > maximum:
+                    yield _read_message(f"{path.name}#{number}", line, intake)
+                while line and not line.endswith(b"\n"):  # the rest of a line over the limit, never held whole
+                    line = lines.readline(_SKIPPED_BYTES)
+    except OSError as error:
+        raise SynopticError(Code.UNREADABLE_FILE, error.strerror or "") from None
+
+
+def _read_message(name: str, message: bytes, intake: Intake) -> SourceReport:
+    try:
+        reading = intake.read(message)
+    except SynopticError as error:
+        if error.code.kind is not Kind.REJECT:
+            raise
+        return SourceReport(name, error=error)
+    return SourceReport(name, reading.report, ignored=reading.ignored)
+
+
+def _read_bytes(path: Path, maximum: int) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > maximum:
+            raise SynopticError(Code.REPORT_TOO_LARGE, f"{size} bytes, at most {maximum}")
+        return path.read_bytes()
+    except OSError as error:
+        raise SynopticError(Code.UNREADABLE_FILE, error.strerror or "") from None
+
+
+def _read_plain(data: bytes, kind: DocumentKind, settings: Settings, subject: str | None, intake: Intake) -> ReportText:
+    document = intake.read_document(data, kind.value)
+    identifier = Identifier(system=FILE_SYSTEM, value=hashlib.sha256(data).hexdigest())
+    patient = _subject(subject, identifier)
+    context = ReportContext(
+        tenant=settings.tenant,
+        report_key=derive_key(settings.tenant, "report", identifier.system, identifier.value),
+        patient_key=patient_key(settings.tenant, patient),
+        report_identifier=identifier,
+        report=Reference(type="DiagnosticReport", identifier=identifier),
+        subject=patient,
+        status="final",
+        version=ReportVersion(issued=FILE_INSTANT),
+        recorded=FILE_INSTANT,
+    )
+    return intake.assemble(Action.REPLACE, document, context)
+
+
+def _subject(subject: str | None, file_identifier: Identifier) -> Reference:
+    """`Patient/1`, `system|value` or a bare value as given; without one, the file stands for its own subject."""
+    if subject is None:
+        return Reference(type="Patient", identifier=file_identifier)
+    checked(subject, "--subject")
+    if subject.startswith("Patient/"):
+        return Reference(type="Patient", literal=subject)
+    system, separator, value = subject.rpartition("|")
+    return Reference(type="Patient", identifier=Identifier(system=system if separator else FILE_SYSTEM, value=value))
