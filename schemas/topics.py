@@ -37,7 +37,7 @@ TOPICS = (
     Topic(name=TOPIC_REJECTED, carries="rejected messages, bytes unchanged", zone="phi", retention_days=30),
     Topic(
         name=TOPIC_STATES,
-        carries="each hop's share of rejects",
+        carries="each hop's share of rejects, and which rejected records were replayed",
         zone="no-phi",
         retention_days=0,
         compacted=True,

@@ -14,7 +14,9 @@ from schemas.logs import configure
 from schemas.settings import Settings, load_settings
 from workers.bus import Bus
 from workers.bus_embedded import EmbeddedBus
-from workers.runner import Runner
+from workers.runner import Backoff, Runner, run_until_idle
+
+IDLE_ATTEMPTS = 6
 
 
 class Which(StrEnum):
@@ -26,14 +28,23 @@ class Which(StrEnum):
     ALL = "all"
 
 
-def run(which: Annotated[Which, typer.Argument(help="the hop, or all in one process")] = Which.ALL) -> None:
+def run(
+    which: Annotated[Which, typer.Argument(help="the hop, or all in one process")] = Which.ALL,
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="end when nothing is left to do")] = False,
+) -> None:
     """Run hops over the bus until told to stop; what is in work then is finished first."""
     settings = load_settings()
     configure(settings.logging)
     names = HOPS if which is Which.ALL else (which.value,)
     # The model loads before the bus is joined: a group must not wait for a member that is still loading.
     with open_hops(names, settings) as hops, closing(build_bus(settings.bus)) as bus:
-        runners = [Runner(hop, bus, settings.bus) for hop in hops]
+        backoff = Backoff(attempts=IDLE_ATTEMPTS) if until_idle else Backoff()
+        runners = [Runner(hop, bus, settings.bus, backoff) for hop in hops]
+        if until_idle:
+            typer.echo(f"processed {run_until_idle(runners)} records", err=True)
+            for runner in runners:
+                runner.close()
+            return
         if settings.metrics.port:
             _serve_metrics(settings)
         service = Service(runners, lambda: _keep_house(bus, runners))

@@ -238,6 +238,16 @@ def test_run_works_until_sigterm(folder, monkeypatch):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_run_until_idle_ends_by_itself(folder, monkeypatch, capsys):
+    """With `--until-idle` the program ends when nothing is left, and says how much there was."""
+    monkeypatch.setattr(run_command, "open_hops", lambda _names, _settings: _hops(AcceptingHop()))
+    with opened() as bus:
+        bus.publish([Outgoing(TOPIC_REPORTS, b"{}")] * 40)
+    assert end("run", "intake", "--until-idle") == 0
+    assert "processed 40 records" in capsys.readouterr().err
+    assert values("out") == [b"{}"] * 40
+
+
 def test_run_ends_when_a_hop_stops(folder, monkeypatch, capsys):
     """A hop that rejects too much ends the program with 2 and says what to do."""
     monkeypatch.setattr(run_command, "open_hops", lambda _names, _settings: _hops(RejectingHop()))
