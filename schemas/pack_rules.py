@@ -33,7 +33,8 @@ class FactRule(Frozen):
     `value` and `attributes` are templates over the pattern's named groups (`T{t}`); a group that did not take part is
     empty, and an attribute that comes out empty is left out. `captures` names how a group is converted first: one of
     `number`, `integer`, `millimetres`, `category`, `upper`, `lower`, or a table of the pack. A conversion that fails drops the fact.
-    `total` lists groups whose converted numbers are added up as group `total`.
+    `total` lists groups whose converted numbers are added up as group `total`; the numbers of `ordered` groups must
+    not fall (3 of 2 nodes is misread).
     `before`, `unless_before`, `after`, `unless_after` look at the `window` characters around the match, in the same
     way that `within` and `unless_within` look at the match. `sections` and `unless_sections` are keys of sections.
     `evidence` names the group that is the fact's span (the whole match by default).
@@ -48,6 +49,7 @@ class FactRule(Frozen):
     attributes: dict[str, str] = Field(default_factory=dict)
     captures: dict[str, str] = Field(default_factory=dict)
     total: tuple[str, ...] = ()
+    ordered: tuple[str, ...] = ()
     before: str | None = None
     after: str | None = None
     within: str | None = None
@@ -87,7 +89,7 @@ class FactRule(Frozen):
         """Every group that the rule refers to."""
         templates = (self.value, *self.attributes.values())
         used = {name for template in templates for _, name, _, _ in Formatter().parse(template) if name}
-        return used | set(self.captures) | set(self.total) | ({self.evidence} if self.evidence else set())
+        return used | set(self.captures) | set(self.total) | set(self.ordered) | ({self.evidence} if self.evidence else set())
 
     def patterns(self) -> tuple[str, ...]:
         """Every pattern of the rule."""

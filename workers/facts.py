@@ -160,6 +160,9 @@ class FactReader:
                 if value is None:
                     return None
                 captured[name] = value
+        numbers = [number(captured[name]) or 0 for name in rule.ordered]
+        if numbers != sorted(numbers):
+            return None
         if rule.total:
             parts = [number(captured[name]) for name in rule.total]
             captured["total"] = str(sum(part for part in parts if part is not None))
