@@ -321,6 +321,36 @@ class Code(Enum):
         "report this line; nothing of what it was working on is printed, since it may be a report",
     )
 
+    UNKNOWN_PACK = (
+        251,
+        Kind.REJECT,
+        "no pack {detail} is loaded",
+        "add it to the setting packs, then `synoptic rejected replay`",
+    )
+    NOT_A_REPORT_TEXT = (
+        252,
+        Kind.REJECT,
+        "the message is not a ReportText of this schema version ({detail})",
+        "let intake of the same release write the topic",
+    )
+    EMPTY_FOLDER = (
+        751,
+        Kind.FATAL,
+        "a folder holds no file that can be read as a report",
+        "give files, or a folder with .json, .ndjson, .txt, .html, .rtf, .pdf or image files",
+    )
+    UNWRITABLE_FOLDER = (
+        752,
+        Kind.FATAL,
+        "the output folder cannot be written ({detail})",
+        "give a folder that this user may write",
+    )
+    NO_EXAMPLES = (
+        753,
+        Kind.FATAL,
+        "the example reports are not there",
+        "run the demo in a clone of the repository, or name a folder of FHIR reports with --reports",
+    )
     BAD_TRAINING_FILE = (
         701,
         Kind.FATAL,

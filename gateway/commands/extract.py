@@ -1,0 +1,159 @@
+"""`synoptic extract`: reports from files, FHIR or plain, to findings on standard output and Bundles in a folder."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+
+from gateway.presentation import Extracted, Refusal, json_line, table
+from gateway.sources import SOURCE_SUFFIXES, SourceReport, read_source
+from schemas.errors import Code, Kind, SynopticError, fault_location
+from schemas.messages import ReportFindings, ReportText
+from schemas.pack_loader import Pack, load_pack
+from schemas.settings import Settings, load_settings
+from workers.extraction import Extractor
+
+BATCH = 16
+
+
+class Format(StrEnum):
+    """What goes to standard output."""
+
+    JSONL = "jsonl"
+    TEXT = "text"
+    TABLE = "table"
+
+
+def extract(
+    paths: Annotated[list[Path], typer.Argument(help="FHIR JSON, NDJSON, text, HTML, RTF, PDF, images, or folders")],
+    output: Annotated[
+        Format, typer.Option("--format", help="one JSON line a report, its text, or a table")
+    ] = Format.JSONL,
+    out: Annotated[
+        Path | None, typer.Option(help="also write one transaction Bundle a report into this folder")
+    ] = None,
+    subject: Annotated[str | None, typer.Option(help="the subject of plain files: Patient/1 or system|value")] = None,
+) -> None:
+    """Read reports from files and print their findings; exit 1 where one was rejected, 2 on wrong use."""
+    settings = load_settings()
+    files = list(_files(paths))
+    sources = _sources(files, settings, subject)
+    if output is Format.TEXT:
+        rejected = _print_texts(sources)
+    else:
+        packs = {identifier: load_pack(identifier) for identifier in settings.packs}
+        rejected = _print_findings(_extracted(sources, packs, settings), packs, output, out, settings)
+    if rejected:
+        raise typer.Exit(1)
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files named, and those of a known suffix in the folders named, in order of their names."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        found = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in SOURCE_SUFFIXES)
+        if not found:
+            raise SynopticError(Code.EMPTY_FOLDER)
+        yield from found
+
+
+def _sources(files: Iterable[Path], settings: Settings, subject: str | None) -> Iterator[SourceReport]:
+    from gateway.intake import Intake
+
+    with closing(Intake(settings)) as intake:
+        for file in files:
+            yield from read_source(file, settings, subject, intake)
+
+
+def _print_texts(sources: Iterable[SourceReport]) -> bool:
+    rejected = False
+    for source in sources:
+        if source.report is not None:
+            typer.echo(source.report.text)
+        elif source.error is not None:
+            rejected = True
+            typer.echo(f"{source.name}: {source.error}", err=True)
+    return rejected
+
+
+def _extracted(sources: Iterator[SourceReport], packs: dict[str, Pack], settings: Settings) -> Iterator[Extracted]:
+    """Extract in batches, in order; the model is loaded when the first report needs it."""
+    extractor: Extractor | None = None
+    while batch := list(islice(sources, BATCH)):
+        reports = [source.report for source in batch if source.report is not None]
+        if reports and extractor is None:
+            extractor = _extractor(packs, settings)
+        answers = iter(_answers(extractor, reports) if extractor else ())
+        for source in batch:
+            answer = next(answers) if source.report else source.error
+            findings = answer if isinstance(answer, ReportFindings) else None
+            refusal = Refusal.of(answer) if isinstance(answer, SynopticError) else None
+            yield Extracted(source.name, source.report, findings, refusal, source.ignored)
+
+
+def _answers(extractor: Extractor, reports: list[ReportText]) -> list[ReportFindings | SynopticError]:
+    """Findings or an error for each report; a batch that fails as a whole is read again one by one."""
+    try:
+        return [*extractor.extract(reports)]
+    except SynopticError as error:
+        if error.code.kind is Kind.FATAL:
+            raise
+        failure = error
+    except Exception as error:
+        failure = SynopticError(Code.UNEXPECTED, fault_location(error))
+    if len(reports) == 1:
+        return [failure]
+    return [answer for report in reports for answer in _answers(extractor, [report])]
+
+
+def _extractor(packs: dict[str, Pack], settings: Settings) -> Extractor:
+    from model.engine import load_engine
+    from workers.sealing import passing_seal
+
+    return Extractor(packs, load_engine(settings.model), passing_seal())
+
+
+def _print_findings(
+    extracted: Iterable[Extracted], packs: dict[str, Pack], output: Format, out: Path | None, settings: Settings
+) -> bool:
+    progress = Console(stderr=True)
+    shown: list[Extracted] = []
+    rejected = False
+    with progress.status("reading") as status:
+        for number, one in enumerate(extracted, start=1):
+            status.update(f"{number} read")
+            rejected |= one.error is not None
+            if out is not None:
+                write_bundle(one, packs, out, settings)
+            if output is Format.JSONL:
+                typer.echo(orjson.dumps(json_line(one, packs)).decode())
+            else:
+                shown.append(one)
+    if output is Format.TABLE:
+        Console().print(table(shown, packs))
+    return rejected
+
+
+def write_bundle(extracted: Extracted, packs: dict[str, Pack], folder: Path, settings: Settings) -> Path | None:
+    """Write the transaction Bundle of a report that has one, as `<source name>.bundle.json`."""
+    if extracted.findings is None or extracted.report is None:
+        return None
+    from mappers.bundle import map_report
+
+    report: ReportText = extracted.report
+    mapped = map_report(extracted.findings, report.context, packs[report.pack], settings)
+    path = folder / f"{extracted.source}.bundle.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(orjson.dumps(mapped.transaction(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    except OSError as error:
+        raise SynopticError(Code.UNWRITABLE_FOLDER, error.strerror or type(error).__name__) from None
+    return path

@@ -1,0 +1,148 @@
+"""How findings are shown to people and scripts: the JSON line, the text block and the table row of a report.
+
+The JSON line is a stable interface (docs/interfaces.md); `stage` is computed here, since it never travels in findings.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mappers.staging import stage_of
+from schemas.errors import SynopticError
+from schemas.findings import Finding, Primary, Status
+from schemas.messages import Action, ReportFindings, ReportText
+from schemas.pack_loader import Pack
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_SHOWN_QUOTE = 44
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A numbered error as shown: its label, and its message on one line."""
+
+    code: str
+    message: str
+
+    @classmethod
+    def of(cls, error: SynopticError) -> "Refusal":
+        """The refusal that an error shows as."""
+        return cls(error.code.label, error.one_line())
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """The outcome of one source document: findings, an error, or a reason to ignore it."""
+
+    source: str
+    report: ReportText | None = None
+    findings: ReportFindings | None = None
+    error: Refusal | None = None
+    ignored: str | None = None
+
+    @property
+    def outcome(self) -> str:
+        """One of extracted, withdrawn, ignored, rejected."""
+        if self.error is not None:
+            return "rejected"
+        if self.ignored is not None:
+            return "ignored"
+        return "withdrawn" if self.findings and self.findings.action is Action.WITHDRAW else "extracted"
+
+
+def json_line(extracted: Extracted, packs: dict[str, Pack]) -> dict[str, Any]:
+    """The line that `synoptic extract --format jsonl` prints."""
+    report, findings, error = extracted.report, extracted.findings, extracted.error
+    identifier = report.context.report_identifier if report else None
+    return {
+        "source": extracted.source,
+        "report": f"{identifier.system or ''}|{identifier.value}" if identifier else None,
+        "pack": report.pack if report else None,
+        "outcome": extracted.outcome,
+        "error": {"code": error.code, "message": error.message} if error else None,
+        "primaries": [_primary(primary, packs[findings.pack]) for primary in findings.primaries] if findings else [],
+    }
+
+
+def _primary(primary: Primary, pack: Pack) -> dict[str, Any]:
+    stage = stage_of(primary, pack.staging)
+    return {
+        "key": primary.key,
+        "laterality": primary.laterality,
+        "principal": primary.principal,
+        "assertion": primary.assertion.value,
+        "histology": primary.histology,
+        "procedure": primary.procedure,
+        "findings": {key: _finding(finding) for key, finding in primary.findings.items()},
+        "stage": stage.model_dump() if stage else None,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "value": finding.value,
+        "detail": finding.detail,
+        "status": finding.status.value,
+        "basis": finding.basis.value if finding.basis else None,
+        "probability": None if finding.probability is None else round(finding.probability, 2),
+        "evidence": [evidence.model_dump() for evidence in finding.evidence],
+    }
+
+
+def rows(extracted: Extracted, packs: dict[str, Pack]) -> Iterator[dict[str, str]]:
+    """One table row a primary: values with confidence, stage and the first words of the evidence."""
+    line = json_line(extracted, packs)
+    base = {"source": extracted.source, "outcome": extracted.outcome}
+    if line["error"]:
+        yield base | {"note": f"{line['error']['code']} {line['error']['message']}"}
+        return
+    if not line["primaries"]:
+        yield base | {"note": extracted.ignored or ("" if extracted.outcome == "withdrawn" else "no primary cancer")}
+    for primary in line["primaries"]:
+        cells = {key: _cell(finding) for key, finding in primary["findings"].items()}
+        stage = primary["stage"]
+        shown = (
+            "" if not stage else stage["group"] + (f" if {stage['conditional_on']}" if stage["conditional_on"] else "")
+        )
+        yield base | {"primary": primary["key"], "histology": primary["histology"] or "", "stage": shown} | cells
+
+
+def table(extracted: Iterable[Extracted], packs: dict[str, Pack]) -> "Table":
+    """A rich table with a row a primary; the columns are the tasks of the packs."""
+    from rich.table import Table
+
+    tasks = list(dict.fromkeys(task.key for pack in packs.values() for task in pack.definition.tasks))
+    columns = ["source", "primary", "histology", *tasks, "stage", "note"]
+    shown = Table(*columns, header_style="bold", show_lines=False, pad_edge=False)
+    for one in extracted:
+        for row in rows(one, packs):
+            note = row.get("note", "")
+            cells = [row.get(column, "") for column in columns[:-1]]
+            shown.add_row(*cells, note if row["outcome"] == "extracted" else f"{row['outcome']} {note}".strip())
+    return shown
+
+
+def _cell(finding: dict[str, Any]) -> str:
+    status = finding["status"]
+    if status == Status.NOT_STATED:
+        return "–"
+    if status not in (Status.CODED, Status.REVIEW):
+        return str(status).replace("_", " ")
+    value = finding["detail"] or finding["value"] or "?"
+    shown = f"{value} {finding['probability']:.2f}" if finding["probability"] is not None else value
+    return shown if status == Status.CODED else f"{shown} (review)"
+
+
+def evidence_lines(extracted: Extracted) -> Iterator[str]:
+    """For each finding of each primary: the task, its value, and where the report says so."""
+    if extracted.findings is None:
+        return
+    for primary in extracted.findings.primaries:
+        for key, finding in primary.findings.items():
+            for evidence in finding.evidence[:1]:
+                quote = (
+                    evidence.quote if len(evidence.quote) <= _SHOWN_QUOTE else evidence.quote[: _SHOWN_QUOTE - 1] + "…"
+                )
+                yield f"{primary.key}  {key} {finding.detail or finding.value or ''}  “{' '.join(quote.split())}”  {evidence.start}–{evidence.end}"

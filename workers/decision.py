@@ -1,0 +1,177 @@
+"""Decides each finding: a value is coded only where the classifier is sure and a span of the primary supports it.
+
+Two policies (the pack names one). `agreement`: classifier and labelling rules give the same value. `classifier`: the
+classifier's value, as the reference system does; the rules only lend the supporting span. What the report says in
+words that have no class (pending, not performed, not assessable) is the rules' to read under both.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from model.calibration import Calibration, TaskCalibration
+from model.engine import Prediction
+from schemas.findings import MAXIMUM_QUOTE_LENGTH, Assertion, Evidence, Finding, Primary, Side, Status
+from schemas.messages import PageSpan
+from schemas.pack_loader import Pack
+from workers.deidentify import CleanText
+from workers.labelling import TaskLabel
+from workers.reading import PrimaryReading
+
+NO_SPAN = "no supporting span"
+CONTRADICTION = "the report contradicts itself"
+SAID_IN_WORDS = (Status.PENDING, Status.NOT_PERFORMED, Status.NOT_ASSESSABLE)
+Locate = Callable[[Sequence[tuple[int, int]]], tuple[Evidence, ...]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the classifier says of one task: its best class, how probable, and whether it may be coded."""
+
+    value: str
+    probability: float
+    stated: float
+    says_stated: bool
+    sure: bool
+
+
+def decide(
+    reading: PrimaryReading, predictions: Mapping[str, Prediction], calibration: Calibration, pack: Pack, locate: Locate
+) -> Primary:
+    """The primary with one finding for each task of the pack, and the further findings that the rules read."""
+    definition = pack.definition
+    findings = {
+        task.key: decide_task(
+            reading.labels.get(task.key),
+            verdict(predictions[task.key], calibration.task(task.key)),
+            definition.policy,
+            locate,
+        )
+        for task in definition.tasks
+        if reading.assertion.is_primary or not task.primary_only
+    }
+    tasks = {task.key for task in definition.tasks}
+    further = {
+        key: by_rules(label, locate)
+        for key, label in reading.labels.items()
+        if key not in tasks and label.status is not Status.NOT_STATED
+    }
+    return Primary(
+        key=reading.key,
+        organ=reading.organ,
+        laterality=reading.laterality,
+        principal=reading.principal,
+        assertion=reading.assertion,
+        certainty=reading.certainty,
+        assertion_evidence=locate(reading.assertion_spans),
+        histology=reading.histology,
+        histology_evidence=locate(reading.histology_spans),
+        behaviour=reading.behaviour,
+        procedure=reading.procedure,
+        therapy_before=reading.therapy_before,
+        specimens=reading.specimens,
+        findings=findings | further,
+    )
+
+
+def verdict(prediction: Prediction, calibration: TaskCalibration) -> Verdict:
+    """The classifier's answer held against the task's calibrated thresholds; no threshold: never sure."""
+    value, probability = max(prediction.probabilities.items(), key=lambda item: item[1])
+    says_stated = prediction.stated >= calibration.stated_threshold
+    sure = (
+        says_stated
+        and calibration.threshold is not None
+        and probability >= calibration.threshold
+        and value not in calibration.review_only
+    )
+    return Verdict(value, probability, prediction.stated, says_stated, sure)
+
+
+def decide_task(label: TaskLabel | None, classifier: Verdict, policy: str, locate: Locate) -> Finding:
+    """One task's finding, by the status of DESIGN 10 and the pack's policy."""
+    if label is not None and label.status in SAID_IN_WORDS:
+        return by_rules(label, locate)
+    if label is None or label.value is None:
+        return _unsupported(classifier)
+    evidence = locate(label.spans)
+    agreed = label.value == classifier.value and classifier.says_stated
+    value, reason = label.value, None
+    if not evidence:
+        reason = NO_SPAN
+    elif label.status is Status.REVIEW:
+        reason = CONTRADICTION
+    elif not agreed:
+        reason = "rules and classifier disagree"
+        value = classifier.value if policy == "classifier" else label.value
+    elif not classifier.sure:
+        reason = "the classifier is not sure enough"
+    return Finding(
+        value=value,
+        detail=label.detail if value == label.value else None,
+        status=Status.REVIEW if reason else Status.CODED,
+        basis=label.basis,
+        probability=classifier.probability * classifier.stated,
+        evidence=evidence,
+        source="model",
+        reason=reason,
+        attributes=dict(label.attributes) if value == label.value else {},
+    )
+
+
+def _unsupported(classifier: Verdict) -> Finding:
+    """No span names the task: not stated, unless the classifier is sure of a value, which a person should look at."""
+    if not classifier.sure:
+        return Finding(status=Status.NOT_STATED, source="model")
+    return Finding(
+        value=classifier.value,
+        status=Status.REVIEW,
+        probability=classifier.probability * classifier.stated,
+        source="model",
+        reason=NO_SPAN,
+    )
+
+
+def by_rules(label: TaskLabel, locate: Locate) -> Finding:
+    """A finding that rules alone decide; contradicting evidence, or none, sends it to review."""
+    evidence = locate(label.spans)
+    reason = CONTRADICTION if label.status is Status.REVIEW else None
+    if label.status is Status.CODED and not evidence:
+        reason = NO_SPAN
+    return Finding(
+        value=label.value if label.status in (Status.CODED, Status.REVIEW) else None,
+        detail=label.detail,
+        status=Status.REVIEW if reason else label.status,
+        basis=label.basis,
+        evidence=evidence,
+        source="rules",
+        reason=reason,
+        attributes=dict(label.attributes),
+    )
+
+
+def doubt_side(primary: Primary, side: Side | None) -> Primary:
+    """The primary, in review as a whole where its side is not the one that the resource names (CLINICAL 1)."""
+    if side is None or primary.laterality in (None, side):
+        return primary
+    doubted = {
+        key: finding.model_copy(update={"status": Status.REVIEW, "reason": "the resource names the other side"})
+        if finding.status is Status.CODED
+        else finding
+        for key, finding in primary.findings.items()
+    }
+    return primary.model_copy(update={"findings": doubted, "assertion": Assertion.UNCERTAIN})
+
+
+def evidence_locator(text: str, clean: CleanText, pages: Sequence[PageSpan]) -> Locate:
+    """A function from spans of the de-identified text to evidence in the source; a span that touches a tag is none."""
+
+    def locate(spans: Sequence[tuple[int, int]]) -> tuple[Evidence, ...]:
+        found = []
+        for start, end in spans:
+            source = clean.to_source(start, min(end, start + MAXIMUM_QUOTE_LENGTH))
+            if source is not None:
+                first, last = source
+                page = next((span.page for span in pages if span.start <= first < span.end), None)
+                found.append(Evidence(quote=text[first:last], start=first, end=last, page=page))
+        return tuple(dict.fromkeys(found))
+
+    return locate

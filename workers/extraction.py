@@ -1,0 +1,131 @@
+"""The extraction hop: ReportText in, ReportFindings out.
+
+For a batch of reports: de-identify, read (sections, facts, primaries, labels), ask the classifier about every primary
+of every report in one call, decide. A report in which nothing malignant is read ends with no primaries.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from pydantic import ValidationError
+
+from model.engine import Engine, Prediction
+from schemas.errors import Code, SynopticError
+from schemas.findings import Primary
+from schemas.messages import TOPIC_FINDINGS, TOPIC_TEXTS, Action, Configuration, ReportFindings, ReportText
+from schemas.pack_loader import Pack
+from workers.bus import Outgoing, Record
+from workers.decision import Locate, decide, doubt_side, evidence_locator
+from workers.deidentify import deidentify
+from workers.hop import Result
+from workers.prompting import build_prompts
+from workers.reading import PrimaryReading, read_report
+from workers.sealing import Seal
+
+logger = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Read:
+    """One report after the text steps: its pack, the readings of its primaries, and the way back to the source."""
+
+    report: ReportText
+    pack: Pack
+    text: str
+    readings: tuple[PrimaryReading, ...]
+    locate: Locate
+
+
+class Extractor:
+    """Turns report texts into findings, many at a time; holds no state between calls."""
+
+    def __init__(self, packs: Mapping[str, Pack], engine: Engine, seal: Seal) -> None:
+        """Raise SYN-305 where the checkpoint was trained for another pack, version or label set."""
+        for pack in packs.values():
+            engine.manifest.require_pack(pack.definition)
+        self._packs = packs
+        self._engine = engine
+        self._seal = seal
+
+    def extract(self, reports: Sequence[ReportText]) -> list[ReportFindings]:
+        """One answer a report, in order."""
+        read = [self.read(report) for report in reports]
+        primaries = self._classify(read)
+        return [self._findings(one.report, one.pack, found) for one, found in zip(read, primaries, strict=True)]
+
+    def read(self, report: ReportText) -> Read:
+        """The text steps, without the model; raises SYN-251 where no such pack is loaded."""
+        pack = self._packs.get(report.pack)
+        if pack is None:
+            raise SynopticError(Code.UNKNOWN_PACK, report.pack)
+        clean = deidentify(report.text, report.known_identifiers)
+        readings = () if report.action is Action.WITHDRAW else read_report(clean.text, pack, report.side)
+        return Read(report, pack, clean.text, readings, evidence_locator(report.text, clean, report.pages))
+
+    def _classify(self, read: Sequence[Read]) -> list[tuple[Primary, ...]]:
+        prompts = [[build_prompts(one.text, reading, one.pack) for reading in one.readings] for one in read]
+        answers = iter(
+            self._engine.classify([prompt for report in prompts for primary in report for prompt in primary])
+        )
+        return [
+            tuple(
+                self._decide(one, reading, {task: answer for _ in asked for task, answer in next(answers).items()})
+                for reading, asked in zip(one.readings, report, strict=True)
+            )
+            for one, report in zip(read, prompts, strict=True)
+        ]
+
+    def _decide(self, read: Read, reading: PrimaryReading, predictions: Mapping[str, Prediction]) -> Primary:
+        decided = decide(reading, predictions, self._engine.calibration, read.pack, read.locate)
+        return doubt_side(decided, read.report.side)
+
+    def _findings(self, report: ReportText, pack: Pack, primaries: tuple[Primary, ...]) -> ReportFindings:
+        manifest = self._engine.manifest
+        return ReportFindings(
+            report_hmac=self._seal.report_hmac(report.context.report_key),
+            action=report.action,
+            pack=report.pack,
+            primaries=primaries,
+            content_digest=report.content_digest,
+            configuration=Configuration(
+                pack=pack.id,
+                pack_version=pack.definition.version,
+                pack_digest=pack.digest,
+                model=manifest.name,
+                model_digest=manifest.model_digest,
+                adapter_digest=manifest.adapter_digest,
+                policy=pack.definition.policy,
+            ),
+            sealed=self._seal.seal(report.context),
+        )
+
+
+class ExtractionHop:
+    """Extraction as a hop over the bus."""
+
+    name = "extraction"
+    topics: tuple[str, ...] = (TOPIC_TEXTS,)
+
+    def __init__(self, extractor: Extractor) -> None:
+        self._extractor = extractor
+
+    def process(self, records: Sequence[Record]) -> list[Result]:
+        """Findings for each report text; what is no report text is rejected by number."""
+        parsed = [_parse(record) for record in records]
+        findings = iter(self._extractor.extract([item for item in parsed if isinstance(item, ReportText)]))
+        return [_result(next(findings) if isinstance(item, ReportText) else item) for item in parsed]
+
+
+def _parse(record: Record) -> ReportText | SynopticError:
+    try:
+        return ReportText.model_validate_json(record.value)
+    except ValidationError as error:
+        return SynopticError(Code.NOT_A_REPORT_TEXT, f"{error.error_count()} faults")
+
+
+def _result(item: ReportFindings | SynopticError) -> Result:
+    if isinstance(item, SynopticError):
+        return Result(error=item)
+    key = item.report_hmac.encode()
+    return Result(outgoing=(Outgoing(TOPIC_FINDINGS, item.model_dump_json().encode(), key),))
