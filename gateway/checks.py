@@ -1,15 +1,18 @@
 """What `synoptic doctor` looks at: each check says in one line what it found, and if it is a fault, what to do."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from schemas.errors import SynopticError
-from schemas.pack_loader import PACKS_FOLDER, check_pack
+from schemas.pack_loader import PACKS_FOLDER, check_pack, load_pack
 from schemas.settings import Settings, load_settings
 from workers.sealing import KEY_FILE, load_seal
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True)
@@ -57,18 +60,25 @@ def check_model(settings: Settings) -> Iterator[Outcome]:
         return
     path = Path(settings.model.path)
     if not path.exists():
-        yield Outcome(
-            "model", "model.path is no folder here", "give the folder of a checkpoint, or run `synoptic train`"
-        )
+        yield _elsewhere(settings.model.path)
         return
     from model.manifest import read_manifest
 
     try:
         manifest = read_manifest(path)
+        for identifier in settings.packs:
+            manifest.require_pack(load_pack(identifier).definition)
     except SynopticError as error:
         yield _fault("model", error)
         return
     yield Outcome("model", f"for pack {manifest.pack} {manifest.pack_version}, digests right")
+
+
+def _elsewhere(path: str) -> Outcome:
+    """A model.path that is no folder here: a hub id, or a mistake."""
+    if HUB_ID.fullmatch(path):
+        return Outcome("model", "a hub id; its digests are checked when it is loaded")
+    return Outcome("model", "model.path is no folder", "give the folder of a checkpoint, or make one: `synoptic train`")
 
 
 def check_bus(settings: Settings) -> Iterator[Outcome]:

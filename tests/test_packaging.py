@@ -13,7 +13,7 @@ def test_every_data_file_is_packaged():
     for package in setuptools["packages"]:
         folder = REPOSITORY / package.replace(".", "/")
         patterns = setuptools["package-data"].get(package, [])
-        packaged = {folder / name for pattern in patterns for name in glob(pattern, root_dir=folder, recursive=True)}
+        packaged = {folder / name for pattern in patterns for name in glob(pattern, root_dir=folder, recursive=True)}  # noqa: PTH207 (as setuptools reads it)
         data = {
             path
             for path in folder.rglob("*")
