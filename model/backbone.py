@@ -10,6 +10,7 @@ import torch
 from huggingface_hub import snapshot_download
 from safetensors.torch import save_file
 from transformers import AutoConfig, BitsAndBytesConfig, LlamaConfig, LlamaModel
+from transformers.utils import logging as library_logging
 
 from model.manifest import TOKENIZER_FILE, BackboneReference, digests, refuse_pickles
 from model.tokenizer import SequenceTokenizer, read_tokenizer
@@ -59,6 +60,8 @@ def load_backbone(folder: Path, precision: Precision = "float32", device: str = 
     if not any(folder.glob("*.safetensors")):
         refuse_pickles(folder)
         raise SynopticError(Code.BACKBONE_UNAVAILABLE, f"{folder.name} holds no safetensors")
+    # A download has shown its progress by now; reading local files needs no bar.
+    library_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         if not isinstance(config, LlamaConfig):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from model.calibration import Calibration, softmax, stated_probability
+from model.libraries import quiet_libraries
 from model.manifest import Manifest
 from model.prompt import ALL_TASKS, PromptInput, encode_prompt, prompt_format
 from schemas.errors import Code, SynopticError
@@ -105,6 +106,7 @@ class Engine:
 
 def load_engine(settings: ModelSettings) -> Engine:
     """Load the checkpoint that the settings name; the adapter is merged unless the backbone is quantised."""
+    quiet_libraries()
     import torch
 
     from model.checkpoint import load_checkpoint
@@ -114,16 +116,7 @@ def load_engine(settings: ModelSettings) -> Engine:
     checkpoint = load_checkpoint(settings.path, settings.dtype, settings.device)
     if settings.dtype != "nf4":
         checkpoint = dataclasses.replace(checkpoint, classifier=checkpoint.classifier.merged())
-    manifest = checkpoint.manifest
-    log.info(
-        "model loaded",
-        pack=manifest.pack,
-        pack_version=manifest.pack_version,
-        prompt_version=manifest.prompt_version,
-        digest=checkpoint.digest[:12],
-        device=settings.device,
-        dtype=settings.dtype,
-    )
+    log.info("model loaded", pack=checkpoint.manifest.pack, device=settings.device)
     return Engine(checkpoint, settings.token_budget)
 
 

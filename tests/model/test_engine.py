@@ -1,6 +1,8 @@
 """The engine: order, batches, calibration and refusals."""
 
 import dataclasses
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +119,15 @@ def test_a_prompt_of_another_label_set_is_refused(
     with pytest.raises(SynopticError) as caught:
         engine.classify([dataclasses.replace(prompts[0], **change)])
     assert caught.value.code is Code.PROMPT_MISMATCH
+
+
+def test_loading_writes_nothing_but_its_log_line(checkpoint: Path) -> None:
+    """A fresh process that loads and answers keeps standard error empty: no bars, no libraries' warnings."""
+    program = "import sys; from model.engine import load_engine; from schemas.settings import ModelSettings; "
+    program += "load_engine(ModelSettings(path=sys.argv[1])).classify([])"
+    ended = subprocess.run([sys.executable, "-c", program, str(checkpoint)], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""
+    assert len(ended.stdout.splitlines()) == 1
 
 
 def test_threads_may_share_an_engine(engine: Engine, prompts: list[PromptInput]) -> None:
