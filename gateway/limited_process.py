@@ -2,12 +2,14 @@
 
 The parent keeps one `LimitedProcess` for each kind of reading and starts it again when it died. Parent and child speak
 frames over pipes: two lengths, a JSON header, bytes. A child that passes the seconds is killed; memory is bounded by
-RLIMIT_AS, and RLIMIT_CPU ends a child whose parent was killed meanwhile.
+RLIMIT_DATA (libraries mapped but not used do not count), and RLIMIT_CPU ends a child whose parent was killed meanwhile.
+A child that had served other documents before it died gets a second try: the memory may have been theirs.
 """
 
 import os
 import resource
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -57,22 +59,21 @@ class LimitedProcess:
 
     def request(self, header: Header, payload: bytes) -> tuple[Header, bytes]:
         """Ask the child; raises the child's numbered error, or SYN-120 where a limit ended it."""
+        frame = _frame(header, payload)
         with self._lock:
-            if self._process is None:
-                self._start()
-            self._requests += 1
+            used = self._process is not None
             try:
-                answer, data = self._exchange(_frame(header, payload), self._seconds)
+                try:
+                    answer, data = self._attempt(frame)
+                except EOFError:
+                    if not used:
+                        raise
+                    answer, data = self._attempt(frame)
             except TimeoutError:
-                self._stop()
                 raise SynopticError(Code.DOCUMENT_LIMIT, f"more than {self._seconds:g} s") from None
             except EOFError:
-                self._stop()
-                raise SynopticError(
-                    Code.DOCUMENT_LIMIT, f"the reader ended; it may use {self._memory_mib} MiB"
-                ) from None
-            if self._requests >= _REQUESTS_BEFORE_RESTART:
-                self._stop()
+                detail = f"the reader ended; it may use {self._memory_mib} MiB"
+                raise SynopticError(Code.DOCUMENT_LIMIT, detail) from None
         if "error" in answer:
             raise SynopticError(Code[answer["error"]], answer.get("detail", ""))
         return answer, data
@@ -81,6 +82,21 @@ class LimitedProcess:
         """End the child; a later request starts another."""
         with self._lock:
             self._stop()
+
+    def _attempt(self, frame: bytes) -> tuple[Header, bytes]:
+        if self._process is None:
+            self._start()
+        try:
+            answer, data = self._exchange(frame, self._seconds)
+        except (TimeoutError, EOFError):
+            self._stop()
+            raise
+        self._requests += 1
+        if self._requests >= _REQUESTS_BEFORE_RESTART or answer.get("exhausted"):
+            self._stop()
+        if answer.get("exhausted"):
+            raise EOFError
+        return answer, data
 
     def _start(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
@@ -151,8 +167,10 @@ def _wait(descriptor: int, event: int, deadline: float) -> None:
 def serve(prepare: Callable[[tuple[str, ...]], Handler]) -> None:
     """The child's loop: set the limits, prepare the handler, answer frames until the parent closes the pipe."""
     seconds, memory = float(sys.argv[1]), int(sys.argv[2]) << 20
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group; the parent decides when to end
+        signal.signal(number, signal.SIG_IGN)
     source, target = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a library that prints must not break the frames
     handler = prepare(tuple(sys.argv[3:]))
@@ -166,7 +184,7 @@ def serve(prepare: Callable[[tuple[str, ...]], Handler]) -> None:
         except SynopticError as error:
             answer, data = {"error": error.code.name, "detail": error.detail}, b""
         except MemoryError:
-            answer, data = {"error": Code.DOCUMENT_LIMIT.name, "detail": "more memory than allowed"}, b""
+            answer, data = {"exhausted": True}, b""
         _answer(target, answer, data)
 
 

@@ -12,7 +12,7 @@ from schemas.errors import Code, SynopticError
 
 MAXIMUM_FRAMES = 50
 _MAXIMUM_PIXELS = 40_000_000
-_LONGEST_SIDE = 3600
+_LONGEST_SIDE = 2400  # A4 at 200 dpi; more costs memory and reads no better
 _FORMATS = ("PNG", "JPEG", "TIFF")
 _SINGLE_BLOCK = 6  # tesseract's page segmentation for one block of text; the default loses table rows
 
