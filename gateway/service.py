@@ -10,7 +10,7 @@ import structlog
 
 from workers.runner import Runner
 
-JOIN_SECONDS = 0.2
+LOOK_SECONDS = 0.1
 logger = structlog.get_logger()
 
 
@@ -46,7 +46,7 @@ class Service:
             elif time.monotonic() >= due:
                 self._keep_house()
                 due = time.monotonic() + self._period
-            threads[0].join(JOIN_SECONDS) if threads[0].is_alive() else time.sleep(JOIN_SECONDS)
+            time.sleep(LOOK_SECONDS)
         for runner in self._runners:
             runner.close()
         if self._failures:

@@ -1,0 +1,96 @@
+"""Several hops at once, one thread each."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from gateway.service import Service
+from schemas.errors import Code, SynopticError
+from schemas.settings import BusSettings
+from workers.bus import Outgoing
+from workers.bus_embedded import EmbeddedBus
+from workers.hop import Result
+from workers.runner import Backoff, Runner
+
+RECORDS = 200
+
+
+class Pass:
+    """Passes records from one topic to the next."""
+
+    def __init__(self, name: str, source: str, target: str) -> None:
+        """Name the hop and its topics."""
+        self.name, self.topics, self.target = name, (source,), target
+
+    def process(self, records):
+        """One output a record."""
+        return [Result((Outgoing(self.target, record.value),)) for record in records]
+
+
+class Broken(Pass):
+    """Cannot work at all."""
+
+    def process(self, records):
+        """Fail as a hop with a wrong configuration does."""
+        raise SynopticError(Code.BAD_PACK, "here")
+
+
+@pytest.fixture
+def bus(tmp_path: Path):
+    """An embedded bus in a folder of its own."""
+    opened = EmbeddedBus(tmp_path / "bus.sqlite")
+    yield opened
+    opened.close()
+
+
+def chain(bus: EmbeddedBus, last: type[Pass] = Pass) -> list[Runner]:
+    """Three hops in a row."""
+    hops = [Pass("intake", "one", "two"), Pass("extraction", "two", "three"), last("emission", "three", "four")]
+    return [Runner(hop, bus, BusSettings(batch_size=7), Backoff(0.01, 0.01)) for hop in hops]
+
+
+def test_three_hops_work_at_once(bus):
+    """Records pass through three hops in three threads while more are published: each once, in order."""
+    service: Service | None = None
+
+    def stop_when_done() -> None:
+        if sum(1 for _ in bus.read("four")) == RECORDS:
+            assert service is not None
+            service.stop()
+
+    def publish() -> None:
+        for number in range(RECORDS // 4):
+            bus.publish([Outgoing("one", b"%d" % (4 * number + step)) for step in range(4)])
+
+    producer = threading.Thread(target=publish)
+    service = Service(chain(bus), stop_when_done, period=0.1)
+    producer.start()
+    service.run()
+    producer.join()
+    assert [int(record.value) for record in bus.read("four")] == list(range(RECORDS))
+
+
+def test_one_failing_hop_drains_the_others(bus):
+    """When a hop cannot go on, the service ends with its error, and nothing that others committed is lost."""
+    bus.publish([Outgoing("one", b"%d" % number) for number in range(RECORDS)])
+    with pytest.raises(SynopticError, match="SYN-602"):
+        Service(chain(bus, Broken), lambda: None).run()
+    assert bus.lag("synoptic-emission", ["three"])["three"] == sum(1 for _ in bus.read("three"))
+    assert list(bus.read("four")) == []
+
+
+def test_failing_housekeeping_stops_nothing(bus):
+    """Housekeeping is not worth a stop: it fails, is logged, and the hops go on."""
+    bus.publish([Outgoing("one", b"%d" % number) for number in range(RECORDS)])
+    service: Service | None = None
+
+    def fail() -> None:
+        assert service is not None
+        if sum(1 for _ in bus.read("four")) == RECORDS:
+            service.stop()
+        raise ValueError("Erika Mustermann")
+
+    service = Service(chain(bus), fail, period=0.1)
+    service.run()
+    assert sum(1 for _ in bus.read("four")) == RECORDS
