@@ -34,6 +34,7 @@ ALLOWED: Mapping[str, re.Pattern[str] | str] = {
     "topic": re.compile(r"synoptic\.[a-z-]{1,40}"),
     "pack": _NAME,
     "task": re.compile(r"[A-Za-z0-9_]{1,24}"),
+    "phase": _NAME,
     "status": _NAME,
     "action": _NAME,
     "reader": _NAME,
