@@ -59,6 +59,7 @@ class Certainty(StrEnum):
 
 
 Side = Literal["left", "right"]
+Behaviour = Literal["invasive", "in_situ", "microinvasive", "benign", "uncertain"]
 
 
 class Evidence(Frozen):
@@ -112,7 +113,7 @@ class Primary(Frozen):
     assertion_evidence: tuple[Evidence, ...] = ()
     histology: str | None = None
     histology_evidence: tuple[Evidence, ...] = ()
-    behaviour: Literal["invasive", "in_situ", "microinvasive", "benign", "uncertain"] | None = None
+    behaviour: Behaviour | None = None
     procedure: str | None = None
     therapy_before: Literal["yes", "no", "unstated"] = "unstated"
     specimens: tuple[str, ...] = ()

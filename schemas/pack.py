@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from schemas.findings import Assertion, Behaviour, Certainty
 from schemas.frozen import Frozen
 
 
@@ -101,6 +102,43 @@ class Segmentation(Frozen):
     specimen_kinds: tuple[SpecimenKind, ...] = ()
 
 
+class AssertionRow(Frozen):
+    """One verdict on a primary: given by any of `facts` (values of assertion facts), unless any of `unless` stands.
+
+    `organ`: the report must be about the pack's organ. `reported`: the verdict makes a primary of its own.
+    """
+
+    assertion: Assertion
+    facts: tuple[str, ...]
+    unless: tuple[str, ...] = ()
+    organ: bool = True
+    certainty: Certainty = Certainty.DEFINITE
+    behaviour: Behaviour | None = None
+    reported: bool = True
+
+
+class PrimaryRules(Frozen):
+    """How facts of the kinds assertion, histology, procedure, therapy_before and organ become primaries.
+
+    `silent_sections` assert nothing (clinical history); `weak_sections` only where no other section asserts anything.
+    `dismissed_by`, `provisional_by`: marks of facts. `rows`: the first whose facts are found decides.
+    `behaviours`: each histology's behaviour; `micro_extent`: the fact attribute value that means microinvasion.
+    `procedures`: from the most to the least definitive. `size_kinds`: facts in millimetres that tell the larger side.
+    """
+
+    silent_sections: tuple[str, ...] = ()
+    weak_sections: tuple[str, ...] = ()
+    dismissed_by: tuple[str, ...] = ()
+    provisional_by: tuple[str, ...] = ()
+    own_organ: str
+    other_organ: str
+    rows: tuple[AssertionRow, ...]
+    behaviours: dict[str, Behaviour] = Field(default_factory=dict)
+    micro_extent: str = "micro"
+    procedures: tuple[str, ...] = ()
+    size_kinds: tuple[str, ...] = ()
+
+
 class Target(Frozen):
     """The accuracy asked of coded values, at this confidence (binomial bound; DESIGN 4)."""
 
@@ -119,6 +157,7 @@ class PackDefinition(Frozen):
     routing: Routing
     tasks: tuple[Task, ...]
     segmentation: Segmentation
+    primaries: PrimaryRules
     stated_heads: bool = True
     granularity: Literal["per_report", "per_task"] = "per_report"
     policy: Literal["agreement", "classifier"] = "agreement"

@@ -17,8 +17,8 @@ _OPENER = re.compile(
     r"(?:(?:part|specimen)s?[ \t]{0,3}\#?[ \t]{0,3})?"
     r"(?:(?P<letter>[A-Z])|(?P<number>\d{1,2}))(?:\.?\)\.?|[.:]|[ \t][-–])(?:[ \t]{1,20}(?=\S)|(?=[(\"“]|[A-Z][a-z]|[A-Z]{3}))"
 )
-_HEAD_END = re.compile(r":|\.\s+(?=[A-Z\"“])|\n\s*\n|;")
-_SENTENCE_END = re.compile(r"(?<=[\w%)\]\"'])\.(?=\s)|\n\s*\n|;|\n(?=\s*[-•*])")
+_HEAD_END = re.compile(r":|\.\s+(?=[A-Z\"“])|\n[ \t]{0,40}\n|;")
+_SENTENCE_END = re.compile(r"(?<=[\w%)\]\"'])\.(?=\s)|\n[ \t]{0,40}\n|;|\n(?=[ \t]{0,40}[-•*])")
 _HEAD_LENGTH = 200
 _OTHER = "other"
 
