@@ -5,8 +5,11 @@ Runs only in the document process: a file of 0.4 MB can cost pdfium 800 MB, and 
 
 import ctypes
 import io
+import math
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.text_lines import Piece, join_lines
@@ -19,6 +22,7 @@ _MINIMUM_LETTERS = 20
 _MINIMUM_READABLE_SHARE = 0.7
 _STAMP_LETTERS = 200
 _SCAN_AREA_SHARE = 0.5
+_SLANT = 0.1
 _PASSWORD_ERROR = 4
 _SECURITY_ERROR = 5
 _LIGATURES = str.maketrans(
@@ -73,38 +77,62 @@ def _read_page(document: Any, number: int) -> dict[str, Any]:
 
 
 def _page_text(page: Any, raw: Any) -> str:
+    """The page's lines as they read in the direction of most of its text; what runs otherwise follows at the end."""
     text_page = page.get_textpage()
     try:
-        handle = text_page.raw
-        rotation, box = page.get_rotation(), raw.FS_RECTF()
-        pieces: list[Piece] = []
-        for index in range(raw.FPDFText_CountChars(handle)):
-            code = raw.FPDFText_GetUnicode(handle, index)
-            if code == _BREAK_HYPHEN:
-                code = ord("-")
-            if code <= ord(" ") or chr(code).isspace():
-                continue  # spaces are told from the gaps, since many PDFs place each word by itself
-            if raw.FPDFText_GetLooseCharBox(handle, index, ctypes.byref(box)):
-                sides = _upright(rotation, box.left, box.bottom, box.right, box.top)
-                pieces.append(Piece(_character(code), *sides))
-        return join_lines(pieces)
+        characters = list(_characters(text_page.raw, raw))
     finally:
         text_page.close()
+    turns = Counter(character.turn for character in characters if character.turn is not None and character.text != " ")
+    main = max(turns, key=lambda turn: (turns[turn], -turn), default=0)
+    lines = join_lines(
+        Piece(character.text, *_upright(main, *character.box))
+        for character in characters
+        if character.turn == main and character.text != " "  # spaces are told from the gaps
+    )
+    aside = "".join(character.text for character in characters if character.turn != main).strip()
+    return f"{lines}\n\n{aside}" if aside else lines
 
 
-def _character(code: int) -> str:
+@dataclass(frozen=True, slots=True)
+class _Character:
+    text: str
+    turn: int | None  # quarter turns clockwise; None for slanting text, as a watermark's
+    box: tuple[float, float, float, float]
+
+
+def _characters(text_page: Any, raw: Any) -> Iterator[_Character]:
+    box = raw.FS_RECTF()
+    turn: int | None = 0
+    for index in range(raw.FPDFText_CountChars(text_page)):
+        code = raw.FPDFText_GetUnicode(text_page, index)
+        if code == _BREAK_HYPHEN:
+            code = ord("-")
+        if code <= ord(" ") or chr(code).isspace():
+            yield _Character(" ", turn, (0, 0, 0, 0))
+        elif raw.FPDFText_GetLooseCharBox(text_page, index, ctypes.byref(box)):
+            turn = _quarter_turns(raw.FPDFText_GetCharAngle(text_page, index))
+            yield _Character(_as_text(code), turn, (box.left, box.bottom, box.right, box.top))
+
+
+def _quarter_turns(angle: float) -> int | None:
+    turns = angle / (math.pi / 2)
+    return round(turns) % 4 if abs(turns - round(turns)) < _SLANT else None
+
+
+def _as_text(code: int) -> str:
     if 0xD800 <= code <= 0xDFFF:
         return "\ufffd"  # half of a surrogate pair cannot be encoded
     return chr(code).translate(_LIGATURES)
 
 
-def _upright(rotation: int, left: float, bottom: float, right: float, top: float) -> tuple[float, float, float, float]:
-    """The box as on screen (left, top, right, bottom; y grows downwards) of a page shown rotated clockwise."""
-    if rotation == 90:
+def _upright(turn: int, left: float, bottom: float, right: float, top: float) -> tuple[float, float, float, float]:
+    """The box as read (left, top, right, bottom; y grows downwards), for text drawn by quarter turns clockwise."""
+    if turn == 3:
         return bottom, left, top, right
-    if rotation == 180:
+    if turn == 2:
         return -right, bottom, -left, top
-    if rotation == 270:
+    if turn == 1:
         return -top, -right, -bottom, -left
     return left, -top, right, -bottom
 

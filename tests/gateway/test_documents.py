@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from documents_made import LINES, image_of, pdf_bomb, pdf_of, pdf_of_placed_words
+from fpdf import FPDF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -114,6 +115,39 @@ def test_pdf_that_places_each_word_alone_gives_exact_lines(reader: DocumentReade
 def test_rotated_page_reads_as_it_is_shown(reader: DocumentReader, rotation: int) -> None:
     """A page that is turned for display, with its text turned back, gives the lines that a person sees."""
     assert reader.read(_turned(rotation), "application/pdf").text == "Left breast, mastectomy specimen\npT2 pN0"
+
+
+def test_slanting_watermark_stays_out_of_the_lines(reader: DocumentReader) -> None:
+    """A stamp across the page is kept, after the lines that it crosses."""
+    document = FPDF()
+    document.add_page()
+    document.set_font("Helvetica", size=11)
+    for line in LINES:
+        document.cell(0, 6, line)
+        document.ln()
+    with document.rotation(30, 40, 20):
+        document.set_font("Helvetica", size=40)
+        document.text(10, 30, "DRAFT COPY")
+    text = reader.read(bytes(document.output()), "application/pdf").text
+    assert text == "\n".join(LINES) + "\n\nDRAFT COPY"
+
+
+def test_bold_by_double_strike_and_raised_letters_read_once(reader: DocumentReader) -> None:
+    """A character struck twice counts once, and a raised or lowered one stays in its line."""
+    document = FPDF()
+    document.add_page()
+    document.set_font("Helvetica", size=12)
+    for shift in (0, 0.15):
+        document.text(20 + shift, 20, "Tumor stage")
+    document.text(20, 30, "pT")
+    document.set_font("Helvetica", size=8)
+    document.text(25, 31, "1c")
+    document.set_font("Helvetica", size=12)
+    document.text(35, 30, "confirmed")
+    assert reader.read(bytes(document.output()), "application/pdf").text.split("\n\n") == [
+        "Tumor stage",
+        "pT1c  confirmed",
+    ]
 
 
 def _turned(rotation: int) -> bytes:
