@@ -16,10 +16,9 @@ from mappers.specimens import SpecimenChoice
 from mappers.template import Filling, Unmapped, merged
 from mappers.variables import Variables, finding_variables, label_review
 from schemas.findings import Primary, Status
-from schemas.pack_mapping import Mapping, Rule, excluded, holds
+from schemas.pack_mapping import BASE_KEY, Mapping, Rule, excluded, holds
 
 CONDITION_SLOT = "condition"
-BASE_KEY = "from"
 
 
 @dataclass(frozen=True)

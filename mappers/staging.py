@@ -19,6 +19,8 @@ def stage_primary(primary: Primary, staging: Staging) -> Staged:
     """The group of one primary's coded findings; values in review or not stated are not used."""
     if not primary.assertion.is_primary:
         return Staged(reason="not an untreated primary")
+    if primary.histology in staging.unstaged_histologies:
+        return Staged(reason=staging.unstaged_histologies[primary.histology])
     written: dict[str, str | None] = {}
     for name, key in staging.findings.items():
         finding = primary.findings.get(key)
@@ -34,6 +36,11 @@ def stage_primary(primary: Primary, staging: Staging) -> Staged:
         else:
             written[name] = finding.detail or finding.value
     return stage_group(written, staging)
+
+
+def stage_of(primary: Primary, staging: Staging) -> StageGroup | None:
+    """The group alone, for showing."""
+    return stage_primary(primary, staging).stage
 
 
 def stage_line(text: str, staging: Staging) -> Staged:

@@ -1,24 +1,26 @@
 """Fills a resource template with variables: FHIR JSON in which `$name` is a variable and a `$` key a computed part.
 
     $name                                the variable; the element is left out where it is absent
-    {$concept: [SOURCE, ...], text: …}   a CodeableConcept; SOURCE is a code's name or {table, by, otherwise, when}
-    {$coding: SOURCE}                    one Coding
+    {$concept: [SOURCE, ...], text: …}   a CodeableConcept; SOURCE is a code's name, or {table, by} with any of
+                                         otherwise (a second `by`), when, unless, optional (no code is no fault)
     {$text: TABLE, by: …}                a text of `texts`, or the one of its key "*"
     {$reference: SLOT}                   a reference to that resource of the primary, where there is one
     {$references: [SLOT, ...]}           the same, as a list
+    {$format: "{a}-{b}"}                 a text with variables in it; left out where one is absent
     {$number: NAME}                      the variable as a number
     {$when: CONDITIONS, then: …, else: …}
 
 `by` is a variable, or a list of them joined by "/". A `$` that is text is written `$$`.
 """
 
+from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from mappers.variables import Variables
-from schemas.pack_mapping import ABSENT, Coding, Mapping, holds
+from schemas.pack_mapping import ABSENT, Coding, Mapping, excluded, holds
 
 ANYTHING_ELSE = "*"
 
@@ -45,11 +47,17 @@ class Filling:
         if isinstance(node, str):
             return self._string(node)
         if isinstance(node, list | tuple):
-            items = [filled for filled in (self.fill(item) for item in node) if filled is not None]
-            return items or None
+            return self._list(node)
         if isinstance(node, dict):
             return self._mapping(node)
         return node
+
+    def _list(self, node: Iterable[Any]) -> Any:
+        """The filled items; an item that is itself a list (`$extensions`) is spliced in."""
+        items: list[Any] = []
+        for filled in (self.fill(item) for item in node):
+            items += filled if isinstance(filled, list) else [filled] if filled is not None else []
+        return items or None
 
     def _string(self, text: str) -> Any:
         if text.startswith("$$"):
@@ -72,14 +80,10 @@ class Filling:
         concept = {"extension": extension, "coding": codings, "text": text}
         return {key: value for key, value in concept.items() if value} or None
 
-    def _coding(self, _: dict[str, Any], source: Any) -> Any:
-        codings = self._codings(source)
-        return codings[0].as_fhir() if codings else None
-
     def _codings(self, source: Any) -> tuple[Coding, ...]:
         if isinstance(source, str):
             return (self.mapping.coding(self.mapping.codes[source]),)
-        if not holds(source.get("when", {}), self.variables):
+        if not holds(source.get("when", {}), self.variables) or excluded(source.get("unless", {}), self.variables):
             return ()
         key = self._key(source["by"])
         codings = self.mapping.lookup(source["table"], key)
@@ -98,6 +102,13 @@ class Filling:
 
     def _references(self, _: dict[str, Any], slots: Any) -> Any:
         return [self.references[slot] for slot in slots if slot in self.references] or None
+
+    def _format(self, _: dict[str, Any], pattern: str) -> Any:
+        present = {name: value for name, value in self.variables.items() if value is not None}
+        try:
+            return pattern.format_map(present)
+        except KeyError:
+            return None
 
     def _number(self, _: dict[str, Any], name: str) -> Any:
         try:

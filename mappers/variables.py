@@ -6,7 +6,7 @@ from typing import Any
 
 from mappers.references import Resource, evidence_extensions, finding_extensions, reference_of
 from mappers.specimens import SpecimenChoice
-from schemas.findings import Finding, Primary, Status
+from schemas.findings import Certainty, Finding, Primary, Status
 from schemas.messages import ReportContext
 from schemas.pack_mapping import Mapping, Reading, excluded, holds
 
@@ -54,7 +54,7 @@ def primary_variables(primary: Primary, context: ReportContext, specimens: Speci
         "collected": specimens.collected,
         "year": year if year.isdigit() else None,
         "extensions": evidence_extensions(dict.fromkeys(primary.assertion_evidence + primary.histology_evidence)),
-        "security": [MACHINE_LABEL],
+        "security": [MACHINE_LABEL, *([UNCERTAIN_LABEL] if primary.certainty is Certainty.PROVISIONAL else [])],
         **{f"found.{key}": item.value for key, item in primary.findings.items() if item.status == Status.CODED},
         **{f"state.{key}": item.status.value for key, item in primary.findings.items()},
     }
@@ -73,7 +73,7 @@ def finding_variables(
         "probability": finding.probability,
         "source": finding.source,
         "reason": finding.reason,
-        **finding.attributes,
+        **{name: text for name, text in finding.attributes.items() if name not in known},
     }
     for reading in mapping.readings:
         if key in reading.findings:
@@ -98,7 +98,7 @@ def label_review(variables: Variables) -> Variables:
         **variables,
         "state": Status.CODED.value,
         "report_status": "preliminary",
-        "security": [*variables["security"], UNCERTAIN_LABEL],
+        "security": [MACHINE_LABEL, UNCERTAIN_LABEL],
     }
 
 

@@ -2,7 +2,8 @@
 
 A rule joins a condition over *variables* (the finding, its primary, the report) with a resource template. Templates are
 FHIR JSON written as YAML in which `$name` stands for a variable and a mapping with a `$` key for a computed part
-(mappers/template.py). mapping_faults (schemas/mapping_faults.py) finds what the shape alone cannot.
+(mappers/template.py); `from` names the template that one builds on. schemas/mapping_faults.py finds what the shape
+alone cannot.
 """
 
 from collections import abc
@@ -18,6 +19,7 @@ Conditions = dict[str, tuple[str, ...] | str]
 Location = tuple[int | str, ...]
 ABSENT = "none"
 PRESENT = "any"
+BASE_KEY = "from"
 
 FINDING_VARIABLES = ("value", "detail", "category", "state", "basis", "probability", "source", "reason")
 PRIMARY_VARIABLES = (
@@ -97,6 +99,12 @@ class Mapping(Frozen):
     rules: tuple[Rule, ...]
     allowed: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     denied: dict[str, str] = Field(default_factory=dict)
+
+    def faults(self) -> Iterator[tuple[Location, str]]:
+        """What is wrong beyond the shape: names that lead nowhere, impossible codes."""
+        from schemas.mapping_faults import mapping_faults  # it needs this module
+
+        return mapping_faults(self)
 
     def coding(self, text: str) -> Coding:
         """A coding written `system|code|display`; raises ValueError where the system has no short name here."""

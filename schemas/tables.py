@@ -89,8 +89,8 @@ class Assumption(Frozen):
 class Staging(Frozen):
     """staging.yaml: how a stage group follows from the categories of one primary.
 
-    `findings` names the finding of each input, `unstaged_prefixes` the prefixes that no group is given for (with the
-    reason), `missing` what is said where an input has no value.
+    `findings` names the finding of each input; `unstaged_prefixes` and `unstaged_histologies` name what no group is
+    given for, with the reason; `unknown` lists written forms that count as not stated.
     """
 
     system: str
@@ -99,6 +99,7 @@ class Staging(Frozen):
     findings: dict[str, str]
     prefixes: tuple[str, ...]
     unstaged_prefixes: dict[str, str]
+    unstaged_histologies: dict[str, str] = Field(default_factory=dict)
     assumptions: tuple[Assumption, ...] = ()
     unknown: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     table: DecisionTable

@@ -1,8 +1,9 @@
 """YAML read with line numbers, checked against a pydantic model: every fault at once, with file, line and key."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -25,6 +26,15 @@ class Fault:
         return f"{self.file}:{self.line}: {self.key}: {self.message}"
 
 
+@runtime_checkable
+class SelfChecking(Protocol):
+    """A model that finds faults which its shape alone cannot show: where in the file, and what was expected."""
+
+    def faults(self) -> Iterable[tuple[tuple[int | str, ...], str]]:
+        """Each fault's place (keys and indexes from the root) and message."""
+        ...
+
+
 def load_yaml(path: Path) -> tuple[Any, list[Fault]]:
     """Read a YAML file, keeping line numbers; a syntax error or a missing file is one fault."""
     reader = YAML(typ="rt")
@@ -43,12 +53,16 @@ def load_model(path: Path, model: type[Model]) -> tuple[Model | None, list[Fault
     if faults:
         return None, faults
     try:
-        return model.model_validate(plain(data)), []
+        loaded = model.model_validate(plain(data))
     except ValidationError as error:
         return None, [
             Fault(path.name, line_of(data, item["loc"]), _dotted(item["loc"]), _explain(item["msg"], item.get("input")))
             for item in error.errors(include_url=False)
         ]
+    checked: Any = loaded
+    found = checked.faults() if isinstance(checked, SelfChecking) else ()
+    faults = [Fault(path.name, line_of(data, place), _dotted(place), message) for place, message in found]
+    return (None, faults) if faults else (loaded, [])
 
 
 def plain(node: Any) -> Any:

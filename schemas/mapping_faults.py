@@ -1,0 +1,200 @@
+"""What is wrong in a mapping beyond its shape: names that lead nowhere, codes that cannot be, rules without effect."""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from schemas.check_digits import is_loinc_number, is_snomed_identifier
+from schemas.pack_mapping import (
+    BASE_KEY,
+    FINDING_VARIABLES,
+    PRIMARY_VARIABLES,
+    REPORT_VARIABLES,
+    RESOURCE_VARIABLES,
+    Location,
+    Mapping,
+)
+
+Found = tuple[Location, str]
+SNOMED = "http://snomed.info/sct"
+LOINC = "http://loinc.org"
+_COMMANDS = ("$concept", "$text", "$reference", "$references", "$format", "$number", "$when")
+_OPEN_NAMES = ("found.", "state.")
+
+
+def mapping_faults(mapping: Mapping) -> Iterator[Found]:
+    """Every fault, each with its place in the file, what was expected and the nearest valid name."""
+    codes = list(_code_faults(mapping))
+    yield from codes
+    yield from _reading_faults(mapping)
+    checker = _NameChecker(mapping)
+    yield from checker.assumptions()
+    yield from checker.templates()
+    yield from checker.rules()
+    yield from checker.allowed()
+    if not codes:
+        yield from _denied_faults(mapping)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What was expected: the most similar known name, or a few of them."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"expected one of: {', '.join(names[:12])}"
+
+
+def _code_faults(mapping: Mapping) -> Iterator[Found]:
+    written: list[tuple[Location, str]] = [(("codes", name), text) for name, text in mapping.codes.items()]
+    written += [
+        (("tables", table, key), text)
+        for table, rows in mapping.tables.items()
+        for key, entry in rows.items()
+        for text in ((entry,) if isinstance(entry, str) else entry)
+    ]
+    written += [(("denied", text), text) for text in mapping.denied]
+    for location, text in written:
+        system, _, rest = text.partition("|")
+        code = rest.partition("|")[0]
+        if system not in mapping.systems:
+            yield location, f"unknown system {system!r} in {text!r}; {nearest(system, mapping.systems)}"
+        elif not code:
+            yield location, f"expected system|code|display, found {text!r}"
+        elif location[0] != "denied" and not _is_possible(mapping.systems[system], code):
+            yield location, f"{code} fails the check digit of {system}: it is not a code; look it up again"
+
+
+def _is_possible(system: str, code: str) -> bool:
+    if system == SNOMED:
+        return is_snomed_identifier(code)
+    return is_loinc_number(code) if system == LOINC else True
+
+
+def _denied_faults(mapping: Mapping) -> Iterator[Found]:
+    denied = {mapping.coding(text)[:2]: why for text, why in mapping.denied.items()}
+    for location, coding in mapping.shipped_codings():
+        if coding[:2] in denied:
+            yield location, f"{coding.code} must never go out: {denied[coding[:2]]}"
+
+
+def _reading_faults(mapping: Mapping) -> Iterator[Found]:
+    for index, reading in enumerate(mapping.readings):
+        try:
+            re.compile(reading.pattern)
+        except re.error as error:
+            yield ("readings", index, "pattern"), f"is no regular expression: {error}"
+
+
+class _NameChecker:
+    """Checks every name that templates and conditions use against what the mapping declares."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        self._mapping = mapping
+        self._slots = {rule.slot for rule in mapping.rules}
+        groups = {name for reading in mapping.readings for name in re.findall(r"\(\?P<(\w+)>", reading.pattern)}
+        assumed = {name for assumption in mapping.assumptions for name in assumption.set}
+        self._conditions = {
+            *FINDING_VARIABLES, *PRIMARY_VARIABLES, *REPORT_VARIABLES, *RESOURCE_VARIABLES, *mapping.attributes, *groups,
+            *assumed,
+        }  # fmt: skip
+
+    def assumptions(self) -> Iterator[Found]:
+        for index, assumption in enumerate(self._mapping.assumptions):
+            for part in ("when", "unless"):
+                yield from self._names(("assumptions", index, part), getattr(assumption, part))
+
+    def templates(self) -> Iterator[Found]:
+        for name, template in self._mapping.templates.items():
+            base = template.get(BASE_KEY)
+            if base is not None and base not in self._mapping.templates:
+                yield ("templates", name, BASE_KEY), f"no template {base!r}; {nearest(base, self._mapping.templates)}"
+            yield from self._node(("templates", name), template)
+
+    def rules(self) -> Iterator[Found]:
+        for index, rule in enumerate(self._mapping.rules):
+            location: Location = ("rules", index)
+            if rule.template and rule.template not in self._mapping.templates:
+                hint = nearest(rule.template, self._mapping.templates)
+                yield (*location, "template"), f"no template {rule.template!r}; {hint}"
+            elif not rule.template and "resourceType" not in rule.resource:
+                yield (*location, "resource"), "expected a template, or a resource with resourceType"
+            for part in ("when", "unless"):
+                yield from self._names((*location, part), getattr(rule, part))
+            yield from self._node((*location, "resource"), rule.resource)
+            for earlier_index, earlier in enumerate(self._mapping.rules[:index]):
+                same = (earlier.slot, earlier.finding) == (rule.slot, rule.finding)
+                if same and earlier.when == rule.when and earlier.unless == rule.unless:
+                    yield location, f"is never reached: rules.{earlier_index} has the same slot and conditions"
+
+    def allowed(self) -> Iterator[Found]:
+        known = [*self._mapping.tables, *self._mapping.codes]
+        for name, tables in self._mapping.allowed.items():
+            if name not in self._mapping.codes:
+                yield ("allowed", name), f"no code {name!r}; {nearest(name, self._mapping.codes)}"
+            for table in tables:
+                if table not in known:
+                    yield ("allowed", name), f"no table or code {table!r}; {nearest(table, known)}"
+
+    def _names(self, location: Location, conditions: dict[str, Any]) -> Iterator[Found]:
+        for name in conditions:
+            yield from self._variable((*location, name), name)
+
+    def _variable(self, location: Location, name: str) -> Iterator[Found]:
+        if name not in self._conditions and not name.startswith(_OPEN_NAMES):
+            hint = nearest(name, sorted(self._conditions))
+            yield location, f"no variable {name!r}; {hint} (declare what findings carry under attributes)"
+
+    def _node(self, location: Location, node: Any) -> Iterator[Found]:
+        if isinstance(node, str) and node.startswith("$") and not node.startswith("$$"):
+            yield from self._variable(location, node[1:])
+        elif isinstance(node, list | tuple):
+            for index, item in enumerate(node):
+                yield from self._node((*location, index), item)
+        elif isinstance(node, dict):
+            command = next((key for key in node if str(key).startswith("$")), None)
+            if command is not None:
+                yield from self._command((*location, command), node, command)
+            for key, value in node.items():
+                if key != command:
+                    yield from self._node((*location, key), value)
+
+    def _command(self, location: Location, node: dict[str, Any], command: str) -> Iterator[Found]:
+        argument = node[command]
+        if command not in _COMMANDS:
+            yield location, f"no command {command!r}; {nearest(command, _COMMANDS)}"
+        elif command == "$concept":
+            for source in argument:
+                yield from self._source(location, source)
+        elif command == "$text":
+            yield from self._known(location, "text", argument, self._mapping.texts)
+            yield from self._by(location, node.get("by"))
+        elif command in ("$reference", "$references"):
+            for slot in argument if isinstance(argument, list | tuple) else [argument]:
+                yield from self._known(location, "slot", slot, sorted(self._slots))
+        elif command == "$format":
+            for name in re.findall(r"{(\w+)}", argument):
+                yield from self._variable(location, name)
+        elif command == "$number":
+            yield from self._variable(location, argument)
+        else:
+            yield from self._names(location, argument)
+
+    def _source(self, location: Location, source: Any) -> Iterator[Found]:
+        if isinstance(source, str):
+            yield from self._known(location, "code", source, self._mapping.codes)
+        elif not isinstance(source, dict) or "table" not in source or "by" not in source:
+            yield location, "expected the name of a code, or {table, by}"
+        else:
+            yield from self._known(location, "table", source["table"], self._mapping.tables)
+            yield from self._by(location, source["by"])
+            yield from self._by(location, source.get("otherwise", []))
+            for part in ("when", "unless"):
+                yield from self._names(location, source.get(part, {}))
+
+    def _by(self, location: Location, by: Any) -> Iterator[Found]:
+        for name in [by] if isinstance(by, str) else by or []:
+            yield from self._variable(location, name)
+
+    def _known(self, location: Location, kind: str, name: Any, known: Iterable[str]) -> Iterator[Found]:
+        if name not in known:
+            yield location, f"no {kind} {name!r}; {nearest(str(name), known)}"
