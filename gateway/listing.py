@@ -21,5 +21,13 @@ def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     Console().print(table)
 
 
+def print_message(value: bytes) -> None:
+    """Print a message byte for byte, except on a terminal, which its control characters could steer."""
+    if not sys.stdout.isatty():
+        sys.stdout.buffer.write(value)
+        return
+    sys.stdout.write("\n".join(_printable(line) for line in value.decode("utf-8", "replace").split("\n")) + "\n")
+
+
 def _printable(cell: str) -> str:
     return "".join(character if character.isprintable() else " " for character in cell)

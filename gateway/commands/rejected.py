@@ -1,6 +1,5 @@
 """`synoptic rejected`: what could not be processed, why, and how to try again."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway.composition import build_bus
-from gateway.listing import print_rows
+from gateway.listing import print_message, print_rows
 from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_REJECTED
 from schemas.settings import load_settings
@@ -51,7 +50,7 @@ def show(
     with _bus() as bus:
         record = _find(bus, [number])[0]
     if with_phi:
-        sys.stdout.buffer.write(record.value)
+        print_message(record.value)
         return
     own = [(name, value) for name, value in record.headers if not name.startswith(rejects.INPUT_HEADER)]
     for name, value in [*own, ("bytes", str(len(record.value)))]:
