@@ -89,7 +89,13 @@ class FactRule(Frozen):
         """Every group that the rule refers to."""
         templates = (self.value, *self.attributes.values())
         used = {name for template in templates for _, name, _, _ in Formatter().parse(template) if name}
-        return used | set(self.captures) | set(self.total) | set(self.ordered) | ({self.evidence} if self.evidence else set())
+        return (
+            used
+            | set(self.captures)
+            | set(self.total)
+            | set(self.ordered)
+            | ({self.evidence} if self.evidence else set())
+        )
 
     def patterns(self) -> tuple[str, ...]:
         """Every pattern of the rule."""
@@ -234,7 +240,38 @@ class LabelSet(Frozen):
     cases: tuple[LabelCase, ...] = ()
 
 
+class HintRule(Frozen):
+    """How facts of one kind are told to the classifier: raw, unreconciled, from a closed set of tokens.
+
+    Facts take part by `where` and `minimum_score` as in a LabelRule. Each distinct value gives one hint, the best
+    placed first, at most `limit`. `values` are the values told; with `bands` the fact's number (its attribute `number`,
+    or its value) is told as a band instead. `score_bands` add how well the surroundings fit (0 below the first).
+    Where values differ, the first, the last and the one in the section of highest priority are told again.
+    `summed` adds the numbers of all facts in the section of highest priority. No fact: one hint that says `none`.
+    """
+
+    key: str
+    kind: str
+    values: tuple[str, ...] = ()
+    where: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    minimum_score: int | None = None
+    number: str | None = None
+    bands: tuple[Band, ...] = ()
+    score_bands: tuple[int, ...] = ()
+    summed: bool = False
+    limit: int = Field(default=3, ge=1)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Every value that can be told, score bands included."""
+        values = tuple(band.value for band in self.bands) or self.values
+        if not self.score_bands:
+            return values
+        return tuple(f"{value}:{fit}" for value in values for fit in range(len(self.score_bands) + 1))
+
+
 class LabelRules(Frozen):
-    """labels.yaml: the labels in order, each with its rules."""
+    """labels.yaml: the labels in order, each with its rules; the hints in the order in which they are told."""
 
     labels: dict[str, LabelSet] = Field(default_factory=dict)
+    hints: tuple[HintRule, ...] = ()

@@ -12,6 +12,7 @@ from typing import Protocol
 import regex
 
 from schemas.errors import Code, SynopticError
+from schemas.findings import MAXIMUM_QUOTE_LENGTH
 from schemas.pack_rules import ContextMark, FactRule, FactRules
 from schemas.patterns import Pattern, compile_pattern
 from workers.conversion import Tables, convert, number
@@ -52,7 +53,7 @@ class Fact:
     """Something that the report states, where it says so, and the rule that read it.
 
     `attributes` hold what the rule captured beside the value; `marks` name the contexts around it and `score` is the
-    sum of their weights: how well the surroundings fit.
+    sum of their weights: how well the surroundings fit. `quote` is the wording, without runs of white space.
     """
 
     kind: str
@@ -64,6 +65,7 @@ class Fact:
     attributes: Mapping[str, str] = field(default_factory=dict)
     marks: frozenset[str] = frozenset()
     score: int = 0
+    quote: str = field(default="", repr=False)
 
 
 def read_facts(document: SectionedText, rules: FactRules) -> tuple[Fact, ...]:
@@ -122,14 +124,20 @@ class FactReader:
                     if start < end and not any(start < last and first < end for first, last in closed):
                         index = bisect_right(starts, start) - 1
                         section = document.sections[index].key if index >= 0 else ""
-                        fact = self._fact(rule, match, text, section, (start, end))
+                        fact = self._fact(rule, match, document, text, section, (start, end))
                         if fact:
                             yield fact
             except TimeoutError as error:
                 raise SynopticError(Code.SLOW_RULE, rule.name) from error
 
     def _fact(
-        self, rule: FactRule, match: "regex.Match[str]", text: str, section: str, span: tuple[int, int]
+        self,
+        rule: FactRule,
+        match: "regex.Match[str]",
+        document: SectionedText,
+        text: str,
+        section: str,
+        span: tuple[int, int],
     ) -> Fact | None:
         if section in rule.unless_sections or (rule.sections and section not in rule.sections):
             return None
@@ -150,6 +158,7 @@ class FactReader:
             attributes={name: value for name, value in attributes.items() if value},
             marks=frozenset(mark.name for mark in found),
             score=sum(mark.score for mark in found),
+            quote=" ".join(document.text[span[0] : span[1]].split())[:MAXIMUM_QUOTE_LENGTH],
         )
 
     def _captures(self, rule: FactRule, match: "regex.Match[str]") -> dict[str, str] | None:
