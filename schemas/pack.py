@@ -105,7 +105,8 @@ class Segmentation(Frozen):
 class AssertionRow(Frozen):
     """One verdict on a primary: given by any of `facts` (values of assertion facts), unless any of `unless` stands.
 
-    `organ`: the report must be about the pack's organ. `reported`: the verdict makes a primary of its own.
+    `organ`: the report, or the specimen, must be of the pack's organ. `reported`: the verdict makes a primary.
+    `alone`: too weak to make a second primary beside one of the other side.
     """
 
     assertion: Assertion
@@ -115,6 +116,7 @@ class AssertionRow(Frozen):
     certainty: Certainty = Certainty.DEFINITE
     behaviour: Behaviour | None = None
     reported: bool = True
+    alone: bool = False
 
 
 class PrimaryRules(Frozen):
@@ -123,7 +125,8 @@ class PrimaryRules(Frozen):
     `silent_sections` assert nothing (clinical history); `weak_sections` only where no other section asserts anything.
     `dismissed_by`, `provisional_by`: marks of facts. `rows`: the first whose facts are found decides.
     `behaviours`: each histology's behaviour; `micro_extent`: the fact attribute value that means microinvasion.
-    `procedures`: from the most to the least definitive. `size_kinds`: facts in millimetres that tell the larger side.
+    `procedures`: from the most to the least definitive. The larger side is the principal: by the classes of the task
+    `largest_by`, then by facts of `size_kinds` (millimetres).
     """
 
     silent_sections: tuple[str, ...] = ()
@@ -136,6 +139,7 @@ class PrimaryRules(Frozen):
     behaviours: dict[str, Behaviour] = Field(default_factory=dict)
     micro_extent: str = "micro"
     procedures: tuple[str, ...] = ()
+    largest_by: str
     size_kinds: tuple[str, ...] = ()
 
 

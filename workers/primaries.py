@@ -26,6 +26,7 @@ class PrimaryDecision:
     assertion: Assertion = Assertion.UNCERTAIN
     certainty: Certainty = Certainty.DEFINITE
     reported: bool = False
+    alone: bool = False
     principal: bool = False
     assertion_spans: tuple[Span, ...] = ()
     histology: str | None = None
@@ -56,6 +57,8 @@ def assess(
         decisions = [reader.decide(document.blocks[0], whole=True)]
     else:
         decisions = [reader.decide(block, whole=False) for block in document.blocks]
+        if any(decision.reported and not decision.alone for decision in decisions):
+            decisions = [replace(decision, reported=decision.reported and not decision.alone) for decision in decisions]
         if not any(decision.reported for decision in decisions):
             decisions = [reader.decide(reader.likeliest_block(), whole=True)]
     decisions = [replace(decision, laterality=decision.laterality or side) for decision in decisions]
@@ -93,6 +96,7 @@ class _Assessor:
             assertion=row.assertion,
             certainty=Certainty.PROVISIONAL if doubted else row.certainty,
             reported=row.reported,
+            alone=row.alone,
             assertion_spans=_spans(support),
             histology=histology[0].value if histology else None,
             histology_spans=_spans(histology),
@@ -117,8 +121,9 @@ class _Assessor:
     def extent(self, decision: PrimaryDecision) -> tuple[float, ...]:
         """What makes one side the principal: severity, largest category, largest size, most mentions, then order."""
         own = [fact for fact in self._facts if self._is_own(fact, decision.block)]
-        categories = self._definition.task(self._definition.tasks[0].key).classes
-        stages = [categories.index(fact.value) for fact in own if fact.kind == "T" and fact.value in categories]
+        categories = self._definition.task(self._rules.largest_by).classes
+        stated = [fact.value for fact in own if fact.kind == self._rules.largest_by]
+        stages = [categories.index(value) for value in stated if value in categories]
         sizes = [float(fact.value) for fact in own if fact.kind in self._rules.size_kinds and _is_number(fact.value)]
         severity = _SEVERITY.index(decision.assertion) if decision.assertion in _SEVERITY else len(_SEVERITY)
         first = min((start for start, _ in decision.assertion_spans), default=0)
@@ -137,10 +142,11 @@ class _Assessor:
     def _first_row(self, asserting: list[Fact]) -> tuple[AssertionRow | None, list[Fact]]:
         values = {fact.value for fact in asserting}
         for row in self._rules.rows:
+            support = [fact for fact in asserting if fact.value in row.facts]
             if row.organ and not self._about_organ:
-                continue
-            if values & set(row.facts) and not values & set(row.unless):
-                return row, self._ranked(fact for fact in asserting if fact.value in row.facts)
+                support = [fact for fact in support if self._is_in_organ(fact)]
+            if support and not values & set(row.unless):
+                return row, self._ranked(support)
         return None, []
 
     def _behaviour(self, assertion: Assertion, support: list[Fact]) -> Behaviour | None:
@@ -186,6 +192,11 @@ class _Assessor:
         ]
         own, other = named.count(self._rules.own_organ), named.count(self._rules.other_organ)
         return own > 0 and own >= other
+
+    def _is_in_organ(self, fact: Fact) -> bool:
+        """True where the specimen that the fact describes is the pack's organ, whatever else was sent with it."""
+        passage = self._document.passage_at(fact.start)
+        return passage.part is not None and passage.kind == self._definition.segmentation.organ
 
     def _is_in(self, fact: Fact, block: Block) -> bool:
         return block.holds(fact.start, fact.end)
