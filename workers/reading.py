@@ -9,6 +9,7 @@ from schemas.pack_loader import Pack
 from workers.document import Span
 from workers.facts import Fact, read_facts
 from workers.labelling import TaskLabel, label_primary
+from workers.primaries import PrimaryDecision, find_primaries
 from workers.segment import segment
 
 
@@ -35,23 +36,41 @@ class PrimaryReading:
 
 
 def read_report(text: str, pack: Pack, side: Side | None = None) -> tuple[PrimaryReading, ...]:
-    """One reading for each primary of the report; empty where it names no cancer of the pack's organ."""
+    """One reading for each primary of the report; empty where it names no cancer of the pack's organ.
+
+    `side` is what the request says of the specimen; it holds where the text names no side.
+    """
     document = segment(text, pack.definition.segmentation)
     facts = read_facts(document, pack.facts)
-    readings = []
-    for index, block in enumerate(document.blocks):
-        own = tuple(fact for fact in facts if block.holds(fact.start, fact.end))
-        labels = label_primary(own, pack.labels, pack.definition, {})
-        readings.append(
-            PrimaryReading(
-                key=block.key,
-                organ=block.organ,
-                laterality=block.side or side,
-                principal=index == 0,
-                specimens=block.parts,
-                labels=labels,
-                facts=own,
-                text_spans=block.spans,
-            )
-        )
-    return tuple(readings)
+    return tuple(
+        _reading(decision, facts, pack) for decision in find_primaries(document, facts, pack.definition, side)
+    )
+
+
+def _reading(decision: PrimaryDecision, facts: tuple[Fact, ...], pack: Pack) -> PrimaryReading:
+    block = decision.block
+    own = tuple(fact for fact in facts if block.holds(fact.start, fact.end))
+    properties = {
+        "assertion": decision.assertion.value,
+        "behaviour": decision.behaviour or "",
+        "procedure": decision.procedure or "",
+        "therapy_before": decision.therapy_before,
+    }
+    return PrimaryReading(
+        key=decision.key,
+        organ=block.organ,
+        laterality=decision.laterality,
+        principal=decision.principal,
+        assertion=decision.assertion,
+        certainty=decision.certainty,
+        assertion_spans=decision.assertion_spans,
+        histology=decision.histology,
+        histology_spans=decision.histology_spans,
+        behaviour=decision.behaviour,
+        procedure=decision.procedure,
+        therapy_before=decision.therapy_before,
+        specimens=block.parts,
+        labels=label_primary(own, pack.labels, pack.definition, properties),
+        facts=own,
+        text_spans=block.spans,
+    )
