@@ -1,5 +1,6 @@
 """Rows and messages on standard output."""
 
+import io
 import sys
 
 import pytest
@@ -9,10 +10,20 @@ from gateway.listing import print_message, print_rows
 STEERING = "bad\x1b[2Jname\ttab\nline"
 
 
-@pytest.fixture
-def terminal(monkeypatch):
+class Terminal(io.StringIO):
     """Standard output that says it is a terminal."""
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch) -> Terminal:
+    """What a command writes to a terminal."""
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stdout", shown)
+    return shown
 
 
 def test_rows_are_one_line_each(capsys):
@@ -21,22 +32,23 @@ def test_rows_are_one_line_each(capsys):
     assert capsys.readouterr().out == "a\tb\n1\tbad [2Jname tab line\n"
 
 
-def test_rows_cannot_steer_a_terminal(capsys, terminal):
-    """On a terminal the table shows the cells' text and none of their control characters."""
+def test_rows_cannot_steer_a_terminal(terminal):
+    """On a terminal the table shows the cells' text, none of their control characters, and reads no markup in them."""
     print_rows(("a",), [("bad\x1b[2Jname",), ("[bold]not markup[/bold]",)])
-    shown = capsys.readouterr().out
-    assert "bad [2Jname" in shown
-    assert "[bold]not markup[/bold]" in shown
+    assert "\x1b[2J" not in terminal.getvalue()
+    assert "bad [2Jname" in terminal.getvalue()
+    assert "[bold]not markup[/bold]" in terminal.getvalue()
 
 
-def test_message_for_a_script_is_byte_for_byte(capfdbinary):
+def test_message_for_a_script_is_byte_for_byte(monkeypatch):
     """A message that goes into a file or pipe is not changed."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written))
     print_message(b"\x1b[2J\xff")
-    sys.stdout.flush()
-    assert capfdbinary.readouterr().out == b"\x1b[2J\xff"
+    assert written.getvalue() == b"\x1b[2J\xff"
 
 
-def test_message_cannot_steer_a_terminal(capsys, terminal):
+def test_message_cannot_steer_a_terminal(terminal):
     """On a terminal a message keeps its lines and loses its control characters."""
     print_message(b"one\x1b[2J\ntwo \xff")
-    assert capsys.readouterr().out == "one [2J\ntwo �\n"
+    assert terminal.getvalue() == "one [2J\ntwo �\n"
