@@ -48,6 +48,7 @@ _BLOCKS = frozenset(
 )
 _CELLS = frozenset({"td", "th"})
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_INTERNAL_SUBSET = re.compile(r"<!DOCTYPE[^\[>]{0,400}\[[^\]]*\]\s*>", re.IGNORECASE)  # entities are never declared
 _WHITESPACE = re.compile(r"[ \t\r\n\f]+")
 _CELL_GAP = "  "
 
@@ -117,7 +118,9 @@ def html_to_text(html: str) -> str:
     from selectolax.lexbor import LexborHTMLParser
 
     writer = _Writer()
-    to_do: list[Any] = [LexborHTMLParser(html).body]  # nodes to enter, and names of tags to leave
+    to_do: list[Any] = [
+        LexborHTMLParser(_INTERNAL_SUBSET.sub("", html, count=1)).body
+    ]  # nodes to enter, and names of tags to leave
     preformatted = 0
     while to_do:
         step = to_do.pop()

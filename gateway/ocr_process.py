@@ -24,14 +24,15 @@ def prepare(arguments: tuple[str, ...]) -> Handler:
     recognize = _tesserocr(arguments[1]) if arguments[0] == "tesserocr" else _rapidocr()
 
     def handle(header: Header, data: bytes) -> tuple[Header, bytes]:
-        image, frames = _open(data, header["frame"])
+        image, frames = open_frame(data, header["frame"])
         text, confidence = recognize(image)
         return {"confidence": confidence, "frames": frames}, text.encode()
 
     return handle
 
 
-def _open(data: bytes, frame: int) -> tuple[Image.Image, int]:
+def open_frame(data: bytes, frame: int) -> tuple[Image.Image, int]:
+    """One frame as grey on white, upright and of bounded size, and how many frames there are."""
     Image.MAX_IMAGE_PIXELS = None  # checked below, with a number of our own
     try:
         source = Image.open(io.BytesIO(data), formats=_FORMATS)

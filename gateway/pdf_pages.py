@@ -58,6 +58,7 @@ def _opened(data: bytes) -> Iterator[Any]:
         encrypted = getattr(error, "err_code", None) in (_PASSWORD_ERROR, _SECURITY_ERROR)
         raise SynopticError(Code.ENCRYPTED_PDF if encrypted else Code.MALFORMED_PDF) from None
     try:
+        document.init_forms()
         yield document
     except pdfium.PdfiumError:
         raise SynopticError(Code.MALFORMED_PDF) from None
@@ -70,6 +71,9 @@ def _read_page(document: Any, number: int) -> dict[str, Any]:
 
     page = document[number]
     try:
+        if raw.FPDFPage_Flatten(page.raw, raw.FLAT_NORMALDISPLAY) == raw.FLATTEN_SUCCESS:
+            page.close()  # what was filled into a form is part of the page now; text is read from a page loaded anew
+            page = document[number]
         text = _page_text(page, raw)
         return {"text": text, "usable": _is_usable(text, _largest_image_share(page, raw))}
     finally:
@@ -85,13 +89,20 @@ def _page_text(page: Any, raw: Any) -> str:
         text_page.close()
     turns = Counter(character.turn for character in characters if character.turn is not None and character.text != " ")
     main = max(turns, key=lambda turn: (turns[turn], -turn), default=0)
-    lines = join_lines(
-        Piece(character.text, *_upright(main, *character.box))
-        for character in characters
-        if character.turn == main and character.text != " "  # spaces are told from the gaps
-    )
+    lines = join_lines(_pieces(characters, main))
     aside = "".join(character.text for character in characters if character.turn != main).strip()
     return f"{lines}\n\n{aside}" if aside else lines
+
+
+def _pieces(characters: list["_Character"], main: int) -> Iterator[Piece]:
+    """The characters as pieces; a space is only a hint, since many PDFs place each word by itself, without any."""
+    spaced = False
+    for character in characters:
+        if character.text == " ":
+            spaced = True
+        elif character.turn == main:
+            yield Piece(character.text, *_upright(main, *character.box), spaced)
+            spaced = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _SPACE_SHARE = 0.17
+_STATED_SPACE_SHARE = 0.05
 _COLUMN_SHARE = 1.2
 _BLANK_LINE_SHARE = 0.9
 _SAME_LINE_SHARE = 0.5
@@ -16,13 +17,14 @@ _DOUBLE_STRIKE_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A character or a run of text with its box; `top` < `bottom`, as on screen."""
+    """A character or a run of text with its box; `top` < `bottom`, as on screen; `spaced`: the source had a space."""
 
     text: str
     left: float
     top: float
     right: float
     bottom: float
+    spaced: bool = False
 
     @property
     def height(self) -> float:
@@ -76,7 +78,7 @@ def _join(pieces: list[Piece]) -> str:
             gap = piece.left - previous.right
             if gap > _COLUMN_SHARE * height:
                 parts.append("  ")
-            elif gap > _SPACE_SHARE * height:
+            elif gap > (_STATED_SPACE_SHARE if piece.spaced else _SPACE_SHARE) * height:
                 parts.append(" ")
         parts.append(piece.text)
         previous = piece

@@ -82,13 +82,13 @@ def pdf_bomb(side: int = 6000, count: int = 12) -> bytes:
         inner = "" if last else f"/XObject<</X {number + 1} 0 R>>"
         header = f"/Type/XObject/Subtype/Form/BBox[0 0 600 800]/Resources<</Font<</F 5 0 R>>{inner}>>"
         objects.append(_stream(header, content))
-    body, offsets = b"%PDF-1.5\n", []
-    for number, item in enumerate(objects, start=1):
-        offsets.append(len(body))
-        body += f"{number} 0 obj\n{item}\nendobj\n".encode()
-    table = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n" + "".join(f"{at:010} 00000 n \n" for at in offsets)
-    trailer = f"trailer<</Size {len(objects) + 1}/Root 1 0 R>>\nstartxref\n{len(body)}\n%%EOF"
-    return body + table.encode() + trailer.encode()
+    return pdf_of_objects(*objects)
+
+
+def pdf_of_objects(*objects: str) -> bytes:
+    """A PDF written by hand: numbered objects, the first of them the catalogue."""
+    body = "%PDF-1.5\n" + "".join(f"{at} 0 obj\n{item}\nendobj\n" for at, item in enumerate(objects, start=1))
+    return (body + f"trailer<</Size {len(objects) + 1}/Root 1 0 R>>\n%%EOF").encode()
 
 
 def _stream(header: str, content: str) -> str:

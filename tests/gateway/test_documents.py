@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from documents_made import LINES, image_of, pdf_bomb, pdf_of, pdf_of_placed_words
+from documents_made import LINES, image_of, pdf_bomb, pdf_of, pdf_of_objects, pdf_of_placed_words
 from fpdf import FPDF
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,6 +84,13 @@ def test_html_hides_what_a_browser_hides(reader: DocumentReader) -> None:
     assert reader.read(html.encode(), "application/xhtml+xml").text == "pT1c & pN0"
 
 
+def test_html_declares_no_entities(reader: DocumentReader) -> None:
+    """Neither a file of the machine nor a billion laughs comes in by way of a document type."""
+    entities = '<!ENTITY a SYSTEM "file:///etc/passwd"><!ENTITY b "pT4"><!ENTITY c "&b;&b;&b;&b;">'
+    html = f'<?xml version="1.0"?><!DOCTYPE html [{entities}]><html><body>pT1c &a; &c;</body></html>'
+    assert reader.read(html.encode(), "application/xhtml+xml").text == "pT1c &a; &c;"
+
+
 def test_html_keeps_preformatted_lines_and_declared_charset(reader: DocumentReader) -> None:
     """A pre element keeps its lines, and a meta charset decides where the type names none."""
     html = '<html><head><meta charset="windows-1252"></head><body><pre>Größe:  2 cm\n  pT1c</pre></body></html>'
@@ -150,6 +157,31 @@ def test_bold_by_double_strike_and_raised_letters_read_once(reader: DocumentRead
     ]
 
 
+@pytest.mark.parametrize("with_appearance", [True, False])
+def test_values_filled_into_a_form_are_read(reader: DocumentReader, with_appearance: bool) -> None:
+    """A form field's value is text of the page, whether the sender drew it or left that to the viewer."""
+    label, value = "BT /F 11 Tf 10 700 Td (HER2:) Tj ET", "/Tx BMC BT /F 11 Tf 2 4 Td (negative) Tj ET EMC"
+    appearance = "/AP<</N 6 0 R>>" if with_appearance else ""
+    fonts = "/Font<</F 5 0 R>>"
+    pdf = pdf_of_objects(
+        f"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[7 0 R]/DA(/F 11 Tf 0 g)/DR<<{fonts}>>>>>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Annots[7 0 R]/Resources<<{fonts}>>>>",
+        f"<</Length {len(label)}>>\nstream\n{label}\nendstream",
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        f"<</Type/XObject/Subtype/Form/BBox[0 0 200 16]/Resources<<{fonts}>>/Length {len(value)}>>\nstream\n{value}\nendstream",
+        f"<</Type/Annot/Subtype/Widget/FT/Tx/T(x)/V(negative)/DA(/F 11 Tf 0 g)/F 4/Rect[60 696 260 712]{appearance}>>",
+    )
+    assert reader.read(pdf, "application/pdf").text.split() == ["HER2:", "negative"]
+
+
+@pytest.mark.parametrize("tree", ["/Kids[2 0 R]/Count 5", "/Kids[2 0 R]/Count 2147483647", "/Kids[]/Count 0"])
+def test_pages_that_lead_nowhere_are_malformed(reader: DocumentReader, tree: str) -> None:
+    """A page tree that holds itself, claims more than there is, or holds nothing."""
+    pdf = pdf_of_objects("<</Type/Catalog/Pages 2 0 R>>", f"<</Type/Pages{tree}>>")
+    assert refusal(reader, pdf, "application/pdf") is Code.MALFORMED_PDF
+
+
 def _turned(rotation: int) -> bytes:
     matrices = {90: "0 1 -1 0 300 100", 180: "-1 0 0 -1 500 300", 270: "0 -1 1 0 300 500"}
     rows = [(0, "Left breast, mastectomy specimen"), (-14, "pT2 pN0")]
@@ -157,16 +189,14 @@ def _turned(rotation: int) -> bytes:
     for drop, row in rows:
         content += f"1 0 0 1 0 {drop} Tm ({row}) Tj "
     content += "ET Q"
-    objects = [
+    return pdf_of_objects(
         "<</Type/Catalog/Pages 2 0 R>>",
         "<</Type/Pages/Kids[3 0 R]/Count 1>>",
         f"<</Type/Page/Parent 2 0 R/Rotate {rotation}/MediaBox[0 0 600 800]/Contents 4 0 R"
         "/Resources<</Font<</F 5 0 R>>>>>>",
         f"<</Length {len(content)}>>\nstream\n{content}\nendstream",
         "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-    ]
-    body = "%PDF-1.5\n" + "".join(f"{at} 0 obj\n{item}\nendobj\n" for at, item in enumerate(objects, start=1))
-    return (body + "trailer<</Size 6/Root 1 0 R>>\n%%EOF").encode()
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
 """OCR: which engine is taken, and that a scan ends as text with its reader and confidence."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from documents_made import LINES, image_of, pdf_of_scan
+from PIL import Image
 
 from gateway.documents import DocumentReader
 from gateway.ocr import OcrPage, find_engine, find_tessdata
+from gateway.ocr_process import open_frame
 from schemas.errors import Code, SynopticError
 from schemas.settings import IntakeSettings
 
@@ -65,6 +68,24 @@ def test_scan_reaches_the_engine_as_a_picture() -> None:
     assert reader.read(pdf_of_scan(LINES), "application/pdf").text == "a page"
     assert engine.shown == [(b"\x89PNG\r\n\x1a\n", 0)]
     reader.close()
+
+
+def test_picture_bomb_is_refused_by_its_size_alone() -> None:
+    """Twenty kilobytes that unfold to 100 million pixels are refused before they are unfolded."""
+    target = io.BytesIO()
+    Image.new("1", (10_000, 10_000)).save(target, format="PNG")
+    assert len(target.getvalue()) < 200_000
+    with pytest.raises(SynopticError) as caught:
+        open_frame(target.getvalue(), 0)
+    assert caught.value.code is Code.DOCUMENT_LIMIT
+
+
+def test_transparent_paper_is_white() -> None:
+    """Black letters on transparent paper stay readable."""
+    target = io.BytesIO()
+    Image.new("RGBA", (40, 40), (0, 0, 0, 0)).save(target, format="PNG")
+    image, frames = open_frame(target.getvalue(), 0)
+    assert (image.getextrema(), frames) == ((255, 255), 1)
 
 
 def test_tessdata_is_found_by_its_environment_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
