@@ -18,9 +18,8 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def terminal(monkeypatch) -> Terminal:
-    """What a command writes to a terminal."""
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Let the test write to a terminal; from the test's body, since pytest sets its own stream before each phase."""
     shown = Terminal()
     monkeypatch.setattr(sys, "stdout", shown)
     return shown
@@ -32,8 +31,9 @@ def test_rows_are_one_line_each(capsys):
     assert capsys.readouterr().out == "a\tb\n1\tbad [2Jname tab line\n"
 
 
-def test_rows_cannot_steer_a_terminal(terminal):
+def test_rows_cannot_steer_a_terminal(monkeypatch):
     """On a terminal the table shows the cells' text, none of their control characters, and reads no markup in them."""
+    terminal = on_terminal(monkeypatch)
     print_rows(("a",), [("bad\x1b[2Jname",), ("[bold]not markup[/bold]",)])
     assert "\x1b[2J" not in terminal.getvalue()
     assert "bad [2Jname" in terminal.getvalue()
@@ -48,7 +48,8 @@ def test_message_for_a_script_is_byte_for_byte(monkeypatch):
     assert written.getvalue() == b"\x1b[2J\xff"
 
 
-def test_message_cannot_steer_a_terminal(terminal):
+def test_message_cannot_steer_a_terminal(monkeypatch):
     """On a terminal a message keeps its lines and loses its control characters."""
+    terminal = on_terminal(monkeypatch)
     print_message(b"one\x1b[2J\ntwo \xff")
     assert terminal.getvalue() == "one [2J\ntwo �\n"
