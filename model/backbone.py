@@ -4,7 +4,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from huggingface_hub import snapshot_download
@@ -66,19 +66,24 @@ def load_backbone(folder: Path, precision: Precision = "float32", device: str = 
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         if not isinstance(config, LlamaConfig):
             raise SynopticError(Code.BACKBONE_UNAVAILABLE, f"{folder.name} is no Llama but {config.model_type}")
-        model: LlamaModel = LlamaModel.from_pretrained(
+        loaded: Any = LlamaModel.from_pretrained(
             folder,
             config=config,
             use_safetensors=True,
             local_files_only=True,
+            output_loading_info=True,
             attn_implementation="sdpa",
             device_map={"": _usable(device)},
             **_precision(precision),
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise SynopticError(Code.BACKBONE_UNAVAILABLE, f"{folder.name} ({type(error).__name__})") from None
-    model.config.use_cache = False
-    return model
+    model, report = loaded
+    if report["missing_keys"]:  # transformers would fill them at random
+        raise SynopticError(Code.BACKBONE_UNAVAILABLE, f"{folder.name} lacks {len(report['missing_keys'])} tensors")
+    backbone = cast(LlamaModel, model)
+    backbone.config.use_cache = False
+    return backbone
 
 
 def backbone_tokenizer(folder: Path) -> SequenceTokenizer:

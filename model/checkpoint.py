@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from peft import PeftModel
+from peft import PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -101,17 +101,16 @@ def load_checkpoint(
     """Load a checkpoint by folder or hub id, its files held against their digests; `trainable` opens the adapter."""
     folder = resolve_folder(str(path))
     manifest = read_manifest(folder)
-    backbone: LlamaModel | PeftModel = _load_backbone(folder, manifest, precision, device)
-    backbone.requires_grad_(False)
+    plain = _load_backbone(folder, manifest, precision, device).requires_grad_(False)
     tokenizer = read_tokenizer(folder / TOKENIZER_FILE, manifest.begin, manifest.end)
-    if tokenizer.tokenizer.get_vocab_size() > backbone_config(backbone).vocab_size:
+    if tokenizer.tokenizer.get_vocab_size() > plain.config.vocab_size:
         raise SynopticError(Code.BAD_CHECKPOINT, "the tokenizer knows more tokens than the backbone")
     try:
-        if manifest.adapter != "frozen":
-            backbone = PeftModel.from_pretrained(backbone, folder / ADAPTER_FOLDER, is_trainable=trainable)
-        classifier = Classifier(backbone, manifest.label_set, manifest.stated_heads)
+        frozen = manifest.adapter == "frozen"
+        adapted = plain if frozen else _load_adapter(plain, folder / ADAPTER_FOLDER, trainable)
+        classifier = Classifier(adapted, manifest.label_set, manifest.stated_heads)
         _load_heads(classifier, load_file(folder / HEADS_FILE))
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise SynopticError(Code.BAD_CHECKPOINT, f"adapter or heads do not fit ({type(error).__name__})") from None
     classifier.train(trainable)
     classifier.heads.requires_grad_(trainable)
@@ -136,6 +135,15 @@ def _load_backbone(folder: Path, manifest: Manifest, precision: Precision, devic
     elsewhere = resolve_folder(manifest.backbone.name, manifest.backbone.revision)
     check_digests(elsewhere, manifest.backbone.files)
     return load_backbone(elsewhere, precision, device)
+
+
+def _load_adapter(backbone: LlamaModel, folder: Path, trainable: bool) -> PeftModel:
+    """Put the saved adapter on the backbone; raises where its configuration and its tensors do not match."""
+    adapted = PeftModel.from_pretrained(backbone, str(folder), is_trainable=trainable)
+    saved = load_file(folder / "adapter_model.safetensors")
+    if saved.keys() != get_peft_model_state_dict(adapted).keys():  # PEFT would leave what is missing at its start
+        raise ValueError("adapter")
+    return adapted
 
 
 def _save_adapter(backbone: PeftModel, folder: Path) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from model.adapters import AdapterKind
 from model.backbone import backbone_tokenizer, load_backbone, refer_to_backbone
 from model.calibration import Calibration, TaskCalibration
 from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from model.classifier import Classifier, Logits
-from model.manifest import replace_calibration
+from model.manifest import file_digest, replace_calibration
 from model.tokenizer import SequenceTokenizer
 from schemas.errors import Code, SynopticError
 from schemas.pack import PackDefinition
@@ -230,6 +231,67 @@ def test_a_manifest_that_does_not_fit_is_refused(saved: Path, change: dict[str, 
     path = saved / "synoptic.json"
     path.write_text(json.dumps(json.loads(path.read_bytes()) | change), encoding="utf-8")
     assert refusal(saved) is code
+
+
+def test_a_backbone_that_lacks_a_tensor_is_refused(tmp_path: Path, backbone_folder: Path) -> None:
+    """A missing weight is SYN-309, not a random one."""
+    copy = Path(shutil.copytree(backbone_folder, tmp_path / "copy"))
+    weights = load_file(copy / "model.safetensors")
+    weights.pop("layers.1.mlp.up_proj.weight")
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(SynopticError) as caught:
+        load_backbone(copy)
+    assert caught.value.code is Code.BACKBONE_UNAVAILABLE
+
+
+def test_an_adapter_that_lacks_a_tensor_is_refused(saved: Path) -> None:
+    """An adapter short of a weight is SYN-304 even where its digest was made anew."""
+    path = saved / "adapter" / "adapter_model.safetensors"
+    weights = load_file(path)
+    weights.pop(sorted(weights)[0])
+    save_file(weights, path, metadata={"format": "pt"})
+    manifest = json.loads((saved / "synoptic.json").read_bytes())
+    manifest["files"]["adapter/adapter_model.safetensors"] = file_digest(path)
+    (saved / "synoptic.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert refusal(saved) is Code.BAD_CHECKPOINT
+
+
+def test_another_architecture_is_refused(tmp_path: Path, backbone_folder: Path) -> None:
+    """A backbone that is no Llama is SYN-309, and its remote code is never looked at."""
+    copy = Path(shutil.copytree(backbone_folder, tmp_path / "copy"))
+    config = json.loads((copy / "config.json").read_bytes())
+    for change in ({"model_type": "gpt2"}, {"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}}):
+        (copy / "config.json").write_text(json.dumps(config | change), encoding="utf-8")
+        with pytest.raises(SynopticError) as caught:
+            load_backbone(copy)
+        assert caught.value.code is Code.BACKBONE_UNAVAILABLE
+
+
+def test_a_hub_id_is_fetched_without_pickles_and_loaded_by_the_same_code(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hub id asks for JSON and safetensors alone, and what comes loads as a folder does."""
+    asked: list[dict[str, object]] = []
+
+    def snapshot(name: str, **options: object) -> str:
+        asked.append({"name": name} | options)
+        return str(saved)
+
+    monkeypatch.setattr("model.backbone.snapshot_download", snapshot)
+    loaded = load_checkpoint("example/synoptic-breast")
+    assert loaded.digest == load_checkpoint(saved).digest
+    assert [options["name"] for options in asked] == ["example/synoptic-breast"]
+    assert asked[0]["allow_patterns"] == ["*.json", "*.safetensors"]
+
+
+def test_an_unreachable_hub_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hub id that cannot be fetched is SYN-309 in one line."""
+
+    def snapshot(name: str, **_: object) -> str:
+        raise OSError("no route")
+
+    monkeypatch.setattr("model.backbone.snapshot_download", snapshot)
+    assert refusal(Path("example/synoptic-breast")) is Code.BACKBONE_UNAVAILABLE
 
 
 def test_an_unknown_device_is_named(backbone_folder: Path) -> None:
