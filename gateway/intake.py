@@ -110,7 +110,7 @@ class Intake:
         if action is Action.WITHDRAW:
             pack = self._packs[0].id
         else:
-            pack = route(document.text, context.codes, tuple(categories), self._packs)
+            pack = route(document.text, context.codes, categories, self._packs).id
         return ReportText(
             action=action,
             pack=pack,

@@ -17,7 +17,19 @@ Found = tuple[Kind, str | None]
 
 _PEOPLE = ("Patient", "Practitioner", "RelatedPerson")
 _NUMBERED = (*_PEOPLE, "Encounter", "Specimen", "ServiceRequest", "PractitionerRole")
-_PERSON_REFERENCES = ("subject", "performer", "resultsInterpreter", "requester", "participant")
+_PERSON_REFERENCES = (
+    "subject",
+    "performer",
+    "resultsInterpreter",
+    "requester",
+    "participant",
+    "collector",
+    "practitioner",
+    "generalPractitioner",
+    "managingOrganization",
+    "serviceProvider",
+)
+_MAIDEN_NAME = "http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName"
 _SEPARATORS = re.compile(r"[\s,;/()]+")
 _NOT_NAMES = frozenset(
     [
@@ -73,6 +85,7 @@ def _of_resource(resource: Resource) -> Iterator[Found]:
         yield from _identifiers(resource.get("requisition"))
         yield from _telecom(resource)
         yield from _referenced(resource)
+        yield from _referenced(resource.get("collection") or {})
         for container in _items(resource.get("container")):
             yield from _identifiers(container.get("identifier"))
     if kind in ("Organization", "Location"):
@@ -87,6 +100,10 @@ def _person(person: Resource) -> Iterator[Found]:
     yield "DATE", person.get("birthDate")
     yield "DATE", person.get("deceasedDateTime")
     yield from _addresses(person.get("address"))
+    for extension in _items(person.get("extension")):
+        yield from _addresses(extension.get("valueAddress"))  # the place of birth
+        if extension.get("url") == _MAIDEN_NAME:
+            yield "NAME", extension.get("valueString")
     for contact in _items(person.get("contact")):
         yield from _name(contact.get("name") or {})
         yield from _telecom(contact)

@@ -156,6 +156,10 @@ def test_known_identifiers_cover_people_numbers_and_places() -> None:
         "name": [{"family": "Okafor", "given": ["Chidi"]}],
     }
     clinic = {"resourceType": "Organization", "id": "c1", "name": "Musterklinik", "address": [{"city": "Köln"}]}
+    maiden = {"url": "http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName", "valueString": "Altmann"}
+    birthplace = {"url": "http://hl7.org/fhir/StructureDefinition/patient-birthPlace", "valueAddress": {"city": "Ulm"}}
+    patient = {**PATIENT, "extension": [maiden, birthplace], "generalPractitioner": [{"display": "Dr. Eva Roth"}]}
+    part = specimen("a", collector={"display": "Ilse Kern"})
     made = report(
         performer=[
             {"reference": "Practitioner/d1", "display": "Prof. C. Okafor, MD"},
@@ -164,7 +168,7 @@ def test_known_identifiers_cover_people_numbers_and_places() -> None:
         encounter={"identifier": {"value": "E-55"}},
         specimen=[{"reference": "Specimen/a"}],
     )
-    known = known_identifiers(pick_report(bundle(made, PATIENT, practitioner, clinic, specimen("a"))))
+    known = known_identifiers(pick_report(bundle(made, patient, practitioner, clinic, part)))
     values = {kind: {item.value for item in known if item.kind == kind} for kind in {item.kind for item in known}}
     assert values["DATE"] == {"1961-02-03"}
     assert values["CONTACT"] == {"+49 30 1234567"}
@@ -176,7 +180,9 @@ def test_known_identifiers_cover_people_numbers_and_places() -> None:
         "Musterklinik",
         "Köln",
         "Nordlab Laboratory",
+        "Ulm",
     }
     assert {"van der Muster", "Anna", "Lena", "Anna Lena van der Muster", "Okafor", "Chidi"} <= values["NAME"]
+    assert {"Altmann", "Eva", "Roth", "Ilse", "Kern"} <= values["NAME"]
     assert not {"Dr", "Dr.", "MD", "Prof"} & values["NAME"]
     assert len(known) == len(set(known))

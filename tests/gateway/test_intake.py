@@ -106,6 +106,13 @@ def test_withdrawal_travels_without_a_text(intake: Intake) -> None:
         assert (sent.action, sent.text) == (Action.WITHDRAW, "")
 
 
+def test_report_that_no_pack_takes_is_refused_but_may_be_withdrawn(intake: Intake) -> None:
+    """A colon is not breast; taking a report back needs no route."""
+    colon = [attachment("Sigmoid colon, biopsy: tubular adenoma")]
+    assert refusal(intake, message(report(presentedForm=colon))).code is Code.UNROUTABLE
+    assert text_of(intake, report(presentedForm=colon, status="cancelled")).action is Action.WITHDRAW
+
+
 @pytest.mark.parametrize(
     "mark",
     [
