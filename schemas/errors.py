@@ -82,6 +82,48 @@ class Code(Enum):
         "give a Llama-architecture model in safetensors, by folder or by hub id with access granted",
     )
     DEVICE_UNAVAILABLE = (310, Kind.FATAL, "model.device cannot be used: {detail}", "set model.device to cpu or cuda")
+    STORE_UNAVAILABLE = (
+        451,
+        Kind.RETRY,
+        "the resource store cannot be read or written ({detail})",
+        "look at the folder's free space and rights, or the FHIR server; the work goes on by itself",
+    )
+    STORE_KIND = (
+        452,
+        Kind.FATAL,
+        "there is no resource store of the kind {detail}",
+        "unset fhir.base_url and set fhir.folder",
+    )
+    STORE_UNUSABLE = (
+        453,
+        Kind.REJECT,
+        "the resource store holds what is no FHIR resource ({detail})",
+        "correct or remove that file, then `synoptic rejected replay`",
+    )
+    STORE_CONTENDED = (
+        454,
+        Kind.RETRY,
+        "others changed the same resources at every attempt ({detail})",
+        "nothing to do: it is compared again",
+    )
+    MISSING_TARGET = (
+        455,
+        Kind.REJECT,
+        "the store does not hold what the report refers to ({detail})",
+        "load it, or correct the reference; then `synoptic rejected replay`",
+    )
+    NOT_FINDINGS = (
+        456,
+        Kind.REJECT,
+        "the message holds no report findings of a known version ({detail})",
+        "run the same release in all hops, then `synoptic rejected replay`",
+    )
+    PERSONS_VERSION = (
+        457,
+        Kind.REJECT,
+        "a person's version stands in the store and was kept ({detail})",
+        "look at the recorded conflicts and settle each by hand",
+    )
     BUS_UNAVAILABLE = (
         501,
         Kind.RETRY,
@@ -276,6 +318,12 @@ class Code(Enum):
         Kind.REJECT,
         "the file cannot be read ({detail})",
         "check the path and its permissions",
+    )
+    UNROUTABLE = (
+        130,
+        Kind.REJECT,
+        "no pack reads this report (installed: {detail})",
+        "nothing, where the report is of another organ; otherwise widen `routing` in the pack's pack.yaml and replay",
     )
     BAD_RESOURCES = (
         401,

@@ -24,12 +24,14 @@ class Routing(Frozen):
     """Which reports belong to the pack; first match wins: code, then keywords in the text, unless excluded.
 
     `loinc`: report codes that are enough by themselves together with one keyword hit where `keywords_required`.
-    `keywords`, `excluded`: regular expressions, matched case-insensitively against the report text.
+    `sufficient`: one of these is enough. `keywords`, `sufficient`, `excluded`: regular expressions, matched
+    case-insensitively against the report text.
     """
 
     loinc: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
+    sufficient: tuple[str, ...] = ()
     minimum_keywords: int = 1
     excluded: tuple[str, ...] = ()
 
@@ -69,10 +71,14 @@ class SectionRule(Frozen):
 
 
 class SpecimenKind(Frozen):
-    """A kind of specimen, known by words in the part's first line; the first kind that matches wins."""
+    """A kind of specimen, known by words in the part's first line; the first kind that matches wins.
+
+    `excluded`: of another organ, so that nothing said of the part belongs to a primary, unless it names the organ.
+    """
 
     key: str
     words: tuple[str, ...]
+    excluded: bool = False
 
 
 class SideWords(Frozen):
@@ -88,7 +94,7 @@ class Segmentation(Frozen):
 
     `opening_section`: the key and rank of text before any header; `sides`: words of a side in a part's first line;
     `side_phrases`: wordings that name the side of the organ anywhere in a sentence; `side_statements`: those that
-    settle it for a whole section of one side ("Laterality: left").
+    settle it for a whole section of one side ("Laterality: left"). `organ_words` name the organ.
     """
 
     organ: str
@@ -100,6 +106,7 @@ class Segmentation(Frozen):
     side_statements: SideWords
     specimen_headers: tuple[str, ...] = ()
     specimen_kinds: tuple[SpecimenKind, ...] = ()
+    organ_words: tuple[str, ...] = ()
 
 
 class AssertionRow(Frozen):

@@ -24,7 +24,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Passage:
-    """The smallest stretch with one section, one specimen part and one side (None: not said)."""
+    """The smallest stretch with one section, one specimen part and one side (None: not said).
+
+    `foreign`: it describes a specimen of another organ.
+    """
 
     start: int
     end: int
@@ -32,6 +35,7 @@ class Passage:
     part: str | None = None
     kind: str | None = None
     side: Side | None = None
+    foreign: bool = False
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ class _Assessor:
         if len(sampled) == 1:
             return next(block for block in self._document.blocks if block.side in sampled)
         organ = self._definition.segmentation.organ
-        spans = merge_spans([(p.start, p.end) for p in self._document.passages if p.section.shared])
+        spans = merge_spans([(p.start, p.end) for p in self._document.passages if p.section.shared and not p.foreign])
         parts = tuple(specimen.part for specimen in self._document.specimens)
         return Block(key=organ, organ=organ, side=None, spans=spans, parts=parts)
 

@@ -130,6 +130,6 @@ def _spans_of(document: Document, side: str | None) -> tuple[Span, ...]:
         [
             (passage.start, passage.end)
             for passage in document.passages
-            if passage.side == side or (passage.side is None and passage.section.shared)
+            if not passage.foreign and (passage.side == side if passage.side is not None else passage.section.shared)
         ]
     )

@@ -32,6 +32,8 @@ class _Words:
     phrases: tuple[tuple[NamedSide, re.Pattern[str]], ...]
     headers: re.Pattern[str] | None
     kinds: tuple[tuple[str, re.Pattern[str]], ...]
+    foreign_kinds: frozenset[str]
+    organ: re.Pattern[str] | None
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,11 @@ def _openers(text: str, section: Section, words: _Words, lettered: bool) -> Iter
     for match in _OPENER.finditer(text, section.body, section.end):
         part = match["letter"] or match["number"]
         head, closed = _head(text, match.end(), section.end)
-        if match["number"] and (lettered or not (closed or section.key == "specimens")):
+        kind = _describe(text[match.end() : head], words)[0]
+        if kind is None:
             continue
-        if _describe(text[match.end() : head], words)[0] is None:
+        listed = closed or section.key == "specimens" or kind in words.foreign_kinds
+        if match["number"] and (lettered or not listed):
             continue
         taken.add(match.end())
         yield match.start(), head, part
@@ -155,6 +159,8 @@ def _by_side(text: str, section: Section, item: _Item, words: _Words) -> list[Pa
 
     In an item with a side such a sentence stands alone; in one without, it holds until another side is named.
     """
+    if item.kind in words.foreign_kinds and not (words.organ and words.organ.search(text, item.start, item.end)):
+        return [Passage(item.start, item.end, section, item.part, item.kind, None, foreign=True)]
     passages: list[Passage] = []
     running = item.side
     for start, end in _sentences(text, item.start, item.end):
@@ -188,7 +194,7 @@ def _one_sided(text: str, section: Section, passages: list[Passage], words: _Wor
     if stated:
         return [Passage(section.start, section.end, section, side=stated)]
     only = _only({passage.side for passage in passages if passage.side})
-    return [replace(passage, side=only) for passage in passages] if only else passages
+    return [passage if passage.foreign else replace(passage, side=only) for passage in passages] if only else passages
 
 
 def _named(patterns: tuple[tuple[NamedSide, re.Pattern[str]], ...], text: str, start: int, end: int) -> set[NamedSide]:
@@ -220,4 +226,6 @@ def _compiled(segmentation: Segmentation) -> _Words:
         if headers
         else None,
         kinds=tuple((kind.key, either(kind.words)) for kind in segmentation.specimen_kinds),
+        foreign_kinds=frozenset(kind.key for kind in segmentation.specimen_kinds if kind.excluded),
+        organ=either(segmentation.organ_words) if segmentation.organ_words else None,
     )
