@@ -1,0 +1,92 @@
+"""The contract that every hop passes, on the real hops."""
+
+import base64
+import json
+from collections.abc import Sequence
+from types import SimpleNamespace
+from uuid import UUID
+
+from hop_contract import hop_contract
+
+from gateway.intake import Intake
+from model.calibration import Calibration
+from model.engine import Prediction
+from model.prompt import PromptInput
+from schemas.messages import Action, Identifier, Reference, ReportContext, ReportText, ReportVersion
+from schemas.pack_loader import load_pack
+from schemas.settings import Settings
+from workers.extraction import ExtractionHop, Extractor
+from workers.sealing import Seal
+
+TEXT = """FINAL DIAGNOSIS
+Left breast, mastectomy: invasive ductal carcinoma, Nottingham grade 2, 2.3 cm, pT2 pN0.
+Estrogen receptor positive (90 %), progesterone receptor negative, HER2 negative (1+).
+"""
+BENIGN = "FINAL DIAGNOSIS\nRight breast, core biopsy: fibroadenoma. No evidence of malignancy.\n"
+
+
+def diagnostic_report(text: str, **changes: object) -> bytes:
+    """A FHIR report that holds the text."""
+    resource = {
+        "resourceType": "DiagnosticReport",
+        "identifier": [{"system": "urn:lab", "value": "S24-1234"}],
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "11526-1"}]},
+        "subject": {"reference": "Patient/1", "identifier": {"system": "urn:mrn", "value": "4711"}},
+        "issued": "2024-03-05T10:00:00Z",
+        "presentedForm": [{"contentType": "text/plain", "data": base64.b64encode(text.encode()).decode()}],
+    }
+    return json.dumps(resource | changes).encode()
+
+
+def report_text(text: str, action: Action = Action.REPLACE) -> bytes:
+    """What intake makes of a report."""
+    context = ReportContext(
+        tenant="default",
+        report_key=UUID(int=1),
+        patient_key=UUID(int=2),
+        report_identifier=Identifier(system="urn:lab", value="S24-1234"),
+        report=Reference(type="DiagnosticReport", literal="DiagnosticReport/1"),
+        subject=Reference(type="Patient", literal="Patient/1"),
+        status="final",
+        version=ReportVersion(issued="2024-03-05T10:00:00Z"),
+        recorded="2024-03-05T10:00:00Z",
+    )
+    report = ReportText(action=action, pack="breast", text=text, context=context, content_digest="digest")
+    return report.model_dump_json().encode()
+
+
+class EvenEngine:
+    """Stands for the model: every class equally probable, nothing calibrated."""
+
+    manifest = SimpleNamespace(
+        require_pack=lambda _pack: None, name="even", model_digest="model", adapter_digest="adapter"
+    )
+    calibration = Calibration()
+
+    def classify(self, prompts: Sequence[PromptInput]) -> list[dict[str, Prediction]]:
+        """The same answer to every prompt, for the tasks whose classes it shows."""
+        return [
+            {
+                task: Prediction(0.5, dict.fromkeys(classes, 1 / len(classes)))
+                for task, classes in prompt.classes.items()
+            }
+            for prompt in prompts
+        ]
+
+
+def test_intake_keeps_the_contract():
+    """Intake rejects bad bytes by number, and a report's text depends on nothing but the report."""
+    registered = diagnostic_report("", status="registered")
+    withdrawn = diagnostic_report(TEXT, status="entered-in-error")
+    hop_contract(lambda: Intake(Settings()), [diagnostic_report(TEXT), registered, withdrawn])
+
+
+def test_extraction_keeps_the_contract():
+    """Extraction rejects bad bytes by number, and its findings, the sealed part included, are the same every time."""
+    packs = {"breast": load_pack("breast")}
+    seal = Seal(b"a secret of thirty-two characters")
+    hop_contract(
+        lambda: ExtractionHop(Extractor(packs, EvenEngine(), seal)),
+        [report_text(TEXT), report_text(BENIGN), report_text("", Action.WITHDRAW)],
+    )
