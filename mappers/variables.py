@@ -75,9 +75,10 @@ def finding_variables(
         "reason": finding.reason,
         **{name: text for name, text in finding.attributes.items() if name not in known},
     }
+    sources = {"detail": finding.detail or "", "quote": "\n".join(item.quote for item in finding.evidence)}
     for reading in mapping.readings:
         if key in reading.findings:
-            _read_detail(reading, variables)
+            _read(reading, sources[reading.of], variables)
     for assumption in mapping.assumptions:
         if (
             (not assumption.findings or key in assumption.findings)
@@ -102,13 +103,15 @@ def label_review(variables: Variables) -> Variables:
     }
 
 
-def _read_detail(reading: Reading, variables: Variables) -> None:
-    found = re.search(reading.pattern, variables["detail"] or "")
+def _read(reading: Reading, text: str, variables: Variables) -> None:
+    found = re.search(reading.pattern, text)
     if found is None:
         return
-    for name, text in found.groupdict().items():
-        if text and variables.get(name) is None:
-            variables[name] = text
+    for name, group in found.groupdict().items():
+        if group and variables.get(name) is None:
+            variables[name] = group.lower()
+    if not reading.parents:
+        return
     category = _canonical(variables.get("category"), reading)
     variables["category"] = category
     parent = reading.parents.get(category or "")

@@ -33,6 +33,7 @@ def mapping_faults(mapping: Mapping) -> Iterator[Found]:
     yield from checker.templates()
     yield from checker.rules()
     yield from checker.allowed()
+    yield from _unused_faults(mapping)
     if not codes:
         yield from _denied_faults(mapping)
 
@@ -75,6 +76,26 @@ def _denied_faults(mapping: Mapping) -> Iterator[Found]:
     for location, coding in mapping.shipped_codings():
         if coding[:2] in denied:
             yield location, f"{coding.code} must never go out: {denied[coding[:2]]}"
+
+
+def _unused_faults(mapping: Mapping) -> Iterator[Found]:
+    used = {*_words([rule.resource for rule in mapping.rules]), *_words(list(mapping.templates.values()))}
+    used |= {rule.template for rule in mapping.rules if rule.template}
+    for part in ("codes", "tables", "texts", "templates"):
+        for name in getattr(mapping, part):
+            if name not in used:
+                yield (part, name), "is used nowhere"
+
+
+def _words(node: Any) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict):
+        for value in node.values():
+            yield from _words(value)
+    elif isinstance(node, list | tuple):
+        for item in node:
+            yield from _words(item)
 
 
 def _reading_faults(mapping: Mapping) -> Iterator[Found]:

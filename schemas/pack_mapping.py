@@ -47,13 +47,15 @@ class Coding(NamedTuple):
 
 
 class Reading(Frozen):
-    """How a finding's `detail` is read: named groups of the pattern become variables that are not set otherwise.
+    """How a finding's detail (or the words quoted as its evidence) is read, in lower case: named groups of the pattern
+    become variables that are not set otherwise.
 
     The group `category` is looked up in `parents` (most specific form -> class of the pack): where the class that the
     engine decided on is not the parent, the finding contradicts itself and goes to review.
     """
 
     findings: tuple[str, ...]
+    of: Literal["detail", "quote"] = "detail"
     pattern: str
     parents: dict[str, str] = Field(default_factory=dict)
 

@@ -110,7 +110,7 @@ def test_condition_is_provisional_with_its_evidence() -> None:
 
 
 def test_suspicion_is_flagged() -> None:
-    """ "Suspicious for" carries the label of uncertain reliability."""
+    """A "suspicious for" carries the label of uncertain reliability."""
     (condition,) = of_type(mapped(primary(certainty="provisional")), "Condition")
     assert "UNCERTREL" in [label["code"] for label in condition["meta"]["security"]]
 

@@ -35,7 +35,7 @@ def test_t_takes_code_and_value_of_its_prefix(
 
 
 def test_prefix_is_read_from_the_detail_where_no_attribute_has_it() -> None:
-    """ "cT2" is clinical even when nothing else says so."""
+    """A "cT2" is clinical even when nothing else says so."""
     report = mapped(primary(findings={"T": finding("T2", "cT2")}))
     assert of_code(report, CT)
     assert not of_code(report, PT)
@@ -46,7 +46,9 @@ def test_recurrence_and_autopsy_categories_go_out_as_text_only(prefix: str) -> N
     """R and a have no coded category: code "other", category in text."""
     report = mapped(primary(findings={"T": finding("T2", f"{prefix}T2", prefix=prefix)}))
     (observation,) = of_code(report, OTHER_T)
-    assert observation["valueCodeableConcept"] == {"text": f"{prefix}T2"}
+    assert "valueCodeableConcept" not in observation
+    assert observation["dataAbsentReason"]["text"] == f"{prefix}T2"
+    assert observation["dataAbsentReason"]["coding"][0]["code"] == "as-text"
 
 
 def test_no_prefix_on_a_first_resection_is_pathologic_and_derived() -> None:
@@ -207,7 +209,7 @@ def test_receptor_codes_follow_method_and_percentages_stand_apart() -> None:
     report = mapped(
         primary(
             findings={
-                "ER": finding("positive", method="ihc"),
+                "ER": finding("positive", "positive by immunohistochemistry"),
                 "ER_percent": finding("1", "< 1 %", comparator="<"),
                 "PR": finding("positive"),
                 "PR_percent": finding("91", "91-100", upper="100"),
@@ -233,9 +235,34 @@ def test_her2_score_stands_beside_the_status_and_low_is_never_a_status() -> None
 
 def test_her2_equivocal_with_pending_gene_test_registers_ish_and_overall() -> None:
     """IHC 2+ is final; the gene test and the overall status wait."""
-    report = mapped(primary(findings={"HER2": finding("equivocal", "2+"), "HER2_ish": finding(None, None, "pending")}))
+    report = mapped(
+        primary(findings={"HER2": finding("equivocal", "2+"), "HER2_ish": finding(None, "FISH pending", "pending")})
+    )
     statuses = {code: of_code(report, code)[0]["status"] for code in ("85319-2", "85318-4", "48676-1")}
     assert statuses == {"85319-2": "final", "85318-4": "registered", "48676-1": "registered"}
+
+
+def test_gene_test_needs_fish_in_its_evidence() -> None:
+    """The code of the gene test says FISH; another technique is the method of the overall status."""
+    by_fish = mapped(primary(findings={"HER2_ish": finding("negative", "not amplified by FISH")}))
+    assert value_codes(of_code(by_fish, "85318-4")[0])[0] == "260385009"
+    by_sish = mapped(
+        primary(findings={"HER2": finding("negative", "negative by SISH"), "HER2_ish": finding("negative", "by SISH")})
+    )
+    assert not of_code(by_sish, "85318-4")
+    assert of_code(by_sish, "48676-1")[0]["method"]["text"] == "silver in situ hybridization"
+
+
+@pytest.mark.parametrize(
+    ("detail", "note", "expected"),
+    [("pN0(i+)", "", "1229949000"), ("pN0(sn)(i+)", "(sn)(i+)", "1229949000"), ("pN0(sn)", "(sn)", "1229947003")],
+)
+def test_isolated_tumour_cells_are_coded_and_sentinel_is_text(detail: str, note: str, expected: str) -> None:
+    """pN0(i+) has a code of its own; (sn) stays in the text."""
+    report = mapped(primary(findings={"N": finding("N0", detail, prefix="p", note=note)}))
+    (observation,) = of_code(report, PN)
+    assert value_codes(observation) == [expected]
+    assert observation["valueCodeableConcept"]["text"] == detail
 
 
 def test_her2_status_without_method_is_the_overall_one_only() -> None:

@@ -56,14 +56,12 @@ def test_a_conflict_names_both_rows() -> None:
 
 def test_unknown_values_and_inputs_are_faults_that_list_what_is_known() -> None:
     """A misspelt value, a forgotten input and a row without a result are found before any coverage."""
-    places = {
-        place: message
-        for place, message in table(
-            Row(when={"size": "smal", "nodes": "*"}, result="I"),
-            Row(when={"size": "*"}, result="I"),
-            Row(when={"size": "*", "nodes": "*"}),
-        ).faults()
-    }
+    wrong = table(
+        Row(when={"size": "smal", "nodes": "*"}, result="I"),
+        Row(when={"size": "*"}, result="I"),
+        Row(when={"size": "*", "nodes": "*"}),
+    )
+    places = dict(wrong.faults())
     assert "expected: small, large" in places["rows", 0, "when", "size"]
     assert "expected every input" in places["rows", 1, "when"]
     assert "exactly one of" in places["rows", 2]
