@@ -4,8 +4,6 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-import charset_normalizer
-
 from schemas.errors import Code, SynopticError
 
 
@@ -78,12 +76,14 @@ def parse_content_type(declared: str) -> ContentType:
     return ContentType(kind, charset)
 
 
-def check_magic(data: bytes, kind: DocumentKind) -> None:
+def check_magic(data: bytes, declared: ContentType) -> None:
     """Raise SYN-116 where the bytes are clearly another kind of document than declared."""
+    kind = declared.kind
     found = _sniff(data)
     if kind in (DocumentKind.PLAIN, DocumentKind.HTML):
         wrong = found is not None and not (kind is DocumentKind.HTML and found == DocumentKind.HTML)
-        if not wrong and b"\x00" in data and not _byte_order_mark(data):
+        wide = _byte_order_mark(data) or (declared.charset or "").startswith(("utf-16", "utf-32"))
+        if not wrong and b"\x00" in data and not wide:
             wrong, found = True, "binary"
     else:
         wrong = found != kind
@@ -116,6 +116,8 @@ def decode_text(data: bytes, kind: DocumentKind, charset: str | None) -> str:
             continue
         if not any("\ud800" <= character <= "\udfff" for character in text) and "\x00" not in text:
             return text
+    import charset_normalizer
+
     best = charset_normalizer.from_bytes(data, cp_isolation=_LIKELY_CHARSETS).best()
     if best is None:
         raise SynopticError(Code.UNDECODABLE_TEXT)

@@ -60,7 +60,7 @@ class DocumentReader:
                 Code.ATTACHMENT_TOO_LARGE,
                 f"{len(data)} bytes, at most {self._settings.maximum_attachment_bytes}",
             )
-        check_magic(data, declared.kind)
+        check_magic(data, declared)
         document = self._read(data, declared)
         if not document.text.strip():
             raise SynopticError(Code.NO_TEXT, f"an empty {declared.kind.value} document")

@@ -55,6 +55,12 @@ def test_text_is_decoded_by_mark_then_declaration_then_utf8_then_guess(data: byt
     assert decode_text(data, DocumentKind.PLAIN, charset) == "Größe 2,3 cm – Müller"
 
 
+def test_wide_text_without_a_mark_needs_its_charset(reader: DocumentReader) -> None:
+    """UTF-16 without a byte order mark is text where it is declared, and binary where it is not."""
+    assert reader.read("pT2 – Größe".encode("utf-16-le"), "text/plain; charset=UTF-16LE").text == "pT2 – Größe"
+    assert refusal(reader, "pT2 – Größe".encode("utf-16-le"), "text/plain") is Code.CONTENT_TYPE_MISMATCH
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\x00\ufeff")))
 def test_utf8_text_comes_back_unchanged(text: str) -> None:
