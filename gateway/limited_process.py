@@ -61,14 +61,8 @@ class LimitedProcess:
         """Ask the child; raises the child's numbered error, or SYN-120 where a limit ended it."""
         frame = _frame(header, payload)
         with self._lock:
-            used = self._process is not None
             try:
-                try:
-                    answer, data = self._attempt(frame)
-                except EOFError:
-                    if not used:
-                        raise
-                    answer, data = self._attempt(frame)
+                answer, data = self._attempt_twice(frame)
             except TimeoutError:
                 raise SynopticError(Code.DOCUMENT_LIMIT, f"more than {self._seconds:g} s") from None
             except EOFError:
@@ -82,6 +76,15 @@ class LimitedProcess:
         """End the child; a later request starts another."""
         with self._lock:
             self._stop()
+
+    def _attempt_twice(self, frame: bytes) -> tuple[Header, bytes]:
+        used = self._process is not None
+        try:
+            return self._attempt(frame)
+        except EOFError:
+            if not used:
+                raise
+        return self._attempt(frame)
 
     def _attempt(self, frame: bytes) -> tuple[Header, bytes]:
         if self._process is None:
