@@ -70,6 +70,7 @@ def finding_variables(
         "detail": finding.detail,
         "state": finding.status.value,
         "basis": finding.basis.value if finding.basis else None,
+        "found_basis": finding.basis.value if finding.basis else None,
         "probability": finding.probability,
         "source": finding.source,
         "reason": finding.reason,

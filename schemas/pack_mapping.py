@@ -21,7 +21,9 @@ ABSENT = "none"
 PRESENT = "any"
 BASE_KEY = "from"
 
-FINDING_VARIABLES = ("value", "detail", "category", "state", "basis", "probability", "source", "reason")
+FINDING_VARIABLES = (
+    "value", "detail", "category", "state", "basis", "found_basis", "probability", "source", "reason",
+)  # fmt: skip
 PRIMARY_VARIABLES = (
     "assertion", "certainty", "histology", "behaviour", "procedure", "therapy_before", "side", "condition_choice",
     "stage", "stage_condition",

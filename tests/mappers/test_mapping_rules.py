@@ -53,8 +53,9 @@ def test_recurrence_and_autopsy_categories_go_out_as_text_only(prefix: str) -> N
 
 def test_no_prefix_on_a_first_resection_is_pathologic_and_derived() -> None:
     """A bare category of a mastectomy specimen is pathologic, and says that this was inferred."""
-    report = mapped(primary(findings={"T": finding("T2", "T2")}))
+    report = mapped(primary(findings={"T": finding("T2", "T2"), "tumor_size": finding("30", unit="mm")}))
     (observation,) = of_code(report, PT)
+    assert "derivedFrom" not in observation  # the category itself was stated
     assert {"url": "https://synoptic.example/fhir/StructureDefinition/finding-basis", "valueCode": "derived"} in (
         observation["extension"]
     )
