@@ -83,8 +83,14 @@ REJECTED = Metric("synoptic_rejected_total", "counter", "records", "Rejected rec
 RETRIES = Metric("synoptic_retries_total", "counter", "attempts", "Attempts that a hop repeats.", ("hop", "code"))
 BATCH_SECONDS = Metric("synoptic_batch_seconds", "histogram", "seconds", "From a batch's poll to its commit.", ("hop",))
 LAG = Metric("synoptic_lag_records", "gauge", "records", "Records of a topic not yet committed.", ("hop", "topic"))
+EMITTED = Metric(
+    "synoptic_emitted_total", "counter", "reports", "Reports by what emission did: write, unchanged, late.", ("action",)
+)
+CONFLICTS = Metric(
+    "synoptic_conflicts_total", "counter", "resources", "Resources kept because a person wrote or verified them."
+)
 
-METRICS = (RECORDS, REJECTED, RETRIES, BATCH_SECONDS, LAG)
+METRICS = (RECORDS, REJECTED, RETRIES, BATCH_SECONDS, LAG, EMITTED, CONFLICTS)
 
 
 def as_markdown() -> str:

@@ -1,0 +1,62 @@
+"""Who wrote a stored resource: Synoptic marks each with a digest of its content, so that a person's edit shows.
+
+The mark is an extension, which an editor keeps: a resource without it was written by somebody else, and one whose
+content no longer gives the digest was changed since. Narrative and meta do not count, since servers rewrite them.
+"""
+
+from collections.abc import Iterable
+
+from gateway.resource_store import Resource
+from mappers.identity import EXTENSIONS, digest
+
+WRITTEN_DIGEST = f"{EXTENSIONS}/written-digest"
+STORE_META = frozenset(["versionId", "lastUpdated", "source"])
+_VERIFIER = "verifier"
+_UNCOUNTED = frozenset(["meta", "text", "extension"])
+
+
+def stamp(resource: Resource) -> Resource:
+    """The resource with the mark that Synoptic wrote exactly this."""
+    mark = {"url": WRITTEN_DIGEST, "valueString": _content_digest(resource)}
+    return {**resource, "extension": [*_other_extensions(resource), mark]}
+
+
+def is_stamped(resource: Resource) -> bool:
+    """True where Synoptic wrote the resource as it stands."""
+    marks = [item for item in resource.get("extension", []) if item.get("url") == WRITTEN_DIGEST]
+    return [item.get("valueString") for item in marks] == [_content_digest(resource)]
+
+
+def is_same(one: Resource, other: Resource) -> bool:
+    """True where two resources say the same, whoever wrote them."""
+    return _content_digest(one) == _content_digest(other)
+
+
+def unversioned(resource: Resource) -> Resource:
+    """The resource without what the store put in its meta."""
+    meta = {key: value for key, value in resource.get("meta", {}).items() if key not in STORE_META}
+    plain = {key: value for key, value in resource.items() if key != "meta"}
+    return {**plain, "meta": meta} if meta else plain
+
+
+def verified(provenances: Iterable[Resource]) -> frozenset[str]:
+    """The references that a person's verification targets."""
+    return frozenset(
+        target.get("reference", "")
+        for provenance in provenances
+        if any(
+            coding.get("code") == _VERIFIER
+            for agent in provenance.get("agent", [])
+            for coding in agent.get("type", {}).get("coding", [])
+        )
+        for target in provenance.get("target", [])
+    )
+
+
+def _content_digest(resource: Resource) -> str:
+    content = {key: value for key, value in resource.items() if key not in _UNCOUNTED}
+    return digest({**content, "extension": _other_extensions(resource)})
+
+
+def _other_extensions(resource: Resource) -> list[Resource]:
+    return [item for item in resource.get("extension", []) if item.get("url") != WRITTEN_DIGEST]

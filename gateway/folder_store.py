@@ -1,0 +1,194 @@
+"""A resource store in a folder: one readable JSON file a resource, `Type/id.json`, as an EHR's FHIR server would hold it.
+
+Beside them `.history/Type/id/N.json` keeps every version, and `conflicts/` what a person's version kept out. A
+transaction is first written whole to a journal, then applied: a process killed at any point leaves the old state, or a
+journal from which the next one to open the folder completes the new state.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+
+from gateway.authorship import unversioned
+from gateway.resource_store import Conflict, Put, Resource, Stored
+from schemas.errors import Code, SynopticError
+from schemas.messages import Reference
+
+HISTORY = ".history"
+CONFLICTS = "conflicts"
+_JOURNAL = ".journal.json"
+_LOCK = ".lock"
+_PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+
+
+class FolderStore:
+    """The folder; several processes may share it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._targets: dict[str, tuple[tuple[int, int], frozenset[str]]] = {}
+        with _reported():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._locked():
+            pass  # completes what a killed process left
+
+    def read(self, references: Collection[str]) -> dict[str, Stored]:
+        """The present version of each that exists."""
+        with self._locked():
+            found = ((reference, self._read(reference)) for reference in references)
+            return {reference: stored for reference, stored in found if stored is not None}
+
+    def provenances_of(self, references: Collection[str]) -> tuple[Resource, ...]:
+        """Every Provenance that targets any of them, in the order of their ids."""
+        wanted = frozenset(references)
+        with self._locked():
+            folder = self._folder / "Provenance"
+            if not wanted or not folder.is_dir():
+                return ()
+            names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".json"))
+            return tuple(_load(folder / name) for name in names if self._targets_of(folder / name) & wanted)
+
+    def claim(self, resource: Resource) -> Stored:
+        """Create the resource unless one of its id exists; what stands there then."""
+        with self._locked():
+            stored = self._read(_reference(resource))
+            if stored is None:
+                self._write([resource])
+                stored = self._read(_reference(resource))
+            assert stored is not None
+            return stored
+
+    def transact(self, puts: Sequence[Put]) -> bool:
+        """Write all, or none where any expected version is gone."""
+        with self._locked():
+            changed = []
+            for put in puts:
+                stored = self._read(_reference(put.resource))
+                if (stored.version if stored else None) != put.expected:
+                    return False
+                if stored is None or unversioned(stored.resource) != unversioned(put.resource):
+                    changed.append(put.resource)
+            if changed:
+                self._write(changed)
+            return True
+
+    def record_conflict(self, conflict: Conflict) -> None:
+        """Keep the conflict in a file named by what it is about, so that the same one again is the same file."""
+        record = {
+            "reference": conflict.reference,
+            "reason": conflict.reason,
+            "report": conflict.report,
+            "offered": conflict.offered,
+        }
+        digest = hashlib.sha256(orjson.dumps(record, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
+        name = f"{conflict.reference.replace('/', '-')}-{digest}.json"
+        with self._locked():
+            _write_whole(self._folder / CONFLICTS / name, orjson.dumps(record, option=_PRETTY))
+
+    def missing_targets(self, references: Sequence[Reference]) -> tuple[Reference, ...]:
+        """None: a folder stands for no EHR, so what the report refers to is taken as given."""
+        return ()
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _read(self, reference: str) -> Stored | None:
+        path = self._path(reference)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        resource = _parse(data)
+        # A hand-edited file keeps its versionId: the bytes' digest tells that it is another version all the same.
+        number = resource.get("meta", {}).get("versionId", "0")
+        return Stored(resource, f"{number}-{hashlib.sha256(data).hexdigest()[:12]}")
+
+    def _write(self, resources: Sequence[Resource]) -> None:
+        """Journal, apply, forget the journal."""
+        files: dict[str, Resource] = {}
+        for resource in resources:
+            reference = _reference(resource)
+            number = self._next_version(reference)
+            versioned = {**resource, "meta": {**unversioned(resource).get("meta", {}), "versionId": str(number)}}
+            files[f"{HISTORY}/{reference}/{number}.json"] = versioned
+            files[f"{reference}.json"] = versioned
+        _write_whole(self._folder / _JOURNAL, orjson.dumps(files))
+        self._apply(files)
+
+    def _apply(self, files: dict[str, Resource]) -> None:
+        for name, resource in files.items():
+            _write_whole(self._folder / name, orjson.dumps(resource, option=_PRETTY))
+        (self._folder / _JOURNAL).unlink()
+
+    def _next_version(self, reference: str) -> int:
+        folder = self._folder / HISTORY / reference
+        return 1 + max((int(entry.stem) for entry in folder.glob("*.json") if entry.stem.isdigit()), default=0)
+
+    def _path(self, reference: str) -> Path:
+        kind, _, identifier = reference.partition("/")
+        if not (kind.isalpha() and identifier and identifier.replace("-", "").replace(".", "a").isalnum()):
+            raise SynopticError(Code.STORE_UNUSABLE, "a reference that is no Type/id")
+        return self._folder / kind / f"{identifier}.json"
+
+    def _targets_of(self, path: Path) -> frozenset[str]:
+        """What a Provenance file targets, remembered until the file changes."""
+        status = path.stat()
+        mark = (status.st_mtime_ns, status.st_ino)
+        known = self._targets.get(path.name)
+        if known is None or known[0] != mark:
+            targets = frozenset(item.get("reference", "") for item in _load(path).get("target", []))
+            known = self._targets[path.name] = (mark, targets)
+        return known[1]
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """The folder to ourselves, and whole: a journal left by a killed process is completed first."""
+        with _reported(), (self._folder / _LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            journal = self._folder / _JOURNAL
+            if journal.exists():
+                self._apply(_parse(journal.read_bytes()))
+            yield
+
+
+def _reference(resource: Resource) -> str:
+    return f"{resource['resourceType']}/{resource['id']}"
+
+
+def _load(path: Path) -> Resource:
+    return _parse(path.read_bytes())
+
+
+def _parse(data: bytes) -> Resource:
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise SynopticError(Code.STORE_UNUSABLE, "a file that is not JSON") from None
+    if not isinstance(value, dict):
+        raise SynopticError(Code.STORE_UNUSABLE, "a file that is no resource")
+    return value
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.draft")
+    with draft.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Turn the operating system's errors into a retry error that names no path."""
+    try:
+        yield
+    except OSError as error:
+        raise SynopticError(Code.STORE_UNAVAILABLE, os.strerror(error.errno or 0)) from None

@@ -1,0 +1,284 @@
+"""What to write of a mapped report, given what the store holds: pure decisions, by the manifest (DESIGN: lifecycle).
+
+| the store's manifest               | a replacement               | an addendum               | a withdrawal              |
+|------------------------------------|-----------------------------|---------------------------|---------------------------|
+| none                               | writes all                  | writes all                | leaves a tombstone        |
+| same version, same digests         | nothing                     | nothing                   | nothing                   |
+| same version, other digests        | as newer: the later arrival | as newer                  | as newer                  |
+| of an older version                | writes, withdraws the rest  | adds or supersedes        | withdraws all             |
+| of a newer version                 | nothing                     | nothing                   | nothing                   |
+| of newer addenda without a report  | adds beneath them           | nothing                   | nothing                   |
+
+Withdrawn ids stay listed in the manifest, so that the same Bundle can be published again. What another report of the
+patient still states is not withdrawn. What a person wrote, changed or verified is never written: it is a conflict.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from gateway.authorship import is_same, is_stamped, stamp, unversioned, verified
+from gateway.resource_store import Conflict, Put, Resource, Stored
+from mappers.bundle import withdraw
+from mappers.identity import EXTENSIONS
+from mappers.provenance import read_manifest
+from schemas.messages import Action, ReportVersion
+
+MANIFEST_STATE = f"{EXTENSIONS}/manifest-state"
+WITHDRAWN_TARGET = f"{EXTENSIONS}/withdrawn-target"
+EDITED = "edited by a person"
+VERIFIED = "verified by a person"
+DELETED = "deleted by a person"
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class State(StrEnum):
+    """What a manifest stands for."""
+
+    COMPLETE = "complete"
+    ADDENDA_ONLY = "addenda_only"
+    WITHDRAWN = "withdrawn"
+
+
+class Outcome(StrEnum):
+    """What emission does with a report."""
+
+    WRITE = "write"
+    UNCHANGED = "unchanged"
+    LATE = "late"
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A mapped report: its resources, and the manifest that targets the clinical ones among them."""
+
+    action: Action
+    resources: tuple[Resource, ...] = field(repr=False)
+    manifest: Resource = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Current:
+    """What the store holds: every resource that is targeted or offered, and who else speaks of them."""
+
+    manifest: Stored
+    stored: Mapping[str, Stored] = field(repr=False)
+    provenances: tuple[Resource, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to put, what to publish, and what a person's version kept out."""
+
+    outcome: Outcome
+    puts: tuple[Put, ...] = ()
+    offered: tuple[Resource, ...] = field(default=(), repr=False)
+    manifest: Resource = field(default_factory=dict, repr=False)
+    conflicts: tuple[Conflict, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Ledger:
+    """What a manifest says of its ids; a claim (a manifest without a digest) says nothing."""
+
+    is_claim: bool
+    version: ReportVersion
+    digests: tuple[str | None, str | None]
+    state: State
+    active: tuple[str, ...]
+    withdrawn: tuple[str, ...]
+
+
+def order_of(version: ReportVersion) -> tuple[datetime, datetime, int]:
+    """What puts two versions of a report in order: issued (else lastUpdated), then lastUpdated, then versionId."""
+    number = version.version_id or ""
+    return (
+        _instant(version.issued or version.last_updated),
+        _instant(version.last_updated),
+        int(number) if number.isascii() and number.isdigit() else 0,
+    )
+
+
+def make_claim(manifest: Resource) -> Resource:
+    """The empty manifest that holds a report's place before its first write; it says nothing of any version."""
+    report = [entity["what"] for entity in manifest["entity"]]
+    return {key: value for key, value in manifest.items() if key != "extension"} | {"target": report}
+
+
+def concerned(manifest: Resource, incoming: Incoming) -> frozenset[str]:
+    """The references that a decision needs to know from the store."""
+    ledger = _read_ledger(manifest)
+    return frozenset([*ledger.active, *ledger.withdrawn, *map(reference_of, incoming.resources)])
+
+
+def reconcile(incoming: Incoming, current: Current) -> Plan:
+    """Decide what to write, withdraw, leave and publish."""
+    ledger, offer = _read_ledger(current.manifest.resource), _read_ledger(incoming.manifest)
+    outcome, beneath = _decide(incoming.action, offer, ledger)
+    if outcome is Outcome.LATE:
+        return Plan(outcome, offered=tuple(map(stamp, incoming.resources)), manifest=incoming.manifest)
+    if outcome is Outcome.UNCHANGED:
+        offered, _ = _offer(incoming.resources, current, ledger)
+        taken_back, _ = _withdrawals(ledger.withdrawn, current)
+        return Plan(outcome, offered=(*offered, *taken_back), manifest=unversioned(current.manifest.resource))
+    return _write_beneath(incoming, current, ledger) if beneath else _write(incoming, current, ledger, offer)
+
+
+def reference_of(resource: Resource) -> str:
+    """The literal reference to a resource."""
+    return f"{resource['resourceType']}/{resource['id']}"
+
+
+def _decide(action: Action, offer: _Ledger, ledger: _Ledger) -> tuple[Outcome, bool]:
+    """The outcome, and whether a replacement goes beneath newer addenda."""
+    if ledger.is_claim or order_of(offer.version) > order_of(ledger.version):
+        return Outcome.WRITE, False
+    if order_of(offer.version) == order_of(ledger.version):
+        return (Outcome.UNCHANGED if offer.digests == ledger.digests else Outcome.WRITE), False
+    beneath = ledger.state is State.ADDENDA_ONLY and action is Action.REPLACE
+    return (Outcome.WRITE if beneath else Outcome.LATE), beneath
+
+
+def _write(incoming: Incoming, current: Current, ledger: _Ledger, offer: _Ledger) -> Plan:
+    produced = () if incoming.action is Action.WITHDRAW else offer.active
+    kept = tuple(name for name in ledger.active if name not in produced) if incoming.action is Action.MERGE else ()
+    leaving = [name for name in (*ledger.active, *ledger.withdrawn) if name not in (*produced, *kept)]
+    taken_back, refused = _withdrawals(leaving, current)
+    offered, held = _offer(incoming.resources, current, ledger)
+    withdrawn = [reference_of(resource) for resource in taken_back]
+    manifest = _with_ledger(incoming.manifest, (*produced, *kept), withdrawn, _next_state(incoming.action, ledger))
+    return _plan(current, (*offered, *taken_back), manifest, (*held, *refused))
+
+
+def _write_beneath(incoming: Incoming, current: Current, ledger: _Ledger) -> Plan:
+    """An older report under its newer addenda: it adds what they do not say, and their manifest stays the newest."""
+    missing = tuple(
+        item for item in incoming.resources if reference_of(item) not in (*ledger.active, *ledger.withdrawn)
+    )
+    offered, held = _offer(missing, current, ledger)
+    targets = _read_ledger(incoming.manifest).active
+    added = tuple(name for name in targets if name not in ledger.active)
+    manifest = _with_ledger(current.manifest.resource, (*ledger.active, *added), ledger.withdrawn, State.COMPLETE)
+    return _plan(current, offered, manifest, held)
+
+
+def _plan(current: Current, offered: Sequence[Resource], manifest: Resource, conflicts: Sequence[Conflict]) -> Plan:
+    puts = []
+    for resource in offered:
+        stored = current.stored.get(reference_of(resource))
+        if stored is None or _differs(stored.resource, resource):
+            puts.append(Put(resource, stored.version if stored else None))
+    return Plan(
+        Outcome.WRITE,
+        puts=(*puts, Put(manifest, current.manifest.version)),
+        offered=tuple(offered),
+        manifest=manifest,
+        conflicts=tuple(conflicts),
+    )
+
+
+def _offer(
+    resources: Sequence[Resource], current: Current, ledger: _Ledger
+) -> tuple[tuple[Resource, ...], tuple[Conflict, ...]]:
+    """The resources to write, stamped, without those that a person holds; and a conflict for each of these."""
+    offered: list[Resource] = []
+    conflicts: list[Conflict] = []
+    people = verified(current.provenances)
+    for resource in map(stamp, resources):
+        name = reference_of(resource)
+        stored = current.stored.get(name)
+        reason = _held(name, stored, people) if stored else (DELETED if name in ledger.active else None)
+        if reason is None:
+            offered.append(resource)
+        elif stored is None or not is_same(resource, stored.resource):
+            conflicts.append(_conflict(resource, reason, current))
+    return tuple(offered), tuple(conflicts)
+
+
+def _withdrawals(names: Sequence[str], current: Current) -> tuple[tuple[Resource, ...], tuple[Conflict, ...]]:
+    """The withdrawn form of each id that the store holds; what a person holds stays, as a conflict."""
+    taken_back: list[Resource] = []
+    conflicts: list[Conflict] = []
+    people, stated_elsewhere = verified(current.provenances), _stated_elsewhere(current)
+    for name in names:
+        stored = current.stored.get(name)
+        if stored is None or name in stated_elsewhere:
+            continue
+        resource = stamp(withdraw(unversioned(stored.resource)))
+        reason = _held(name, stored, people)
+        if reason is None or is_same(resource, stored.resource):
+            taken_back.append(resource)
+        else:
+            conflicts.append(_conflict(resource, reason, current))
+    return tuple(taken_back), tuple(conflicts)
+
+
+def _held(name: str, stored: Stored, people: frozenset[str]) -> str | None:
+    """Why nothing may be written there, if so."""
+    if name in people:
+        return VERIFIED
+    return None if is_stamped(stored.resource) else EDITED
+
+
+def _differs(one: Resource, other: Resource) -> bool:
+    """True where a put would change more than what the store itself keeps."""
+    return not is_same(one, other) or one.get("meta", {}).get("profile") != other.get("meta", {}).get("profile")
+
+
+def _conflict(resource: Resource, reason: str, current: Current) -> Conflict:
+    return Conflict(reference_of(resource), reason, reference_of(current.manifest.resource), resource)
+
+
+def _stated_elsewhere(current: Current) -> frozenset[str]:
+    """What the manifests of other reports still state: a Condition belongs to the patient, not to one report."""
+    own = current.manifest.resource["id"]
+    others = (_read_ledger(item) for item in current.provenances if item["id"] != own)
+    return frozenset(name for ledger in others if not ledger.is_claim for name in ledger.active)
+
+
+def _next_state(action: Action, ledger: _Ledger) -> State:
+    if action is Action.WITHDRAW:
+        return State.WITHDRAWN
+    first = ledger.is_claim or ledger.state is State.ADDENDA_ONLY
+    return State.ADDENDA_ONLY if action is Action.MERGE and first else State.COMPLETE
+
+
+def _with_ledger(manifest: Resource, active: Sequence[str], withdrawn: Sequence[str], state: State) -> Resource:
+    """The manifest with its targets and the state of its ids; Provenance needs a target, so the report stands in."""
+    names = [*active, *(name for name in withdrawn if name not in active)]
+    own = (MANIFEST_STATE, WITHDRAWN_TARGET)
+    return {
+        **unversioned(manifest),
+        "extension": [
+            *(item for item in manifest.get("extension", []) if item["url"] not in own),
+            {"url": MANIFEST_STATE, "valueCode": state.value},
+            *({"url": WITHDRAWN_TARGET, "valueString": name} for name in withdrawn),
+        ],
+        "target": [{"reference": name} for name in names] or [entity["what"] for entity in manifest["entity"]],
+    }
+
+
+def _read_ledger(resource: Resource) -> _Ledger:
+    manifest = read_manifest(resource)
+    reports = {entity.get("what", {}).get("reference") for entity in resource.get("entity", [])}
+    extensions = resource.get("extension", [])
+    withdrawn = tuple(item["valueString"] for item in extensions if item["url"] == WITHDRAWN_TARGET)
+    states = [State(item["valueCode"]) for item in extensions if item["url"] == MANIFEST_STATE]
+    return _Ledger(
+        is_claim=manifest.content_digest is None,
+        version=manifest.version,
+        digests=(manifest.content_digest, manifest.configuration_digest),
+        state=states[0] if states else State.COMPLETE,
+        active=tuple(name for name in manifest.targets if name not in reports and name not in withdrawn),
+        withdrawn=withdrawn,
+    )
+
+
+def _instant(text: str | None) -> datetime:
+    """The moment, or the earliest one where there is none that can be read."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return _NEVER
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,82 @@
+"""Where coded resources go: what emission needs of a store, whether a FHIR server or a folder.
+
+A write is guarded: every resource is put on the condition that the store still holds the version that was read, and
+all of them are written or none. A store never decides what to write; gateway/reconciliation.py does.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from schemas.errors import Code, SynopticError
+from schemas.messages import Reference
+from schemas.settings import FhirSettings
+
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A resource as the store holds it, with the store's own mark of this version."""
+
+    resource: Resource = field(repr=False)
+    version: str
+
+
+@dataclass(frozen=True)
+class Put:
+    """A resource to write; `expected` is the version that must still be there, None where there must be none."""
+
+    resource: Resource = field(repr=False)
+    expected: str | None
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """What was not written because a person's version stands there: which resource, why, and what was offered."""
+
+    reference: str
+    reason: str
+    report: str
+    offered: Resource = field(repr=False)
+
+
+class ResourceStore(Protocol):
+    """What emission asks of a store; a fault that may pass raises a retry error."""
+
+    def read(self, references: Collection[str]) -> dict[str, Stored]:
+        """The present version of each "Type/id" that exists."""
+        ...
+
+    def provenances_of(self, references: Collection[str]) -> tuple[Resource, ...]:
+        """Every Provenance that targets any of them: manifests of other reports, and a person's verification."""
+        ...
+
+    def claim(self, resource: Resource) -> Stored:
+        """Create the resource unless one of its id exists; what stands there then, whoever made it."""
+        ...
+
+    def transact(self, puts: Sequence[Put]) -> bool:
+        """Write all, or none and answer False where any expected version is gone; an equal resource makes no version."""
+        ...
+
+    def record_conflict(self, conflict: Conflict) -> None:
+        """Keep a conflict where a person finds it; the same one again changes nothing."""
+        ...
+
+    def missing_targets(self, references: Sequence[Reference]) -> tuple[Reference, ...]:
+        """Those of the EHR's own resources that cannot be found there."""
+        ...
+
+    def close(self) -> None:
+        """Release files and connections."""
+        ...
+
+
+def open_store(settings: FhirSettings) -> ResourceStore:
+    """The store that the settings name."""
+    if settings.base_url is not None:
+        raise SynopticError(Code.STORE_KIND, "fhir.base_url")
+    from gateway.folder_store import FolderStore
+
+    return FolderStore(settings.folder)

@@ -1,0 +1,125 @@
+"""What every resource store promises to emission; each store's tests run all of it (a class to inherit from)."""
+
+import threading
+
+import pytest
+
+from gateway.resource_store import Conflict, Put, ResourceStore
+
+
+def observation(identifier: str = "a", value: str = "G1", **more) -> dict:
+    """A small resource."""
+    return {"resourceType": "Observation", "id": identifier, "status": "final", "valueString": value, **more}
+
+
+def provenance(identifier: str, *targets: str, **more) -> dict:
+    """A Provenance of those targets."""
+    return {
+        "resourceType": "Provenance",
+        "id": identifier,
+        "target": [{"reference": target} for target in targets],
+        "recorded": "2024-05-02T10:00:00Z",
+        "agent": [{"who": {"display": "test"}}],
+        **more,
+    }
+
+
+class StoreContract:
+    """Inherit, and give the fixture `store`."""
+
+    @pytest.fixture
+    def store(self) -> ResourceStore:
+        """An empty store."""
+        raise NotImplementedError
+
+    def test_what_was_put_is_read(self, store):
+        """A resource reads back with its content, and what was never put is absent."""
+        assert store.transact([Put(observation(), None)])
+        read = store.read(["Observation/a", "Observation/b"])
+        assert set(read) == {"Observation/a"}
+        assert read["Observation/a"].resource["valueString"] == "G1"
+
+    def test_an_equal_resource_makes_no_version(self, store):
+        """Putting the same again leaves the version as it is."""
+        store.transact([Put(observation(), None)])
+        first = store.read(["Observation/a"])["Observation/a"]
+        assert store.transact([Put(observation(), first.version)])
+        assert store.read(["Observation/a"])["Observation/a"].version == first.version
+
+    def test_a_changed_resource_makes_one_version(self, store):
+        """Putting another content counts one version up."""
+        store.transact([Put(observation(), None)])
+        first = store.read(["Observation/a"])["Observation/a"]
+        assert store.transact([Put(observation(value="G2"), first.version)])
+        second = store.read(["Observation/a"])["Observation/a"]
+        assert second.version != first.version
+        numbers = [int(item.resource["meta"]["versionId"]) for item in (first, second)]
+        assert numbers[1] == numbers[0] + 1
+
+    def test_nothing_is_written_where_one_version_is_gone(self, store):
+        """A stale expectation refuses the whole transaction."""
+        store.transact([Put(observation(), None)])
+        stale = store.read(["Observation/a"])["Observation/a"].version
+        store.transact([Put(observation(value="G2"), stale)])
+        assert not store.transact([Put(observation("b"), None), Put(observation(value="G3"), stale)])
+        read = store.read(["Observation/a", "Observation/b"])
+        assert set(read) == {"Observation/a"}
+        assert read["Observation/a"].resource["valueString"] == "G2"
+
+    def test_nothing_is_written_over_what_was_thought_absent(self, store):
+        """Expecting nothing there refuses where something is."""
+        store.transact([Put(observation(), None)])
+        assert not store.transact([Put(observation(value="G2"), None)])
+
+    def test_nothing_is_written_where_the_expected_one_is_absent(self, store):
+        """Expecting a version refuses where there is none."""
+        assert not store.transact([Put(observation(), "1")])
+        assert store.read(["Observation/a"]) == {}
+
+    def test_a_claim_gives_way_to_what_is_there(self, store):
+        """Claiming creates once, and afterwards answers with what stands there."""
+        first = store.claim(provenance("m", "Observation/a"))
+        store.transact([Put(provenance("m", "Observation/b"), first.version)])
+        again = store.claim(provenance("m", "Observation/a"))
+        assert again.resource["target"] == [{"reference": "Observation/b"}]
+
+    def test_provenances_are_found_by_target(self, store):
+        """Each Provenance that targets one of the references is found, as it is at present."""
+        store.transact([Put(provenance("one", "Observation/a"), None), Put(provenance("two", "Observation/b"), None)])
+        assert [item["id"] for item in store.provenances_of(["Observation/a"])] == ["one"]
+        version = store.read(["Provenance/one"])["Provenance/one"].version
+        store.transact([Put(provenance("one", "Observation/c"), version)])
+        assert store.provenances_of(["Observation/a"]) == ()
+        assert {item["id"] for item in store.provenances_of(["Observation/b", "Observation/c"])} == {"one", "two"}
+        assert store.provenances_of([]) == ()
+
+    def test_one_of_many_writers_wins(self, store):
+        """Of writers that read the same version, exactly one writes."""
+        store.transact([Put(observation(), None)])
+        version = store.read(["Observation/a"])["Observation/a"].version
+        won = []
+
+        def write(value: str) -> None:
+            if store.transact([Put(observation(value=value), version)]):
+                won.append(value)
+
+        threads = [threading.Thread(target=write, args=(f"G{number}",)) for number in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(won) == 1
+        assert store.read(["Observation/a"])["Observation/a"].resource["valueString"] == won[0]
+
+    def test_the_same_conflict_twice_is_one(self, store):
+        """Recording a conflict again changes nothing and raises nothing."""
+        conflict = Conflict("Observation/a", "edited by a person", "Provenance/m", observation(value="G2"))
+        store.record_conflict(conflict)
+        store.record_conflict(conflict)
+
+    def test_nothing_printed_shows_a_resource(self, store):
+        """What may land in a log line holds no resource."""
+        store.transact([Put(observation(value="PHI"), None)])
+        stored = store.read(["Observation/a"])["Observation/a"]
+        conflict = Conflict("Observation/a", "edited", "Provenance/m", stored.resource)
+        assert "PHI" not in repr((stored, Put(stored.resource, None), conflict))

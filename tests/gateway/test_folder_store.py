@@ -1,0 +1,142 @@
+"""The folder store: the contract, readable files, a person's hand edits, and SIGKILL at every point of a write."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from store_contract import StoreContract, observation
+
+from gateway.folder_store import CONFLICTS, HISTORY, FolderStore
+from gateway.resource_store import Conflict, Put
+from schemas.errors import Code, SynopticError
+
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+from gateway import folder_store
+from gateway.resource_store import Put
+
+point, number, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+passed = 0
+
+def dying(name, plain):
+    def step(*arguments, **keywords):
+        global passed
+        if name == point:
+            passed += 1
+            if passed == number:
+                os.write(1, b"reached")
+                os.kill(os.getpid(), signal.SIGKILL)
+        return plain(*arguments, **keywords)
+    return step
+
+os.fsync = dying("before-fsync", os.fsync)
+Path.replace = dying("before-rename", Path.replace)
+Path.unlink = dying("before-forgetting", Path.unlink)
+store = folder_store.FolderStore(Path(folder))
+read = store.read(["Observation/a", "Observation/b"])
+passed = 0
+store.transact([
+    Put({"resourceType": "Observation", "id": name, "valueString": "new"}, read[f"Observation/{name}"].version)
+    for name in ("a", "b")
+])
+os.write(1, b"done")
+"""
+
+
+class TestFolderStore(StoreContract):
+    """The folder keeps the contract."""
+
+    @pytest.fixture
+    def store(self, tmp_path):
+        """An empty folder."""
+        return FolderStore(tmp_path / "fhir")
+
+
+def history(folder: Path, reference: str) -> list[dict]:
+    """Every version of a resource, oldest first."""
+    files = sorted((folder / HISTORY / reference).glob("*.json"), key=lambda path: int(path.stem))
+    return [json.loads(path.read_bytes()) for path in files]
+
+
+@pytest.mark.parametrize(
+    ("point", "number"),
+    [("before-fsync", number) for number in range(1, 6)]
+    + [("before-rename", number) for number in range(1, 6)]
+    + [("before-forgetting", 1)],
+)
+def test_a_killed_write_is_whole_or_absent(tmp_path, point, number):
+    """SIGKILL at any file operation leaves, after reopening, both old resources or both new ones, versions unbroken."""
+    store = FolderStore(tmp_path)
+    assert store.transact([Put(observation("a", "old"), None), Put(observation("b", "old"), None)])
+    child = subprocess.run([sys.executable, "-c", CHILD, point, str(number), str(tmp_path)], capture_output=True)
+    assert child.stdout == b"reached", child.stderr
+    assert child.returncode == -signal.SIGKILL
+    reopened = FolderStore(tmp_path)
+    read = reopened.read(["Observation/a", "Observation/b"])
+    values = {stored.resource["valueString"] for stored in read.values()}
+    committed = not (point in ("before-fsync", "before-rename") and number == 1)
+    assert values == ({"new"} if committed else {"old"})
+    for reference in ("Observation/a", "Observation/b"):
+        versions = [item["meta"]["versionId"] for item in history(tmp_path, reference)]
+        assert versions == (["1", "2"] if committed else ["1"])
+    assert reopened.transact([Put(observation("a", "newer"), read["Observation/a"].version)])
+    assert not list(tmp_path.glob(".journal.json"))
+
+
+def test_files_are_readable_and_versions_are_kept(tmp_path):
+    """A person finds Type/id.json, indented, and each earlier version in the history."""
+    store = FolderStore(tmp_path)
+    store.transact([Put(observation(), None)])
+    store.transact([Put(observation(value="G2"), store.read(["Observation/a"])["Observation/a"].version)])
+    text = (tmp_path / "Observation" / "a.json").read_text()
+    assert text.count("\n") > 4
+    assert [item["valueString"] for item in history(tmp_path, "Observation/a")] == ["G1", "G2"]
+
+
+def test_a_hand_edited_file_is_another_version(tmp_path):
+    """A write that was decided before a person edited the file is refused."""
+    store = FolderStore(tmp_path)
+    store.transact([Put(observation(), None)])
+    version = store.read(["Observation/a"])["Observation/a"].version
+    path = tmp_path / "Observation" / "a.json"
+    path.write_text(path.read_text().replace("G1", "G3"))
+    assert not store.transact([Put(observation(value="G2"), version)])
+
+
+def test_conflicts_lie_in_a_folder(tmp_path):
+    """A conflict is one file that names the resource, the reason and what was offered, however often it is recorded."""
+    store = FolderStore(tmp_path)
+    for _ in range(2):
+        store.record_conflict(Conflict("Observation/a", "edited", "Provenance/m", observation()))
+    (file,) = (tmp_path / CONFLICTS).glob("*.json")
+    assert json.loads(file.read_text())["offered"] == observation()
+
+
+@pytest.mark.parametrize("reference", ["../a", "Observation/../../a", "Observation", "Observation/", "Obs/a\nb"])
+def test_a_reference_never_leaves_the_folder(tmp_path, reference):
+    """What is no Type/id is refused."""
+    with pytest.raises(SynopticError) as caught:
+        FolderStore(tmp_path).read([reference])
+    assert caught.value.code is Code.STORE_UNUSABLE
+
+
+def test_a_broken_file_is_named_as_such(tmp_path):
+    """A file that is no JSON is a numbered error, not a crash."""
+    store = FolderStore(tmp_path)
+    store.transact([Put(observation(), None)])
+    (tmp_path / "Observation" / "a.json").write_text("{")
+    with pytest.raises(SynopticError) as caught:
+        store.read(["Observation/a"])
+    assert caught.value.code is Code.STORE_UNUSABLE
+
+
+def test_a_folder_that_cannot_be_made_is_retried(tmp_path):
+    """The operating system's refusal is a retry error."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SynopticError) as caught:
+        FolderStore(tmp_path / "file" / "fhir")
+    assert caught.value.code is Code.STORE_UNAVAILABLE

@@ -1,0 +1,261 @@
+"""What is written of a report, given what the store holds: every row of the table, and any order of versions."""
+
+import pytest
+from emission_made import World, incoming
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.reconciliation import DELETED, EDITED, VERIFIED, Outcome, order_of
+from schemas.messages import ReportVersion
+
+T, G, C = "Observation/t", "Observation/g", "Condition/condition"
+VERIFICATION = {
+    "resourceType": "Provenance",
+    "id": "person",
+    "target": [{"reference": T}],
+    "recorded": "2024-05-03T10:00:00Z",
+    "agent": [{"type": {"coding": [{"code": "verifier"}]}, "who": {"display": "test"}}],
+}
+
+# steps: (action, day, names); outcome of the last one; states afterwards
+CASES = {
+    "the first version is written": ([("replace", 1, "t g")], "write", {T: "1", G: "1"}),
+    "the same again is unchanged": ([("replace", 1, "t g")] * 2, "unchanged", {T: "1", G: "1"}),
+    "a newer version replaces": ([("replace", 1, "t g"), ("replace", 2, "t g")], "write", {T: "2", G: "2"}),
+    "a replacement withdraws what it no longer states": (
+        [("replace", 1, "t g condition"), ("replace", 2, "t")],
+        "write",
+        {T: "2", G: "withdrawn", C: "withdrawn"},
+    ),
+    "a third version brings back what the second withdrew": (
+        [("replace", 1, "t g"), ("replace", 2, "t"), ("replace", 3, "t g")],
+        "write",
+        {T: "3", G: "3"},
+    ),
+    "an older version is late": ([("replace", 2, "t"), ("replace", 1, "t g")], "late", {T: "2"}),
+    "an addendum adds and supersedes": (
+        [("replace", 1, "t g"), ("merge", 2, "g condition")],
+        "write",
+        {T: "1", G: "2", C: "2"},
+    ),
+    "an addendum without a value withdraws nothing": (
+        [("replace", 1, "t g"), ("merge", 2, "")],
+        "write",
+        {T: "1", G: "1"},
+    ),
+    "a replacement after an addendum withdraws what both stated": (
+        [("replace", 1, "t"), ("merge", 2, "g"), ("replace", 3, "condition")],
+        "write",
+        {T: "withdrawn", G: "withdrawn", C: "3"},
+    ),
+    "a report beneath its newer addendum adds what that leaves open": (
+        [("merge", 2, "g"), ("replace", 1, "t g")],
+        "write",
+        {T: "1", G: "2"},
+    ),
+    "a second report beneath is late": (
+        [("merge", 3, "g"), ("replace", 2, "t"), ("replace", 1, "condition")],
+        "late",
+        {T: "2", G: "3"},
+    ),
+    "an older addendum is late": ([("replace", 2, "t"), ("merge", 1, "g")], "late", {T: "2"}),
+    "a withdrawal takes all back": (
+        [("replace", 1, "t g"), ("merge", 2, "condition"), ("withdraw", 3, "")],
+        "write",
+        {T: "withdrawn", G: "withdrawn", C: "withdrawn"},
+    ),
+    "a withdrawal again is unchanged": (
+        [("replace", 1, "t"), ("withdraw", 2, ""), ("withdraw", 2, "")],
+        "unchanged",
+        {T: "withdrawn"},
+    ),
+    "a withdrawal before its report leaves a tombstone": (
+        [("withdraw", 2, ""), ("replace", 1, "t g")],
+        "late",
+        {},
+    ),
+    "an addendum does not revive what was withdrawn": (
+        [("replace", 1, "t"), ("withdraw", 2, ""), ("merge", 3, "g")],
+        "write",
+        {T: "withdrawn", G: "3"},
+    ),
+    "a version after a withdrawal counts again": (
+        [("replace", 1, "t"), ("withdraw", 2, ""), ("replace", 3, "t")],
+        "write",
+        {T: "3"},
+    ),
+    "a report that states nothing writes nothing but its manifest": ([("replace", 1, "")], "write", {}),
+}
+
+
+@pytest.mark.parametrize(("steps", "outcome", "states"), CASES.values(), ids=CASES.keys())
+def test_lifecycle(steps, outcome, states):
+    """Each row: after these versions arrive in this order, the last has that outcome and the store holds this."""
+    world = World()
+    plans = [world.emit(incoming(*step)) for step in steps]
+    assert plans[-1].outcome == outcome
+    assert world.states() == states
+    assert world.conflicts == []
+
+
+def test_nothing_is_written_twice():
+    """The same version under the same configuration puts nothing, and would publish the same again."""
+    world = World()
+    for step in (incoming("replace", 1, "t g condition"), incoming("replace", 2, "t")):
+        first = world.emit(step)
+        written = world.written
+        again = world.emit(step)
+        assert world.written == written
+        assert (again.offered, again.manifest) == (first.offered, first.manifest)
+
+
+def test_a_newer_version_that_says_the_same_moves_only_the_manifest():
+    """Equal resources are not put again; the manifest learns the version, so that one between the two is late."""
+    world = World()
+    world.emit(incoming(day=1, names="t", value="same", content="same"))
+    plan = world.emit(incoming(day=3, names="t", value="same", content="same"))
+    assert [put.resource["resourceType"] for put in plan.puts] == ["Provenance"]
+    assert world.emit(incoming(day=2, names="t", value="other")).outcome is Outcome.LATE
+    assert world.states() == {T: "same"}
+
+
+def test_another_configuration_at_the_same_version_is_the_later_arrival():
+    """A new model may rewrite the same version."""
+    world = World()
+    world.emit(incoming(day=1, names="t g", value="old", content="same"))
+    world.emit(incoming(day=1, names="t", value="new", content="same", configuration="newer"))
+    assert world.states() == {T: "new", G: "withdrawn"}
+
+
+def test_another_report_of_the_patient_keeps_the_condition():
+    """What a second report still states is not withdrawn with the first; when both are gone, it is."""
+    world = World()
+    world.emit(incoming(names="t condition", report="one"))
+    world.emit(incoming(names="g condition", report="two"))
+    assert world.emit(incoming("withdraw", 2, report="one")).conflicts == ()
+    assert world.states() == {T: "withdrawn", G: "1", C: "1"}
+    world.emit(incoming("withdraw", 2, report="two"))
+    assert world.states() == {T: "withdrawn", G: "withdrawn", C: "withdrawn"}
+
+
+@pytest.mark.parametrize("step", [("replace", 2, "t g"), ("replace", 2, "g"), ("withdraw", 2, ""), ("merge", 2, "t")])
+def test_a_persons_edit_stays(step):
+    """What a person changed is neither overwritten nor withdrawn, and the report's other ids go on."""
+    world = World()
+    world.emit(incoming(names="t g"))
+    world.person_edits(T, valueString="corrected")
+    plan = world.emit(incoming(*step))
+    assert [(item.reference, item.reason) for item in plan.conflicts] == [(T, EDITED)]
+    assert world.states()[T] == "corrected"
+    assert plan.outcome is Outcome.WRITE
+    assert world.emit(incoming(*step)).outcome is Outcome.UNCHANGED
+
+
+def test_a_person_who_agrees_is_no_conflict():
+    """Where the stored resource says what is offered, nobody is disturbed."""
+    world = World()
+    world.emit(incoming(names="t"))
+    world.person_edits(T, valueString="2")
+    assert world.emit(incoming(day=2, names="t")).conflicts == ()
+
+
+def test_what_somebody_else_wrote_stays():
+    """A resource without Synoptic's mark is a person's, even under an id of ours."""
+    world = World()
+    world.put({"resourceType": "Observation", "id": "t", "status": "final", "valueString": "theirs"})
+    plan = world.emit(incoming(names="t g"))
+    assert [(item.reference, item.reason) for item in plan.conflicts] == [(T, EDITED)]
+    assert world.states() == {T: "theirs", G: "1"}
+
+
+def test_what_a_person_verified_stays():
+    """A verification protects the value as it is, through new versions and a withdrawal."""
+    world = World()
+    world.emit(incoming(names="t g"))
+    world.put(VERIFICATION)
+    for step in (("replace", 2, "t g"), ("withdraw", 3, "")):
+        plan = world.emit(incoming(*step))
+        assert [(item.reference, item.reason) for item in plan.conflicts] == [(T, VERIFIED)]
+    assert world.states() == {T: "1", G: "withdrawn"}
+
+
+def test_what_a_person_deleted_stays_deleted():
+    """A resource that a person removed is not put back."""
+    world = World()
+    world.emit(incoming(names="t g"))
+    del world.resources[T]
+    plan = world.emit(incoming(day=2, names="t g"))
+    assert [(item.reference, item.reason) for item in plan.conflicts] == [(T, DELETED)]
+    assert world.states() == {G: "2"}
+
+
+def test_an_edit_of_meta_or_narrative_is_no_correction():
+    """A server that adds tags or a narrative does not make a resource a person's."""
+    world = World()
+    world.emit(incoming(names="t"))
+    world.person_edits(T, meta={"tag": [{"code": "x"}]}, text={"status": "generated", "div": "<div/>"})
+    assert world.emit(incoming(day=2, names="t")).conflicts == ()
+    assert world.states() == {T: "2"}
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ({"issued": "2024-05-01T10:00:00Z"}, {"issued": "2024-05-01T10:00:01Z"}),
+        ({"issued": "2024-05-01T12:00:00+05:00"}, {"issued": "2024-05-01T08:00:00Z"}),
+        ({"issued": "2024-05-01T10:00:00.5Z"}, {"issued": "2024-05-01T10:00:00.75Z"}),
+        (
+            {"issued": "2024-05-01T10:00:00Z", "last_updated": "2024-05-01T11:00:00Z", "version_id": "9"},
+            {"issued": "2024-05-01T10:00:00Z", "last_updated": "2024-05-01T12:00:00Z", "version_id": "1"},
+        ),
+        ({"issued": "2024-05-01T10:00:00Z", "version_id": "9"}, {"issued": "2024-05-01T10:00:00Z", "version_id": "10"}),
+        ({"last_updated": "2024-05-01T10:00:00Z"}, {"issued": "2024-05-02T10:00:00Z"}),
+        ({"issued": "not a time"}, {"issued": "2024-05-02T10:00:00Z"}),
+    ],
+)
+def test_order_of_versions(older, newer):
+    """Issued decides, then lastUpdated, then versionId as a number."""
+    assert order_of(ReportVersion(**older)) < order_of(ReportVersion(**newer))
+
+
+VERSIONS = st.lists(
+    st.tuples(st.sampled_from(["replace", "replace", "withdraw"]), st.sets(st.sampled_from(["t", "g", "condition"]))),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(VERSIONS, st.randoms(use_true_random=False))
+def test_any_order_of_versions_ends_as_the_newest_alone(versions, random):
+    """However versions arrive, and however often, what is active is what the newest one states."""
+    reports = [
+        incoming(action, day, "" if action == "withdraw" else " ".join(sorted(names)))
+        for day, (action, names) in enumerate(versions, start=1)
+    ]
+    arriving = [*reports, *random.sample(reports, k=random.randint(0, len(reports)))]
+    random.shuffle(arriving)
+    world, newest_alone = World(), World()
+    for report in arriving:
+        world.emit(report)
+    newest_alone.emit(reports[-1])
+    assert world.active() == newest_alone.active()
+    assert world.conflicts == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(VERSIONS, st.randoms(use_true_random=False))
+def test_replaying_everything_changes_nothing(versions, random):
+    """Once all versions are in, any further arrival of any of them writes nothing."""
+    reports = [
+        incoming(action, day, "" if action == "withdraw" else " ".join(sorted(names)))
+        for day, (action, names) in enumerate(versions, start=1)
+    ]
+    world = World()
+    for report in reports:
+        world.emit(report)
+    before = world.plain(), world.written
+    random.shuffle(reports)
+    for report in reports:
+        world.emit(report)
+    assert (world.plain(), world.written) == before
