@@ -21,6 +21,7 @@ COMMANDS = {
     "publish": "Put FHIR reports on the bus.",
     "rejected": "List, show, replay and acknowledge rejected records.",
     "mapping": "Check and try the mapping from findings to FHIR.",
+    "stage": "Print the stage group of categories such as T2 N1a M0.",
     "config": "Show the settings.",
     "doctor": "Check the installation and say what to fix.",
     "train": "Train a checkpoint from reports and labels.",
