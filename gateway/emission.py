@@ -43,7 +43,7 @@ class EmissionHop:
     """Emission as a hop over the bus."""
 
     name = "emission"
-    topics = (TOPIC_FINDINGS, TOPIC_DELAYED)
+    topics: tuple[str, ...] = (TOPIC_FINDINGS, TOPIC_DELAYED)
 
     def __init__(
         self,

@@ -3,11 +3,14 @@
 import base64
 import json
 from collections.abc import Sequence
+from itertools import count
 from types import SimpleNamespace
 from uuid import UUID
 
-from hop_contract import hop_contract
+from hop_contract import hop_contract, record
 
+from gateway.emission import EmissionHop
+from gateway.folder_store import FolderStore
 from gateway.intake import Intake
 from model.calibration import Calibration
 from model.engine import Prediction
@@ -18,6 +21,7 @@ from schemas.settings import Settings
 from workers.extraction import ExtractionHop, Extractor
 from workers.sealing import Seal
 
+SEAL = Seal(b"a secret of thirty-two characters")
 TEXT = """FINAL DIAGNOSIS
 Left breast, mastectomy: invasive ductal carcinoma, Nottingham grade 2, 2.3 cm, pT2 pN0.
 Estrogen receptor positive (90 %), progesterone receptor negative, HER2 negative (1+).
@@ -82,11 +86,20 @@ def test_intake_keeps_the_contract():
     hop_contract(lambda: Intake(Settings()), [diagnostic_report(TEXT), registered, withdrawn])
 
 
+def extraction() -> ExtractionHop:
+    """The hop with the shipped pack and an engine that needs no model."""
+    return ExtractionHop(Extractor({"breast": load_pack("breast")}, EvenEngine(), SEAL))
+
+
 def test_extraction_keeps_the_contract():
     """Extraction rejects bad bytes by number, and its findings, the sealed part included, are the same every time."""
-    packs = {"breast": load_pack("breast")}
-    seal = Seal(b"a secret of thirty-two characters")
+    hop_contract(extraction, [report_text(TEXT), report_text(BENIGN), report_text("", Action.WITHDRAW)])
+
+
+def test_emission_keeps_the_contract(tmp_path):
+    """Emission rejects bad bytes by number, and publishes the same Bundle whether or not it is there already."""
+    (result,) = extraction().process([record(report_text(TEXT))])
+    folders = count()
     hop_contract(
-        lambda: ExtractionHop(Extractor(packs, EvenEngine(), seal)),
-        [report_text(TEXT), report_text(BENIGN), report_text("", Action.WITHDRAW)],
+        lambda: EmissionHop(Settings(), FolderStore(tmp_path / str(next(folders))), SEAL), [result.outgoing[0].value]
     )
