@@ -271,7 +271,14 @@ class HintRule(Frozen):
 
 
 class LabelRules(Frozen):
-    """labels.yaml: the labels in order, each with its rules; the hints in the order in which they are told."""
+    """labels.yaml: the labels in order, each with its rules; the hints in the order in which they are told.
+
+    `sole_primary_kinds`: facts that belong to the report's only primary even where they stand in text of the other side
+    (a closing line on receptors after the benign breast); `principal_by`: the labels whose values, in this order, make
+    one of two primaries the principal one.
+    """
 
     labels: dict[str, LabelSet] = Field(default_factory=dict)
     hints: tuple[HintRule, ...] = ()
+    sole_primary_kinds: tuple[str, ...] = ()
+    principal_by: tuple[str, ...] = ()

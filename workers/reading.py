@@ -1,16 +1,18 @@
 """Reads a report in one call: segments, reads facts, finds the primaries and labels each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from schemas.findings import Assertion, Certainty, Side
 from schemas.pack_loader import Pack
-from workers.document import Span
+from workers.document import Span, merge_spans
 from workers.facts import Fact, read_facts
 from workers.labelling import TaskLabel, label_primary
 from workers.primaries import PrimaryDecision, find_primaries
 from workers.segment import segment
+
+_SEVERITY = (Assertion.PRIMARY_INVASIVE, Assertion.RECURRENCE, Assertion.PRIMARY_IN_SITU, Assertion.NO_RESIDUAL)
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,16 @@ def read_report(text: str, pack: Pack, side: Side | None = None) -> tuple[Primar
     """
     document = segment(text, pack.definition.segmentation)
     facts = read_facts(document, pack.facts)
-    return tuple(
-        _reading(decision, facts, pack) for decision in find_primaries(document, facts, pack.definition, side)
-    )
+    decisions = find_primaries(document, facts, pack.definition, side)
+    readings = [_reading(decision, facts, pack, sole=len(decisions) == 1) for decision in decisions]
+    principal = max(readings, key=lambda reading: _extent(reading, pack), default=None)
+    return tuple(replace(reading, principal=reading is principal) for reading in readings)
 
 
-def _reading(decision: PrimaryDecision, facts: tuple[Fact, ...], pack: Pack) -> PrimaryReading:
+def _reading(decision: PrimaryDecision, facts: tuple[Fact, ...], pack: Pack, sole: bool) -> PrimaryReading:
     block = decision.block
-    own = tuple(fact for fact in facts if block.holds(fact.start, fact.end))
+    following = pack.labels.sole_primary_kinds if sole else ()
+    own = tuple(fact for fact in facts if block.holds(fact.start, fact.end) or fact.kind in following)
     properties = {
         "assertion": decision.assertion.value,
         "behaviour": decision.behaviour or "",
@@ -72,5 +76,18 @@ def _reading(decision: PrimaryDecision, facts: tuple[Fact, ...], pack: Pack) -> 
         specimens=block.parts,
         labels=label_primary(own, pack.labels, pack.definition, properties),
         facts=own,
-        text_spans=block.spans,
+        text_spans=merge_spans([*block.spans, *((fact.start, fact.end) for fact in own)]),
     )
+
+
+def _extent(reading: PrimaryReading, pack: Pack) -> tuple[float, ...]:
+    """Orders primaries by severity, then by the labels that the pack compares; the report's own order breaks ties."""
+    ranks: list[float] = [-_SEVERITY.index(reading.assertion) if reading.assertion in _SEVERITY else -len(_SEVERITY)]
+    classes = {task.key: task.classes for task in pack.definition.tasks}
+    for key in pack.labels.principal_by:
+        value = reading.labels[key].value
+        if key in classes:
+            ranks.append(classes[key].index(value) if value in classes[key] else -1)
+        else:
+            ranks.append(float(value) if value else -1)
+    return (*ranks, reading.principal)
