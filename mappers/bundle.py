@@ -79,7 +79,7 @@ def map_report(
         identifier=UUID(identifier),
         base_url=(settings.fhir.base_url or CANONICAL).rstrip("/"),
     )
-    faults = check_resources((*mapped.resources, manifest), pack.mapping)
+    faults = check_resources((*mapped.resources, manifest), pack.mapping, known.values())
     if faults:
         raise SynopticError(Code.BAD_RESOURCES, "; ".join(faults))
     return mapped

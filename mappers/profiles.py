@@ -4,7 +4,7 @@ They run before anything is written: a resource that breaks one rejects the repo
 none. Faults name ids, paths and codes, never values of a patient.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,12 @@ def load_profiles() -> dict[str, ProfileRule]:
     return rules.profiles
 
 
-def check_resources(resources: Sequence[Resource], mapping: Mapping) -> tuple[str, ...]:
-    """Every fault of these resources, as one line each; empty where all is well."""
-    ids = {f"{resource['resourceType']}/{resource['id']}" for resource in resources}
+def check_resources(resources: Sequence[Resource], mapping: Mapping, elsewhere: Iterable[str] = ()) -> tuple[str, ...]:
+    """Every fault of these resources, as one line each; empty where all is well.
+
+    `elsewhere` are literal references that are known to be on the server.
+    """
+    ids = {*elsewhere, *(f"{resource['resourceType']}/{resource['id']}" for resource in resources)}
     return tuple(
         f"{resource['resourceType']}/{resource['id']}: {fault}"
         for resource in resources

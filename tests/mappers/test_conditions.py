@@ -35,6 +35,14 @@ def test_receptors_of_a_metastasis_elsewhere_are_kept() -> None:
     assert not of_type(report, "Condition")
 
 
+def test_a_known_condition_may_be_one_of_our_own() -> None:
+    """A Condition that an earlier report made is on the server, not in this bundle."""
+    (earlier,) = of_type(mapped(primary()), "Condition")
+    literal = f"Condition/{earlier['id']}"
+    report = mapped(primary(findings={"ER": finding("positive")}), known_conditions={"breast-left": literal})
+    assert of_code(report, "16112-5")[0]["focus"] == [{"reference": literal}]
+
+
 def test_no_residual_waits_for_a_known_condition() -> None:
     """Without a known Condition nothing is written; with one, ypT0 points to it."""
     case = primary(assertion="no_residual", therapy_before="yes", findings={"T": finding("T0", "ypT0", prefix="yp")})
