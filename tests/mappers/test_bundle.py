@@ -14,7 +14,7 @@ from mappers.bundle import map_report, withdraw
 from mappers.provenance import read_manifest
 from schemas.errors import Code, SynopticError
 from schemas.findings import Primary
-from schemas.messages import Reference, ReportVersion, SpecimenPart
+from schemas.messages import Identifier, Reference, ReportVersion, SpecimenPart
 from schemas.pack_loader import load_pack
 from schemas.pack_mapping import Mapping
 from schemas.settings import MappingSettings, Settings
@@ -209,3 +209,21 @@ def test_whatever_was_found_the_bundle_keeps_its_rules(
     report = mapped(case, settings=Settings(mapping=MappingSettings(review_values=review)))
     assert report.missing == ()
     assert report.manifest["target"]
+
+
+def test_specimens_of_the_other_side_are_never_used() -> None:
+    """Where none of the EHR's specimens fits, findings go out without one, and the size not at all."""
+    other = SpecimenPart(reference=Reference(type="Specimen", literal="Specimen/R"), part="A", side="right")
+    report = mapped(full(), specimens=(other,))
+    assert not of_code(report, "21889-1")
+    assert all("specimen" not in item for item in of_type(report, "Observation"))
+
+
+def test_a_subject_known_only_by_identifier_is_kept_as_such() -> None:
+    """A plain file has a logical subject: no literal reference is invented."""
+    subject = Reference(type="Patient", identifier=Identifier(system="https://hospital.example/mrn", value="7"))
+    (condition,) = of_type(mapped(full(), subject=subject), "Condition")
+    assert condition["subject"] == {
+        "type": "Patient",
+        "identifier": {"system": "https://hospital.example/mrn", "value": "7"},
+    }
