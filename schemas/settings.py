@@ -28,36 +28,44 @@ class IntakeSettings(Section):
     identifier_systems: tuple[str, ...] = Field(
         default=("*",), description="ordered; the first system that a report carries is its identity; * takes any"
     )
-    maximum_attachment_bytes: int = Field(default=24 * 1024 * 1024, gt=0)
-    pdf_seconds: float = Field(default=10, gt=0)
-    pdf_memory_mib: int = Field(default=512, gt=0)
-    ocr_seconds: float = Field(default=60, gt=0)
-    ocr_memory_mib: int = Field(default=2048, gt=0)
-    ocr_engine: Literal["auto", "tesserocr", "rapidocr"] = "auto"
+    maximum_attachment_bytes: int = Field(default=24 * 1024 * 1024, gt=0, description="decoded, one attachment")
+    pdf_seconds: float = Field(default=10, gt=0, description="for one PDF or other document, in its subprocess")
+    pdf_memory_mib: int = Field(default=512, gt=0, description="of that subprocess")
+    ocr_seconds: float = Field(default=60, gt=0, description="for one page, in its subprocess")
+    ocr_memory_mib: int = Field(default=2048, gt=0, description="of that subprocess")
+    ocr_engine: Literal["auto", "tesserocr", "rapidocr"] = Field(
+        default="auto", description="auto: tesserocr where its language data is found, else rapidocr"
+    )
 
 
 class BusSettings(Section):
     """Which bus carries the messages between hops."""
 
-    kind: Literal["embedded", "kafka"] = "embedded"
+    kind: Literal["embedded", "kafka"] = Field(default="embedded", description="kafka comes with the next release")
     path: Path = Field(default=Path("synoptic-data/bus.sqlite"), description="the embedded bus's file")
-    bootstrap_servers: str = "127.0.0.1:9092"
-    instance_id: str = "0"
-    create_topics: bool = True
-    batch_size: int = Field(default=32, ge=1)
-    maximum_message_bytes: int = Field(default=32 * 1024 * 1024, gt=0)
+    bootstrap_servers: str = Field(default="127.0.0.1:9092", description="Kafka only")
+    instance_id: str = Field(default="0", description="tells processes of one hop apart, the same after a restart")
+    create_topics: bool = Field(default=True, description="Kafka only: create topics that are missing")
+    batch_size: int = Field(default=32, ge=1, description="records that a hop works on together")
+    maximum_message_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="the same on every topic and client")
     rejected_share: float = Field(default=0.2, gt=0, le=1, description="a hop stops past this share of rejects")
-    rejected_window: int = Field(default=200, ge=1)
-    rejected_minimum: int = Field(default=50, ge=1)
+    rejected_window: int = Field(default=200, ge=1, description="the last records that the share is counted over")
+    rejected_minimum: int = Field(default=50, ge=1, description="no hop stops before it has seen as many")
 
 
 class FhirSettings(Section):
     """Where coded resources go."""
 
-    base_url: str | None = Field(default=None, description="a FHIR R4 server; none: the folder below")
-    folder: Path = Path("synoptic-data/fhir")
-    target_wait_seconds: float = Field(default=900, ge=0)
-    condition: Literal["write", "reference_existing", "none"] = "write"
+    base_url: str | None = Field(
+        default=None, description="a FHIR R4 server, with the next release; none: the folder below"
+    )
+    folder: Path = Field(default=Path("synoptic-data/fhir"), description="the folder store")
+    target_wait_seconds: float = Field(
+        default=900, ge=0, description="how long findings wait for the Patient or report that they refer to"
+    )
+    condition: Literal["write", "reference_existing", "none"] = Field(
+        default="write", description="whose Condition the Observations focus on: an own one, the EHR's, or none"
+    )
     organization: str = Field(default="Organization/synoptic", description="Provenance.agent.onBehalfOf")
 
 
@@ -67,8 +75,10 @@ class ModelSettings(Section):
     path: str = Field(
         default=str(STARTER_MODEL), description="a folder or hub id with config, weights, adapter and heads"
     )
-    device: str = "cpu"
-    dtype: Literal["float32", "bfloat16", "nf4"] = "float32"
+    device: str = Field(default="cpu", description="as torch names it: cpu, cuda, cuda:1")
+    dtype: Literal["float32", "bfloat16", "nf4"] = Field(
+        default="float32", description="of the backbone; nf4 needs a GPU; the heads are always float32"
+    )
     token_budget: int = Field(default=8192, gt=0, description="padded tokens in one forward pass")
     threads: int = Field(default=0, ge=0, description="torch threads; 0: torch's own choice")
 
@@ -76,28 +86,34 @@ class ModelSettings(Section):
 class PrivacySettings(Section):
     """The secret behind report keys and sealed fields; none: a key file is made beside the embedded bus."""
 
-    key: SecretStr | None = None
+    key: SecretStr | None = Field(
+        default=None, description="32 random characters or more; none: a key file is made beside the embedded bus"
+    )
 
 
 class MappingSettings(Section):
     """Choices that mapping.yaml leaves to a site."""
 
-    anatomic_stage: bool = True
+    anatomic_stage: bool = Field(
+        default=True, description="send the computed anatomic group; AJCC licenses the use of its content"
+    )
     review_values: bool = Field(default=False, description="send values in review as preliminary, labelled UNCERTREL")
 
 
 class LoggingSettings(Section):
     """How structlog writes."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "json", "console"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="the least that is logged")
+    format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="auto: console on a terminal, else JSON"
+    )
 
 
 class MetricsSettings(Section):
     """Where `synoptic run` serves its metrics."""
 
     port: int = Field(default=0, ge=0, le=65535, description="0: not served")
-    address: str = "127.0.0.1"
+    address: str = Field(default="127.0.0.1", description="the address to listen on; metrics hold no PHI")
 
 
 class Settings(BaseSettings):
@@ -107,8 +123,8 @@ class Settings(BaseSettings):
         env_prefix="SYNOPTIC_", env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
-    tenant: str = "default"
-    packs: tuple[str, ...] = ("breast",)
+    tenant: str = Field(default="default", description="part of every derived id: keeps two EHRs' reports apart")
+    packs: tuple[str, ...] = Field(default=("breast",), description="reports go to the first one that claims them")
     intake: IntakeSettings = IntakeSettings()
     bus: BusSettings = BusSettings()
     fhir: FhirSettings = FhirSettings()
