@@ -20,11 +20,15 @@ _TEMPERATURES = (0.05, 20.0)
 
 
 class TaskCalibration(Frozen):
-    """One task: a value may be coded from `threshold` on (None: never) if P(stated) reaches `stated_threshold`."""
+    """One task: a value may be coded from `threshold` on (None: never) if P(stated) reaches `stated_threshold`.
+
+    `agreement_threshold` takes the place of `threshold` where the labelling rules read the same value.
+    """
 
     temperature: float = Field(default=1.0, gt=0)
     stated_temperature: float = Field(default=1.0, gt=0)
     threshold: float | None = Field(default=None, ge=0, le=1)
+    agreement_threshold: float | None = Field(default=None, ge=0, le=1)
     stated_threshold: float = Field(default=0.5, ge=0, le=1)
     review_only: tuple[str, ...] = ()
 
@@ -41,11 +45,15 @@ class Calibration(Frozen):
 
 @dataclass(frozen=True)
 class Row:
-    """One out-of-fold prediction of one task; `label` is the true class, None where the report states none."""
+    """One out-of-fold prediction of one task.
+
+    `label` is the true class, None where the report states none; `rules` is what the labelling rules read.
+    """
 
     label: str | None
     class_logits: tuple[float, ...]
     stated_logit: float | None
+    rules: str | None = None
 
 
 def fit_calibration(
@@ -67,9 +75,10 @@ def fit_calibration(
 def fit_task(
     classes: Sequence[str], rows: Sequence[Row], target: Target, minimum_class_rows: int = MINIMUM_CLASS_ROWS
 ) -> TaskCalibration:
-    """Fit temperatures, then the stated threshold, then the class threshold on what passes the stated one.
+    """Fit temperatures, then the stated threshold, then the class thresholds on what passes the stated one.
 
-    The class threshold counts a value given where none is stated as an error too: it bounds all false values.
+    A class threshold counts a value given where none is stated as an error too: it bounds all false values. The
+    agreement threshold is fitted on the rows where the rules read the class that the classifier finds best.
     """
     index = {name: position for position, name in enumerate(classes)}
     stated = [row for row in rows if row.label is not None]
@@ -82,17 +91,18 @@ def fit_task(
     stated_threshold = choose_threshold(scores, [row.label is not None for row in rows], target)
     if stated_threshold is None:
         stated_threshold = 0.5
-    confidences, correct = [], []
+    passed: list[tuple[float, bool, bool]] = []
     for row, score in zip(rows, scores, strict=True):
         probabilities = softmax(row.class_logits, temperature)
         best = max(range(len(classes)), key=probabilities.__getitem__)
         if score >= stated_threshold and classes[best] not in review_only:
-            confidences.append(probabilities[best])
-            correct.append(classes[best] == row.label)
+            passed.append((probabilities[best], classes[best] == row.label, classes[best] == row.rules))
+    agreed = [(confidence, right) for confidence, right, same in passed if same]
     return TaskCalibration(
         temperature=temperature,
         stated_temperature=stated_temperature,
-        threshold=choose_threshold(confidences, correct, target),
+        threshold=choose_threshold([row[0] for row in passed], [row[1] for row in passed], target),
+        agreement_threshold=choose_threshold([row[0] for row in agreed], [row[1] for row in agreed], target),
         stated_threshold=stated_threshold,
         review_only=review_only,
     )

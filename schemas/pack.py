@@ -11,6 +11,8 @@ from pydantic import Field
 from schemas.findings import Assertion, Behaviour, Certainty
 from schemas.frozen import Frozen
 
+Policy = Literal["agreement", "classifier"]
+
 
 class HistoryEntry(Frozen):
     """One version of the pack: what changed, and when."""
@@ -171,7 +173,7 @@ class PackDefinition(Frozen):
     primaries: PrimaryRules
     stated_heads: bool = True
     granularity: Literal["per_report", "per_task"] = "per_report"
-    policy: Literal["agreement", "classifier"] = "agreement"
+    policy: Policy = "agreement"
     slice_lines: int = Field(default=10, ge=0)
     target: Target
 

@@ -12,6 +12,7 @@ from model.calibration import Calibration, TaskCalibration
 from model.engine import Prediction
 from schemas.findings import MAXIMUM_QUOTE_LENGTH, Assertion, Evidence, Finding, Primary, Side, Status
 from schemas.messages import PageSpan
+from schemas.pack import Policy
 from schemas.pack_loader import Pack
 from workers.deidentify import CleanText
 from workers.labelling import TaskLabel
@@ -19,6 +20,8 @@ from workers.reading import PrimaryReading
 
 NO_SPAN = "no supporting span"
 CONTRADICTION = "the report contradicts itself"
+DISAGREEMENT = "rules and classifier disagree"
+UNSURE = "the classifier is not sure enough"
 SAID_IN_WORDS = (Status.PENDING, Status.NOT_PERFORMED, Status.NOT_ASSESSABLE)
 Locate = Callable[[Sequence[tuple[int, int]]], tuple[Evidence, ...]]
 
@@ -42,7 +45,7 @@ def decide(
     findings = {
         task.key: decide_task(
             reading.labels.get(task.key),
-            verdict(predictions[task.key], calibration.task(task.key)),
+            verdict(predictions[task.key], calibration.task(task.key), definition.policy),
             definition.policy,
             locate,
         )
@@ -73,47 +76,43 @@ def decide(
     )
 
 
-def verdict(prediction: Prediction, calibration: TaskCalibration) -> Verdict:
-    """The classifier's answer held against the task's calibrated thresholds; no threshold: never sure."""
+def verdict(prediction: Prediction, calibration: TaskCalibration, policy: Policy) -> Verdict:
+    """The classifier's answer held against the thresholds fitted for the policy; no threshold: never sure."""
     value, probability = max(prediction.probabilities.items(), key=lambda item: item[1])
+    threshold = calibration.agreement_threshold if policy == "agreement" else calibration.threshold
     says_stated = prediction.stated >= calibration.stated_threshold
-    sure = (
-        says_stated
-        and calibration.threshold is not None
-        and probability >= calibration.threshold
-        and value not in calibration.review_only
-    )
+    sure = says_stated and threshold is not None and probability >= threshold and value not in calibration.review_only
     return Verdict(value, probability, prediction.stated, says_stated, sure)
 
 
-def decide_task(label: TaskLabel | None, classifier: Verdict, policy: str, locate: Locate) -> Finding:
+def decide_task(label: TaskLabel | None, classifier: Verdict, policy: Policy, locate: Locate) -> Finding:
     """One task's finding, by the status of DESIGN 10 and the pack's policy."""
     if label is not None and label.status in SAID_IN_WORDS:
         return by_rules(label, locate)
-    if label is None or label.value is None:
+    read = label.value if label is not None else None
+    if label is None or read is None:
         return _unsupported(classifier)
-    evidence = locate(label.spans)
-    agreed = label.value == classifier.value and classifier.says_stated
-    value, reason = label.value, None
+    value = classifier.value if policy == "classifier" and classifier.says_stated else read
+    reason: str | None = None
+    evidence = locate(label.spans if value == read else label.support.get(value, ()))
     if not evidence:
         reason = NO_SPAN
     elif label.status is Status.REVIEW:
         reason = CONTRADICTION
-    elif not agreed:
-        reason = "rules and classifier disagree"
-        value = classifier.value if policy == "classifier" else label.value
+    elif value != classifier.value or not classifier.says_stated:
+        reason = DISAGREEMENT
     elif not classifier.sure:
-        reason = "the classifier is not sure enough"
+        reason = UNSURE
     return Finding(
         value=value,
-        detail=label.detail if value == label.value else None,
+        detail=label.detail if value == read else None,
         status=Status.REVIEW if reason else Status.CODED,
-        basis=label.basis,
+        basis=label.basis if value == read else None,
         probability=classifier.probability * classifier.stated,
         evidence=evidence,
         source="model",
         reason=reason,
-        attributes=dict(label.attributes) if value == label.value else {},
+        attributes=dict(label.attributes) if value == read else {},
     )
 
 

@@ -1,6 +1,6 @@
 """Facts to labels: one label for each task and further finding of a primary, by the ordered rules of a pack."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -17,7 +17,8 @@ _EVIDENCE_LIMIT = 5
 class TaskLabel:
     """What the rules make of one task: a value or the reason for its absence, with evidence.
 
-    `conflicts` are the other values that facts of the same rules would give.
+    `conflicts` are the other values that facts of the same rules would give; `support` leads from every value that some
+    rule would give to the spans of the facts behind it.
     """
 
     task: str
@@ -29,6 +30,7 @@ class TaskLabel:
     spans: tuple[tuple[int, int], ...] = ()
     rule: str | None = None
     conflicts: tuple[str, ...] = ()
+    support: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class LabellingEngine:
     def label(self, task: str, facts: Sequence[Fact], properties: Mapping[str, str]) -> TaskLabel:
         """The first rule that finds facts answers; the values of rules after it are kept as conflicts."""
         answered: tuple[LabelRule, _Answer] | None = None
-        others: list[str] = []
+        support: dict[str, list[tuple[int, int]]] = {}
         for rule in self._rules.labels[task].rules:
             if not self._applies(rule, facts, properties):
                 continue
@@ -75,10 +77,12 @@ class LabellingEngine:
             if answered is None:
                 answer = self._answer(rule, taking_part)
                 answered = (rule, answer) if answer else None
-            others += [value for fact in taking_part if (value := _value(rule, _measure(rule, fact), fact)) is not None]
+            for fact in taking_part:
+                if (value := _value(rule, _measure(rule, fact), fact)) is not None:
+                    support.setdefault(value, []).append((fact.start, fact.end))
         if answered is None:
             return TaskLabel(task, None, Status.NOT_STATED)
-        return self._task_label(task, *answered, others)
+        return self._task_label(task, *answered, support)
 
     def _applies(self, rule: LabelRule, facts: Sequence[Fact], properties: Mapping[str, str]) -> bool:
         return (
@@ -109,7 +113,9 @@ class LabellingEngine:
     def _priority(self, fact: Fact) -> int:
         return self._priorities.get(fact.section, 0)
 
-    def _task_label(self, task: str, rule: LabelRule, answer: _Answer, others: Iterable[str]) -> TaskLabel:
+    def _task_label(
+        self, task: str, rule: LabelRule, answer: _Answer, support: Mapping[str, list[tuple[int, int]]]
+    ) -> TaskLabel:
         leading = answer.facts[0]
         known = {**leading.attributes, "value": answer.value, "fact": leading.value}
         status = self._missing.get(task, {}).get(answer.value, Status.CODED)
@@ -124,7 +130,8 @@ class LabellingEngine:
             attributes={**leading.attributes, **{name: value for name, value in attributes.items() if value}},
             spans=tuple((fact.start, fact.end) for fact in answer.facts[:_EVIDENCE_LIMIT]),
             rule=rule.name,
-            conflicts=tuple(sorted({other for other in others if other != answer.value})),
+            conflicts=tuple(sorted(other for other in support if other != answer.value)),
+            support={value: tuple(spans[:_EVIDENCE_LIMIT]) for value, spans in support.items()},
         )
 
 

@@ -1,0 +1,145 @@
+"""The decision: what is coded, what goes to review and why."""
+
+from dataclasses import replace
+
+import pytest
+
+from model.calibration import Calibration, TaskCalibration
+from model.engine import Prediction
+from schemas.findings import Assertion, Basis, Evidence, Finding, Primary, Side, Status
+from schemas.messages import PageSpan
+from schemas.pack import Policy
+from schemas.pack_loader import load_pack
+from workers.decision import (
+    CONTRADICTION,
+    DISAGREEMENT,
+    NO_SPAN,
+    UNSURE,
+    Verdict,
+    decide,
+    decide_task,
+    doubt_side,
+    evidence_locator,
+    verdict,
+)
+from workers.deidentify import deidentify
+from workers.labelling import TaskLabel
+from workers.reading import PrimaryReading
+
+TEXT = "Pathologic stage: pT2 pN1a"
+SPAN = ((18, 21),)
+LABEL = TaskLabel("T", "T2", Status.CODED, detail="pT2", basis=Basis.STATED, spans=SPAN, support={"T2": SPAN})
+SURE = Verdict("T2", 0.98, 0.99, says_stated=True, sure=True)
+POLICIES: tuple[Policy, ...] = ("agreement", "classifier")
+
+
+def locate(spans: tuple[tuple[int, int], ...]) -> tuple[Evidence, ...]:
+    """Evidence straight from TEXT."""
+    return tuple(Evidence(quote=TEXT[start:end], start=start, end=end) for start, end in spans)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_agreement_with_a_span_and_confidence_is_coded(policy: Policy) -> None:
+    """Rules and a sure classifier that name the same supported value code it under both policies."""
+    finding = decide_task(LABEL, SURE, policy, locate)
+    assert (finding.status, finding.value, finding.detail) == (Status.CODED, "T2", "pT2")
+    assert finding.probability == pytest.approx(0.98 * 0.99)
+    assert finding.evidence[0].quote == "pT2"
+
+
+@pytest.mark.parametrize(
+    ("label", "classifier", "reason"),
+    [
+        (LABEL, replace(SURE, value="T1"), DISAGREEMENT),
+        (LABEL, replace(SURE, says_stated=False, sure=False), DISAGREEMENT),
+        (LABEL, replace(SURE, sure=False), UNSURE),
+        (replace(LABEL, spans=(), support={}), SURE, NO_SPAN),
+        (replace(LABEL, status=Status.REVIEW), SURE, CONTRADICTION),
+    ],
+)
+def test_agreement_policy_sends_doubt_to_review_with_the_rules_value(
+    label: TaskLabel, classifier: Verdict, reason: str
+) -> None:
+    """Under `agreement` every doubt is a review that shows what the rules read, and says why."""
+    finding = decide_task(label, classifier, "agreement", locate)
+    assert (finding.status, finding.value, finding.reason) == (Status.REVIEW, "T2", reason)
+
+
+def test_classifier_policy_needs_a_span_for_its_own_value() -> None:
+    """Under `classifier` its value is coded only where some rule's fact supports exactly that value."""
+    other = replace(SURE, value="T1")
+    assert decide_task(LABEL, other, "classifier", locate).reason == NO_SPAN
+    supported = replace(LABEL, support={"T2": SPAN, "T1": ((22, 26),)})
+    finding = decide_task(supported, other, "classifier", locate)
+    assert (finding.status, finding.value, finding.detail) == (Status.CODED, "T1", None)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_value_without_any_wording_is_never_coded(policy: Policy) -> None:
+    """The classifier alone makes no code: not stated where it is unsure, review where it insists."""
+    unsure = replace(SURE, sure=False)
+    assert decide_task(None, unsure, policy, locate).status is Status.NOT_STATED
+    assert decide_task(None, SURE, policy, locate).status is Status.REVIEW
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.NOT_PERFORMED, Status.NOT_ASSESSABLE])
+def test_states_said_in_words_are_the_rules_to_read(status: Status) -> None:
+    """Pending, not performed and not assessable have no value, whatever the classifier says."""
+    label = TaskLabel("ER", None, status, detail="pending", basis=Basis.STATED, spans=SPAN)
+    finding = decide_task(label, SURE, "agreement", locate)
+    assert (finding.status, finding.value, finding.source) == (status, None, "rules")
+
+
+def test_each_policy_has_its_own_threshold() -> None:
+    """The classifier alone needs the stricter threshold; no threshold means never sure."""
+    prediction = Prediction(0.9, {"T1": 0.2, "T2": 0.8})
+    fitted = TaskCalibration(threshold=0.95, agreement_threshold=0.6)
+    assert not verdict(prediction, fitted, "classifier").sure
+    assert verdict(prediction, fitted, "agreement").sure
+    assert not verdict(prediction, TaskCalibration(), "agreement").sure
+    assert not verdict(prediction, TaskCalibration(agreement_threshold=0.6, review_only=("T2",)), "agreement").sure
+
+
+def _decided(assertion: Assertion) -> Primary:
+    pack = load_pack("breast")
+    reading = PrimaryReading(key="breast", organ="breast", assertion=assertion, labels={"T": LABEL})
+    even = {task.key: Prediction(0.5, dict.fromkeys(task.classes, 0.1)) for task in pack.definition.tasks}
+    return decide(reading, even, Calibration(), pack, locate)
+
+
+def test_tnm_and_grade_belong_to_primaries_only() -> None:
+    """A recurrence carries receptors, but no T, N, M and no grade."""
+    assert set(_decided(Assertion.PRIMARY_INVASIVE).findings) == {"T", "N", "M", "grade", "ER", "PR", "HER2"}
+    assert set(_decided(Assertion.RECURRENCE).findings) == {"ER", "PR", "HER2"}
+
+
+@pytest.mark.parametrize(
+    ("laterality", "side", "expected"),
+    [("left", "right", Status.REVIEW), ("left", "left", Status.CODED), (None, "right", Status.CODED)],
+)
+def test_a_contradicting_side_puts_the_whole_primary_in_review(
+    laterality: Side | None, side: Side, expected: Status
+) -> None:
+    """Where the resource names the other side, nothing of the primary is coded and nothing is asserted."""
+    primary = Primary(
+        key="breast",
+        organ="breast",
+        laterality=laterality,
+        assertion=Assertion.PRIMARY_INVASIVE,
+        findings={"T": Finding(value="T2", status=Status.CODED)},
+    )
+    doubted = doubt_side(primary, side)
+    assert doubted.findings["T"].status is expected
+    assert (doubted.assertion is Assertion.UNCERTAIN) == (expected is Status.REVIEW)
+
+
+def test_evidence_leads_back_to_the_source_and_its_page() -> None:
+    """A span of the de-identified text is quoted from the source, with its page; one over a tag is no evidence."""
+    text = "Seen by Dr. Oswin Marchbanks. Stage pT2."
+    clean = deidentify(text, ())
+    find = evidence_locator(text, clean, (PageSpan(page=3, start=0, end=len(text), reader="plain"),))
+    start = clean.text.index("pT2")
+    (evidence,) = find(((start, start + 3),))
+    assert (evidence.quote, text[evidence.start : evidence.end], evidence.page) == ("pT2", "pT2", 3)
+    tag = clean.text.index("[NAME]")
+    assert find(((tag, tag + 6),)) == ()
