@@ -6,7 +6,7 @@ from functools import cache
 
 from workers.document import Span, merge_spans
 
-_LINE_END = re.compile(r"\n+|(?<=\.)[ \t]+(?=\S)")
+_LINE_END = re.compile(r"\n+|(?<=[\w)\]%\"]{2}\.)[ \t]+(?=\S)")
 _JOINT = "\n"
 
 
@@ -56,10 +56,7 @@ def _rank_lines(text: str, pieces: Sequence[Span], anchors: tuple[str, ...], lin
         hits = [index for index, (start, end) in enumerate(pieces) if pattern.search(text, start, end)]
         for distance in range(lines + 1):
             reached = (near for hit in hits for near in ((hit,) if not distance else (hit - distance, hit + distance)))
-            new = [near for near in reached if 0 <= near < len(pieces) and near not in ranked]
-            ranked.update(dict.fromkeys(new))
-            if distance and not new:
-                break
+            ranked.update(dict.fromkeys(near for near in reached if 0 <= near < len(pieces)))
     return list(ranked)
 
 

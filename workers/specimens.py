@@ -50,8 +50,8 @@ class _Item:
 def cut_passages(text: str, sections: tuple[Section, ...], segmentation: Segmentation) -> tuple[Passage, ...]:
     """The whole text as passages in order; a part's side holds wherever its letter returns."""
     words = _compiled(segmentation)
-    lettered = any(True for _ in part_letters(text, 0, len(text), segmentation))
-    itemised = [(section, _items(text, section, words, lettered)) for section in sections]
+    letters = frozenset(letter for _, letter in part_letters(text, 0, len(text), segmentation))
+    itemised = [(section, _items(text, section, words, letters)) for section in sections]
     part_sides = _part_sides(itemised)
     passages: list[Passage] = []
     for section, items in itemised:
@@ -84,9 +84,9 @@ def _by_rank(passages: list[Passage]) -> list[Passage]:
     return sorted(passages, key=lambda passage: (-passage.section.priority, passage.start))
 
 
-def _items(text: str, section: Section, words: _Words, lettered: bool) -> list[_Item]:
+def _items(text: str, section: Section, words: _Words, letters: frozenset[str]) -> list[_Item]:
     """The section cut at its part openers; what precedes the first belongs to no part."""
-    openers = sorted(_openers(text, section, words, lettered))
+    openers = sorted(_openers(text, section, words, letters))
     starts = [start for start, _, _ in openers]
     items = [
         _Item(start, end, part, *_describe(text[start : min(end, head)], words))
@@ -96,17 +96,19 @@ def _items(text: str, section: Section, words: _Words, lettered: bool) -> list[_
     return [_Item(section.start, first), *items] if first > section.start else items
 
 
-def _openers(text: str, section: Section, words: _Words, lettered: bool) -> Iterator[tuple[int, int, str | None]]:
-    """Each opener as start, end of its first line and part; a letter counts only before words of a specimen."""
+def _openers(
+    text: str, section: Section, words: _Words, letters: frozenset[str]
+) -> Iterator[tuple[int, int, str | None]]:
+    """Each opener as start, end of its first line and part; an unknown letter counts only before words of a specimen."""
     taken: set[int] = set()
     for match in _OPENER.finditer(text, section.body, section.end):
         part = match["letter"] or match["number"]
         head, closed = _head(text, match.end(), section.end)
         kind = _describe(text[match.end() : head], words)[0]
-        if kind is None:
+        if kind is None and part not in letters:
             continue
         listed = closed or section.key == "specimens" or kind in words.foreign_kinds
-        if match["number"] and (lettered or not listed):
+        if match["number"] and (letters or not listed):
             continue
         taken.add(match.end())
         yield match.start(), head, part
