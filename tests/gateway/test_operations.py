@@ -192,7 +192,7 @@ def test_config_show_is_a_settings_file(folder, capsys, monkeypatch):
     assert end("config", "show") == 0
     shown = capsys.readouterr().out
     assert "a secret" not in shown
-    assert "batch_size: 7  # default: 32" in shown
+    assert "batch_size: 7  # records that a hop works on together; default: 32" in shown
     read = yaml.safe_load(shown)
     assert set(read) == set(Settings.model_fields)
     monkeypatch.delenv("SYNOPTIC_BUS__BATCH_SIZE")
