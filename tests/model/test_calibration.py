@@ -144,3 +144,13 @@ def test_calibration_survives_its_file() -> None:
     )
     assert Calibration.model_validate_json(calibration.model_dump_json()) == calibration
     assert calibration.task("unknown").threshold is None
+
+
+def test_agreement_has_its_own_threshold() -> None:
+    """Errors that the rules do not share leave the agreement threshold low, though the classifier alone has none."""
+    right = [Row("positive", (0.0, 3.0), 12.0, rules="positive")] * 80
+    also = [Row("negative", (3.0, 0.0), 12.0, rules="negative")] * 80
+    wrong = [Row("negative", (0.0, 3.0), 12.0, rules="negative")] * 20
+    fitted = fit_task(CLASSES, [*right, *also, *wrong], TARGET)
+    assert fitted.threshold is None
+    assert fitted.agreement_threshold is not None
