@@ -199,7 +199,8 @@ class LabelRule(Frozen):
     one of the listed values ("" is an absent attribute), it has one of `marks` and none of `unless_marks`, and scores
     at least `minimum_score`. `when` and `unless` speak of the primary: assertion, procedure, therapy_before.
     Of these facts those in the section of highest priority are kept (unless `any_section`), then those of the highest
-    score where `best_score`; `choose` picks among them: `first`, `last`, `highest` by `order` or by number, or `sum`.
+    score where `best_score`; `choose` picks among them: `first`, `last`, `highest` by `order` or by number, or `sum`
+    (a number that another rule read again within `repeated_within` characters is counted once).
     The fact's value, or the attribute `number`, is turned into the label's value by `bands` or `becomes`, or is the
     value. A value that the task lists under `missing` becomes that status. `detail` is a template over value and
     attributes. `unless_kinds`: the rule is skipped where any fact of those kinds exists.
@@ -220,6 +221,7 @@ class LabelRule(Frozen):
     any_section: bool = False
     best_score: bool = False
     choose: Literal["first", "last", "highest", "sum"] = "first"
+    repeated_within: int = Field(default=0, ge=0)
     order: tuple[str, ...] = ()
     number: str | None = None
     bands: tuple[Band, ...] = ()

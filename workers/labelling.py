@@ -185,6 +185,7 @@ def _rank(rule: LabelRule, fact: Fact) -> Decimal:
 
 
 def _sum(rule: LabelRule, facts: list[Fact]) -> _Answer | None:
+    facts = _without_repeats(rule, facts)
     measures = [measured for fact in facts if (measured := _measure(rule, fact)) is not None]
     if not measures:
         return None
@@ -194,3 +195,19 @@ def _sum(rule: LabelRule, facts: list[Fact]) -> _Answer | None:
         return None
     leading = sorted(facts, key=lambda fact: _measure(rule, fact) or 0, reverse=True)
     return _Answer(value, tuple(leading), total)
+
+
+def _without_repeats(rule: LabelRule, facts: list[Fact]) -> list[Fact]:
+    """Facts in order, less those that say in figures what the one before said in words."""
+    kept: list[Fact] = []
+    for fact in facts:
+        previous = kept[-1] if kept else None
+        repeats = (
+            previous is not None
+            and previous.rule != fact.rule
+            and fact.start - previous.end <= rule.repeated_within
+            and _measure(rule, previous) == _measure(rule, fact)
+        )
+        if not repeats:
+            kept.append(fact)
+    return kept
