@@ -58,6 +58,7 @@ CASES = {
         "late",
         {T: "2", G: "3"},
     ),
+    "an addendum older than another is late": ([("merge", 2, "g"), ("merge", 1, "t g")], "late", {G: "2"}),
     "an older addendum is late": ([("replace", 2, "t"), ("merge", 1, "g")], "late", {T: "2"}),
     "a withdrawal takes all back": (
         [("replace", 1, "t g"), ("merge", 2, "condition"), ("withdraw", 3, "")],
@@ -117,6 +118,15 @@ def test_a_newer_version_that_says_the_same_moves_only_the_manifest():
     assert [put.resource["resourceType"] for put in plan.puts] == ["Provenance"]
     assert world.emit(incoming(day=2, names="t", value="other")).outcome is Outcome.LATE
     assert world.states() == {T: "same"}
+
+
+def test_what_was_withdrawn_stays_published_as_such():
+    """A subscriber that missed a version learns of its withdrawals from the next one."""
+    world = World()
+    for step in (("replace", 1, "t g"), ("replace", 2, "t"), ("replace", 3, "t")):
+        plan = world.emit(incoming(*step))
+    assert [(item["id"], item["status"]) for item in plan.offered] == [("t", "final"), ("g", "entered-in-error")]
+    assert [put.resource["id"] for put in plan.puts if put.resource["resourceType"] == "Observation"] == ["t"]
 
 
 def test_another_configuration_at_the_same_version_is_the_later_arrival():
