@@ -115,12 +115,14 @@ class AssertionRow(Frozen):
     """One verdict on a primary: given by any of `facts` (values of assertion facts), unless any of `unless` stands.
 
     `organ`: the report, or the specimen, must be of the pack's organ. `reported`: the verdict makes a primary.
-    `alone`: too weak to make a second primary beside one of the other side.
+    `unless_kinds`: kinds of specimen in whose text the facts do not count. `alone`: too weak to make a second
+    primary beside one of the other side.
     """
 
     assertion: Assertion
     facts: tuple[str, ...]
     unless: tuple[str, ...] = ()
+    unless_kinds: tuple[str, ...] = ()
     organ: bool = True
     certainty: Certainty = Certainty.DEFINITE
     behaviour: Behaviour | None = None

@@ -46,6 +46,7 @@ class Specimen:
     side: Side | None
     kind: str
     spans: tuple[Span, ...]
+    foreign: bool = False
 
 
 @dataclass(frozen=True)

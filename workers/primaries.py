@@ -142,7 +142,11 @@ class _Assessor:
     def _first_row(self, asserting: list[Fact]) -> tuple[AssertionRow | None, list[Fact]]:
         values = {fact.value for fact in asserting}
         for row in self._rules.rows:
-            support = [fact for fact in asserting if fact.value in row.facts]
+            support = [
+                fact
+                for fact in asserting
+                if fact.value in row.facts and self._document.passage_at(fact.start).kind not in row.unless_kinds
+            ]
             if row.organ and not self._about_organ:
                 support = [fact for fact in support if self._is_in_organ(fact)]
             if support and not values & set(row.unless):

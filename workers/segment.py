@@ -12,7 +12,7 @@ from functools import cache
 from schemas.findings import Side
 from schemas.pack import SectionRule, Segmentation
 from workers.document import Block, Document, Section, Span, merge_spans
-from workers.specimens import cut_passages, gather_specimens, part_letters
+from workers.specimens import cut_passages, gather_specimens, part_labels
 
 _AFTER_HEADER = re.compile(r"[ \t]{0,20}(?:[:.]+|[-–](?=\s)|(?=\n)|$)[ \t]{0,20}")
 _BEFORE_HEADER = re.compile(r"(?:^|\n|[.:;][ \t\"”)]|[*=#_|•-])[ \t*=#_|•-]{0,20}$")
@@ -45,21 +45,30 @@ def cut_sections(text: str, segmentation: Segmentation) -> tuple[Section, ...]:
 
 
 def _resumed(text: str, sections: list[Section], segmentation: Segmentation) -> Iterator[Section]:
-    """Sections, with a note in the middle of a list of parts ended where the next letter goes on with the list."""
+    """Sections, with a note in the middle of a list of parts ended where the next part goes on with the list."""
     interrupting = {rule.key for rule in segmentation.sections if rule.interrupts}
+    numbers = not any(True for _ in part_labels(text, 0, len(text), segmentation))
     listing: Section | None = None
-    last = ""
+    last: str | None = None
     for section in sections:
-        letters = list(part_letters(text, section.body, section.end, segmentation))
+        labels = list(part_labels(text, section.body, section.end, segmentation, numbers))
         if section.key not in interrupting:
-            listing, last = section, max((letter for _, letter in letters), default="")
-        following = next((start for start, letter in letters if last and letter == chr(ord(last) + 1)), None)
+            listing, last = section, _last(labels)
+        following = next((start for start, label in labels if last and label == _next(last)), None)
         if section is listing or listing is None or following is None or following == section.body:
             yield section
             continue
-        last = max(letter for start, letter in letters if start >= following)
+        last = _last([(start, label) for start, label in labels if start >= following])
         yield replace(section, end=following)
         yield replace(listing, start=following, body=following, end=section.end)
+
+
+def _last(labels: list[tuple[int, str]]) -> str | None:
+    return max((label for _, label in labels), key=lambda label: (len(label), label), default=None)
+
+
+def _next(label: str) -> str:
+    return str(int(label) + 1) if label.isdigit() else chr(ord(label) + 1)
 
 
 def _headers(text: str, segmentation: Segmentation) -> list[tuple[int, int, SectionRule]]:
@@ -119,7 +128,11 @@ def _blocks(document: Document, organ: str) -> tuple[Block, ...]:
             organ=organ,
             side=side,
             spans=_spans_of(document, side),
-            parts=tuple(specimen.part for specimen in document.specimens if specimen.side in (side, None)),
+            parts=tuple(
+                specimen.part
+                for specimen in document.specimens
+                if specimen.side in (side, None) and not specimen.foreign
+            ),
         )
         for side in sides
     )

@@ -50,7 +50,7 @@ class _Item:
 def cut_passages(text: str, sections: tuple[Section, ...], segmentation: Segmentation) -> tuple[Passage, ...]:
     """The whole text as passages in order; a part's side holds wherever its letter returns."""
     words = _compiled(segmentation)
-    letters = frozenset(letter for _, letter in part_letters(text, 0, len(text), segmentation))
+    letters = frozenset(letter for _, letter in part_labels(text, 0, len(text), segmentation))
     itemised = [(section, _items(text, section, words, letters)) for section in sections]
     part_sides = _part_sides(itemised)
     passages: list[Passage] = []
@@ -75,6 +75,7 @@ def gather_specimens(passages: tuple[Passage, ...]) -> tuple[Specimen, ...]:
             side=next((passage.side for passage in _by_rank(found) if passage.side), None),
             kind=next((passage.kind for passage in _by_rank(found) if passage.kind not in (None, _OTHER)), _OTHER),
             spans=merge_spans([(passage.start, passage.end) for passage in found]),
+            foreign=all(passage.foreign for passage in found),
         )
         for part, found in sorted(parts.items(), key=lambda entry: (len(entry[0]), entry[0]))
     )
@@ -138,12 +139,16 @@ def _only(named: Set[NamedSide]) -> Side | None:
     return "right" if named == {"right"} else None
 
 
-def part_letters(text: str, start: int, end: int, segmentation: Segmentation) -> Iterator[tuple[int, str]]:
-    """Where a part's letter opens a description of a specimen, with the letter."""
+def part_labels(
+    text: str, start: int, end: int, segmentation: Segmentation, numbers: bool = False
+) -> Iterator[tuple[int, str]]:
+    """Where a part's letter opens a description of a specimen, with the letter; or its number, closed by a colon."""
     words = _compiled(segmentation)
     for match in _OPENER.finditer(text, start, end):
-        if match["letter"] and _describe(text[match.end() : _head(text, match.end(), end)[0]], words)[0]:
-            yield match.start(), match["letter"]
+        head, closed = _head(text, match.end(), end)
+        label = match["number"] if numbers and closed else match["letter"]
+        if label and _describe(text[match.end() : head], words)[0]:
+            yield match.start(), label
 
 
 def _part_sides(itemised: list[tuple[Section, list[_Item]]]) -> dict[str, Side]:
