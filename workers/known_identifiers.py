@@ -20,6 +20,7 @@ _BETWEEN_DIGITS = r"[\s\-./]?"
 _ID_SEPARATOR = r"[\s\-./_:#]{0,3}"
 _MINIMUM_WORD = 3
 _MINIMUM_IDENTIFIER = 4
+_SPACED_WORD = 5
 _NUMBER_ALONE = 5
 _NUMBER_SPLIT = 6
 
@@ -131,6 +132,7 @@ def _name_form(names: Iterable[str], words: KnownWords) -> str | None:
                 strong |= {a + b for a in _spellings(left, words) for b in _spellings(right, words)}
     if not strong:
         return None
+    strong |= {" ".join(form) for form in strong if len(form) >= _SPACED_WORD}
     strong_form = "(?:" + "|".join(sorted(strong, key=lambda form: (-len(form), form))) + ")"
     any_form = "(?:" + "|".join(sorted(strong | weak, key=lambda form: (-len(form), form))) + r")(?![a-z\d])\.?"
     return (

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-_HYPHENATED = re.compile(r"(?<=\w)-[ \t]*\r?\n[ \t]*(?=\w)")
+_HYPHENATED = re.compile(r"(?<=\w)-(?:[ \t]*\r?\n[ \t]*| {1,2})(?=\w)")  # a lost line break is a blank
 _INVISIBLE = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff")
 
 
