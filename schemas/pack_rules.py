@@ -32,7 +32,7 @@ class FactRule(Frozen):
 
     `value` and `attributes` are templates over the pattern's named groups (`T{t}`); a group that did not take part is
     empty, and an attribute that comes out empty is left out. `captures` names how a group is converted first: one of
-    `number`, `integer`, `millimetres`, `category`, `upper`, `lower`, or a table of the pack. A conversion that fails drops the fact.
+    `number`, `integer`, `millimetres`, `centimetres` (a bare number of them), `category`, `upper`, `lower`, or a table of the pack. A conversion that fails drops the fact.
     `total` lists groups whose converted numbers are added up as group `total`; the numbers of `ordered` groups must
     not fall (3 of 2 nodes is misread).
     `before`, `unless_before`, `after`, `unless_after` look at the `window` characters around the match, in the same

@@ -33,6 +33,9 @@ def convert(text: str, converter: str, tables: Tables) -> str | None:
         return _plain(count(text))
     if converter == "millimetres":
         return _plain(millimetres(text))
+    if converter == "centimetres":
+        length = number(text)
+        return _plain(None if length is None else length * 10)
     if converter == "category":
         return category(text)
     return _look_up(text, tables[converter])
