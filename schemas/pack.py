@@ -136,8 +136,7 @@ class PrimaryRules(Frozen):
     `silent_sections` assert nothing (clinical history); `weak_sections` only where no other section asserts anything.
     `dismissed_by`, `provisional_by`: marks of facts. `rows`: the first whose facts are found decides.
     `behaviours`: each histology's behaviour; `micro_extent`: the fact attribute value that means microinvasion.
-    `procedures`: from the most to the least definitive. The larger side is the principal: by the classes of the task
-    `largest_by`, then by facts of `size_kinds` (millimetres).
+    `procedures`: from the most to the least definitive.
     """
 
     silent_sections: tuple[str, ...] = ()
@@ -150,8 +149,6 @@ class PrimaryRules(Frozen):
     behaviours: dict[str, Behaviour] = Field(default_factory=dict)
     micro_extent: str = "micro"
     procedures: tuple[str, ...] = ()
-    largest_by: str
-    size_kinds: tuple[str, ...] = ()
 
 
 class Target(Frozen):

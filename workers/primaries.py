@@ -14,7 +14,6 @@ from workers.document import Block, Document, Span, merge_spans
 from workers.facts import Fact
 
 _EVIDENCE_LIMIT = 3
-_SEVERITY = (Assertion.PRIMARY_INVASIVE, Assertion.RECURRENCE, Assertion.PRIMARY_IN_SITU, Assertion.NO_RESIDUAL)
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,6 @@ class PrimaryDecision:
     certainty: Certainty = Certainty.DEFINITE
     reported: bool = False
     alone: bool = False
-    principal: bool = False
     assertion_spans: tuple[Span, ...] = ()
     histology: str | None = None
     histology_spans: tuple[Span, ...] = ()
@@ -51,7 +49,7 @@ def find_primaries(
 def assess(
     document: Document, facts: Sequence[Fact], definition: PackDefinition, side: Side | None = None
 ) -> tuple[PrimaryDecision, ...]:
-    """A verdict on every block, the benign ones included; exactly one reported verdict is principal."""
+    """A verdict on every block, the benign ones included."""
     reader = _Assessor(document, facts, definition)
     if len(document.blocks) == 1:
         decisions = [reader.decide(document.blocks[0], whole=True)]
@@ -61,12 +59,7 @@ def assess(
             decisions = [replace(decision, reported=decision.reported and not decision.alone) for decision in decisions]
         if not any(decision.reported for decision in decisions):
             decisions = [reader.decide(reader.likeliest_block(), whole=True)]
-    decisions = [replace(decision, laterality=decision.laterality or side) for decision in decisions]
-    reported = [decision for decision in decisions if decision.reported]
-    if not reported:
-        return tuple(decisions)
-    largest = max(reported, key=reader.extent)
-    return tuple(replace(decision, principal=decision is largest) for decision in decisions)
+    return tuple(replace(decision, laterality=decision.laterality or side) for decision in decisions)
 
 
 class _Assessor:
@@ -117,17 +110,6 @@ class _Assessor:
         spans = merge_spans([(p.start, p.end) for p in self._document.passages if p.section.shared and not p.foreign])
         parts = tuple(specimen.part for specimen in self._document.specimens)
         return Block(key=organ, organ=organ, side=None, spans=spans, parts=parts)
-
-    def extent(self, decision: PrimaryDecision) -> tuple[float, ...]:
-        """What makes one side the principal: severity, largest category, largest size, most mentions, then order."""
-        own = [fact for fact in self._facts if self._is_own(fact, decision.block)]
-        categories = self._definition.task(self._rules.largest_by).classes
-        stated = [fact.value for fact in own if fact.kind == self._rules.largest_by]
-        stages = [categories.index(value) for value in stated if value in categories]
-        sizes = [float(fact.value) for fact in own if fact.kind in self._rules.size_kinds and _is_number(fact.value)]
-        severity = _SEVERITY.index(decision.assertion) if decision.assertion in _SEVERITY else len(_SEVERITY)
-        first = min((start for start, _ in decision.assertion_spans), default=0)
-        return (-severity, max(stages, default=-1), max(sizes, default=0), -first)
 
     def _standing(self, kind: str, block: Block, whole: bool) -> list[Fact]:
         """Facts of a kind that no mark dismisses; weak sections count only where no other has any of the kind."""
@@ -214,11 +196,3 @@ class _Assessor:
 
 def _spans(facts: Sequence[Fact]) -> tuple[Span, ...]:
     return tuple(dict.fromkeys((fact.start, fact.end) for fact in facts))[:_EVIDENCE_LIMIT]
-
-
-def _is_number(value: str) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True

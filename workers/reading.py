@@ -64,7 +64,6 @@ def _reading(decision: PrimaryDecision, facts: tuple[Fact, ...], pack: Pack, sol
         key=decision.key,
         organ=block.organ,
         laterality=decision.laterality,
-        principal=decision.principal,
         assertion=decision.assertion,
         certainty=decision.certainty,
         assertion_spans=decision.assertion_spans,
@@ -90,4 +89,4 @@ def _extent(reading: PrimaryReading, pack: Pack) -> tuple[float, ...]:
             ranks.append(classes[key].index(value) if value in classes[key] else -1)
         else:
             ranks.append(float(value) if value else -1)
-    return (*ranks, reading.principal)
+    return tuple(ranks)
