@@ -103,7 +103,7 @@ class StoreContract:
             if store.transact([Put(observation(value=value), version)]):
                 won.append(value)
 
-        threads = [threading.Thread(target=write, args=(f"G{number}",)) for number in range(6)]
+        threads = [threading.Thread(target=write, args=(f"other {number}",)) for number in range(6)]
         for thread in threads:
             thread.start()
         for thread in threads:
