@@ -13,7 +13,7 @@ import structlog
 from pydantic import ValidationError
 
 from gateway.reconciliation import Current, Incoming, Outcome, Plan, concerned, make_claim, reconcile
-from gateway.resource_store import ResourceStore, Stored
+from gateway.resource_store import Resource, ResourceStore, Stored
 from mappers.bundle import MappedReport, map_report
 from mappers.provenance import read_manifest
 from schemas.errors import Code, Kind, SynopticError
@@ -92,8 +92,7 @@ class EmissionHop:
             return self._wait(record, missing)
         mapped, plan = self._write(findings, context, pack)
         EMITTED.add(action=plan.outcome.value)
-        published = replace(mapped, resources=plan.offered, manifest=plan.manifest).transaction()
-        return Outgoing(TOPIC_BUNDLES, orjson.dumps(published), key=str(context.report_key).encode())
+        return Outgoing(TOPIC_BUNDLES, orjson.dumps(_bundle(mapped, plan)), key=str(context.report_key).encode())
 
     def _write(self, findings: ReportFindings, context: ReportContext, pack: Pack) -> tuple[MappedReport, Plan]:
         """Compare and write, as often as somebody else was faster; never send the same write again unread."""
@@ -136,6 +135,17 @@ class EmissionHop:
             raise SynopticError(Code.MISSING_TARGET, ", ".join(sorted({reference.type for reference in missing})))
         headers = ((WAITING_SINCE, since if since is not None else f"{now:.0f}"),)
         return Outgoing(TOPIC_DELAYED, record.value, key=record.key, headers=headers)
+
+
+def first_bundle(findings: ReportFindings, context: ReportContext, pack: Pack, settings: Settings) -> Resource:
+    """The Bundle that emission would publish of a report that its store does not know yet."""
+    mapped = map_report(findings, context, pack, settings)
+    nothing = Current(Stored(make_claim(mapped.manifest), "0"), {})
+    return _bundle(mapped, reconcile(Incoming(findings.action, mapped.resources, mapped.manifest), nothing))
+
+
+def _bundle(mapped: MappedReport, plan: Plan) -> Resource:
+    return replace(mapped, resources=plan.offered, manifest=plan.manifest).transaction()
 
 
 def _parse(record: Record) -> ReportFindings:

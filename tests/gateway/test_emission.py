@@ -8,7 +8,7 @@ import pytest
 import structlog
 from emission_made import context
 
-from gateway.emission import WAITING_SINCE, EmissionHop
+from gateway.emission import WAITING_SINCE, EmissionHop, first_bundle
 from gateway.folder_store import CONFLICTS, HISTORY, FolderStore
 from gateway.resource_store import Put, Resource, Stored
 from mappers.provenance import read_manifest
@@ -25,6 +25,7 @@ from schemas.messages import (
 )
 from schemas.metrics import CONFLICTS as CONFLICTS_METRIC
 from schemas.metrics import value_of
+from schemas.pack_loader import load_pack
 from schemas.settings import Settings
 from workers.bus import Record
 from workers.sealing import Seal
@@ -131,6 +132,13 @@ def test_the_bundle_holds_what_the_folder_holds(hop, folder):
             del stored["meta"]
         assert stored == entry["resource"]
     assert len(observations(folder)) >= len(VALUES)
+
+
+def test_a_bundle_for_a_folder_of_files_is_that_of_an_empty_store(hop):
+    """What `extract --out` writes is what `run` would publish first."""
+    findings = ReportFindings.model_validate_json(message(**VALUES))
+    settings = Settings(_env_file=None)
+    assert first_bundle(findings, context(), load_pack("breast"), settings) == emit(hop, message(**VALUES))
 
 
 def test_the_same_report_again_changes_no_file(hop, folder):
