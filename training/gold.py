@@ -10,8 +10,8 @@ import orjson
 from schemas.errors import Code, SynopticError
 from schemas.pack import PackDefinition
 
-VERIFIED = "verified"
-"""The tier of a registry value that the report itself states."""
+VERIFIED, NOT_STATED = "verified", "not_stated"
+"""The tiers of a registry value that the report itself states, and of one that it does not."""
 
 
 @dataclass(frozen=True)

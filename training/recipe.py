@@ -28,6 +28,7 @@ class Recipe(Frozen):
     hidden_size: int = 192
     layers: int = 4
     attention_heads: int = 6
+    intermediate_size: int = 512
     language: Passes = Passes(epochs=1, learning_rate=2e-3)
     backbone: Passes = Passes(epochs=4, learning_rate=1.5e-3, averaging=0.995)
     adapter: Passes = Passes(epochs=12, learning_rate=1e-3, batch_size=16)
@@ -44,6 +45,7 @@ TOY = Recipe(
     hidden_size=32,
     layers=1,
     attention_heads=2,
+    intermediate_size=64,
     language=Passes(epochs=1, learning_rate=2e-3),
     backbone=Passes(epochs=1, learning_rate=2e-3),
     adapter=Passes(epochs=1, learning_rate=1e-3),

@@ -1,0 +1,27 @@
+"""`synoptic train`: the whole way from report texts and labels to a calibrated checkpoint, in one command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from schemas.pack_loader import load_pack
+
+
+def train(
+    texts: Annotated[Path, typer.Option(help="report texts, JSON lines with patient, site, text, registry, tier")],
+    gold: Annotated[Path, typer.Option(help="annotations of some of these reports, JSON lines")],
+    out: Annotated[Path, typer.Option(help="the checkpoint's folder; log and fold predictions go to <out>.work")],
+    pack: Annotated[str, typer.Option(help="the pack whose tasks are learned")] = "breast",
+    seed: Annotated[int | None, typer.Option(help="another seed than the recipe's")] = None,
+    toy: Annotated[bool, typer.Option(help="a model of no use in seconds, to try the path")] = False,
+) -> None:
+    """Train a checkpoint: read, vary, pre-train, adapt, cross-validate over hospitals, calibrate. Resumable."""
+    from training.pipeline import train as run
+    from training.recipe import STARTER, TOY
+
+    recipe = TOY if toy else STARTER
+    if seed is not None:
+        recipe = recipe.model_copy(update={"seed": seed})
+    work = run(texts, gold, out, load_pack(pack), recipe, lambda line: typer.echo(line, err=True))
+    typer.echo(f"checkpoint in {out}, log and out-of-fold predictions in {work}", err=True)

@@ -1,0 +1,136 @@
+"""Behaviour of the whole path from raw reports to a calibrated checkpoint, at toy scale."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli import build_app
+from schemas.errors import Code, SynopticError
+from schemas.logs import configure
+from schemas.pack_loader import load_pack
+from schemas.settings import LoggingSettings
+
+pytestmark = pytest.mark.model
+
+RECEPTORS = {"A": "positive", "B": "negative", "C": "positive", "D": "negative"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _logs_on_standard_error() -> None:
+    """As the program does before any command, so that standard output holds the figures alone."""
+    configure(LoggingSettings(level="warning"))
+
+
+def _text(number: int, hospital: str) -> str:
+    category, nodes = f"pT{1 + number % 3}", f"pN{number % 3}"
+    receptors = f"Estrogen receptor: {RECEPTORS[hospital]}. " if number % 2 else ""
+    return (
+        f"FINAL DIAGNOSIS: Left breast, mastectomy: invasive ductal carcinoma, Nottingham grade {1 + number % 3}. "
+        f"Pathologic stage: {category} {nodes} MX. {receptors}GROSS DESCRIPTION: The specimen is labelled left breast."
+    )
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Sixteen made-up reports of four hospitals, twelve of them annotated and four with registry values."""
+    folder = tmp_path_factory.mktemp("corpus")
+    texts, gold = [], []
+    for number in range(16):
+        hospital = "ABCD"[number % 4]
+        row = {"patient": f"made-up-{number}", "site": hospital, "text": _text(number, hospital)}
+        category, nodes = f"T{1 + number % 3}", f"N{number % 3}"
+        if number < 12:
+            receptor = RECEPTORS[hospital] if number % 2 else "not_stated"
+            values = {"T": category, "N": nodes, "grade": f"G{1 + number % 3}", "ER": receptor}
+            gold.append(
+                {
+                    "patient": row["patient"],
+                    "site": hospital,
+                    "values": {task: {"v": value, "basis": "stated"} for task, value in values.items()},
+                }
+            )
+        else:
+            row |= {"registry": {"T": category, "N": nodes}, "tier": {"T": "verified", "N": "verified"}}
+        texts.append(row)
+    paths = folder / "texts.jsonl", folder / "gold.jsonl"
+    for path, rows in zip(paths, (texts, gold), strict=True):
+        path.write_bytes(b"\n".join(orjson.dumps(row) for row in rows))
+    return paths
+
+
+@pytest.fixture(scope="module")
+def checkpoint(corpus: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `synoptic train --toy` makes of them."""
+    out = tmp_path_factory.mktemp("trained") / "toy"
+    texts, gold = corpus
+    arguments = ["train", "--texts", str(texts), "--gold", str(gold), "--out", str(out), "--toy"]
+    result = CliRunner().invoke(build_app("train"), arguments)
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def test_one_command_makes_a_checkpoint_that_the_engine_loads(checkpoint: Path) -> None:
+    """Raw reports in, a checkpoint out that belongs to the pack as it is."""
+    from model.engine import load_engine
+    from schemas.settings import ModelSettings
+
+    engine = load_engine(ModelSettings(path=str(checkpoint)))
+    engine.manifest.require_pack(load_pack("breast").definition)
+    assert engine.manifest.stated_heads
+
+
+def test_a_class_with_few_rows_can_only_be_review(checkpoint: Path) -> None:
+    """Three patients with T1 are too few to ever code T1 without a person."""
+    calibration = orjson.loads((checkpoint / "calibration.json").read_bytes())
+    assert "T1" in calibration["tasks"]["T"]["review_only"]
+
+
+def test_the_run_leaves_figures_and_a_log_without_report_text(checkpoint: Path) -> None:
+    """Cross-validated figures and the log lie beside the checkpoint; neither quotes a report."""
+    work = checkpoint.with_name("toy.work")
+    figures = (work / "cross-validation.md").read_text()
+    log = (work / "log.jsonl").read_text()
+    assert "| rules |" in figures
+    assert "classifier alone" in figures
+    phases = [orjson.loads(line)["phase"] for line in log.splitlines()]
+    assert phases[0] == "rows"
+    assert phases[-1] == "done"
+    assert "carcinoma" not in figures + log
+
+
+def test_a_second_run_takes_up_the_finished_folds(checkpoint: Path, corpus: tuple[Path, Path]) -> None:
+    """An interrupted training goes on: folds of the same corpus and recipe are not trained again."""
+    from training.pipeline import train
+    from training.recipe import TOY
+
+    phases: list[str] = []
+    train(*corpus, checkpoint, load_pack("breast"), TOY, phases.append)
+    assert not [phase for phase in phases if phase.startswith("fold")]
+    assert [phase for phase in phases if phase.startswith("final, adapter")]
+
+
+def test_evaluate_prints_every_system_with_its_supports(checkpoint: Path, corpus: tuple[Path, Path]) -> None:
+    """One run compares the naive baseline, the rules, the classifier and the policy that is asked for."""
+    texts, gold = corpus
+    arguments = ["evaluate", "--texts", str(texts), "--gold", str(gold), "--checkpoint", str(checkpoint)]
+    result = CliRunner().invoke(build_app("evaluate"), [*arguments, "--policy", "agreement", "--format", "json"])
+    assert result.exit_code == 0, result.output
+    figures = orjson.loads(result.stdout)
+    assert list(figures) == ["naive", "rules", "classifier alone", "policy agreement"]
+    assert figures["rules"]["counts"]["reports"] == 12
+    assert figures["rules"]["tasks"]["T"]["without_support"] == ["T0", "Tis", "T4"]
+
+
+def test_reports_of_another_organ_are_nothing_to_train_on(tmp_path: Path) -> None:
+    """The wrong corpus ends in one numbered line, before any training."""
+    from training.pipeline import train
+    from training.recipe import TOY
+
+    texts, gold = tmp_path / "texts.jsonl", tmp_path / "gold.jsonl"
+    texts.write_bytes(orjson.dumps({"patient": "p", "site": "A", "text": "Gallbladder: chronic cholecystitis."}))
+    gold.write_bytes(orjson.dumps({"patient": "p", "site": "A", "values": {"T": {"v": "not_stated", "basis": "none"}}}))
+    with pytest.raises(SynopticError) as caught:
+        train(texts, gold, tmp_path / "out", load_pack("breast"), TOY, lambda line: None)
+    assert caught.value.code is Code.NOTHING_TO_TRAIN_ON
