@@ -170,14 +170,14 @@ class _Assessor:
         return "no" if "no" in values else "unstated"
 
     def _is_about_organ(self) -> bool:
-        """True where the report names the pack's organ at least as often as any other."""
+        """True where the report names the pack's organ more often than others."""
         named = [
             fact.value
             for fact in self._facts
             if fact.kind == "organ" and not fact.marks & set(self._rules.dismissed_by)
         ]
         own, other = named.count(self._rules.own_organ), named.count(self._rules.other_organ)
-        return own > 0 and own >= other
+        return own > other
 
     def _is_in_organ(self, fact: Fact) -> bool:
         """True where the specimen that the fact describes is the pack's organ, whatever else was sent with it."""
