@@ -174,6 +174,7 @@ class PackDefinition(Frozen):
     granularity: Literal["per_report", "per_task"] = "per_report"
     policy: Policy = "agreement"
     slice_lines: int = Field(default=10, ge=0)
+    slice_characters: int | None = Field(default=None, gt=0)
     target: Target
 
     def task(self, key: str) -> Task:

@@ -3,6 +3,9 @@
 Training and extraction build their prompts here and nowhere else, so the model is asked as it was taught.
 """
 
+from collections.abc import Sequence
+from itertools import zip_longest
+
 from model.prompt import ALL_TASKS, PromptInput
 from schemas.pack_loader import Pack
 from workers.hints import render_hints
@@ -25,10 +28,16 @@ def build_prompts(text: str, reading: PrimaryReading, pack: Pack) -> tuple[Promp
             report=slice_report(
                 text,
                 reading.text_spans,
-                tuple(anchor for task in tasks for anchor in task.anchors),
+                _by_priority([task.anchors for task in tasks]),
                 definition.slice_lines,
+                definition.slice_characters,
             ),
             hints=hints,
         )
         for field, tasks in asked.items()
     )
+
+
+def _by_priority(anchors: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The first anchor of every task, then the second of every task: no task's lines push out all of another's."""
+    return tuple(anchor for rank in zip_longest(*anchors) for anchor in rank if anchor is not None)
