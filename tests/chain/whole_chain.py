@@ -1,0 +1,110 @@
+"""The product's three hops over an embedded bus and a folder store in one folder, run until nothing is left to read."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gateway.emission import EmissionHop
+from gateway.folder_store import FolderStore
+from gateway.intake import Intake
+from model.engine import Engine
+from schemas.messages import TOPIC_BUNDLES, TOPIC_REJECTED, TOPIC_REPORTS
+from schemas.pack_loader import load_pack
+from schemas.settings import BusSettings, FhirSettings, Settings
+from workers.bus import Outgoing, Record
+from workers.bus_embedded import EmbeddedBus
+from workers.extraction import ExtractionHop, Extractor
+from workers.runner import Runner, run_until_idle
+from workers.sealing import load_seal
+
+Resource = dict[str, Any]
+
+
+def settings_in(folder: Path, **sections: Any) -> Settings:
+    """The shipped settings, with bus and store in the folder."""
+    bus = {"path": folder / "bus.sqlite", "rejected_share": 1.0} | sections.pop("bus", {})
+    return Settings(bus=BusSettings(**bus), fhir=FhirSettings(folder=folder / "fhir"), **sections)
+
+
+class WholeChain:
+    """Publishes reports, lets the hops work, and reads back what became of them."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self.settings = settings
+        self._packs = {name: load_pack(name) for name in settings.packs}
+        self.seal = load_seal(settings)
+        self.extractor = Extractor(self._packs, engine, self.seal)
+        self.bus = EmbeddedBus(settings.bus.path, settings.bus.maximum_message_bytes)
+        self.intake = Intake(settings)
+        self._hops = (
+            self.intake,
+            ExtractionHop(self.extractor),
+            EmissionHop(settings, FolderStore(settings.fhir.folder), self.seal),
+        )
+
+    def run(self, *messages: bytes) -> None:
+        """Publish the messages and work until idle."""
+        self.bus.publish([Outgoing(TOPIC_REPORTS, message) for message in messages])
+        runners = [Runner(hop, self.bus, self.settings.bus) for hop in self._hops]
+        try:
+            run_until_idle(runners)
+        finally:
+            for runner in runners:
+                runner.close()
+
+    def topic(self, name: str) -> list[Record]:
+        """Every record of a topic."""
+        return list(self.bus.read(name))
+
+    @property
+    def rejected(self) -> list[Record]:
+        """The rejected records."""
+        return self.topic(TOPIC_REJECTED)
+
+    @property
+    def bundles(self) -> list[Resource]:
+        """The published Bundles."""
+        return [orjson.loads(record.value) for record in self.topic(TOPIC_BUNDLES)]
+
+    @property
+    def store(self) -> dict[str, Resource]:
+        """The present resources by reference."""
+        return resources_in(self.settings.fhir.folder)
+
+    def close(self) -> None:
+        """Release subprocesses and files."""
+        self.intake.close()
+        self.bus.close()
+
+
+@contextmanager
+def opened(settings: Settings, engine: Engine) -> Iterator[WholeChain]:
+    """A chain that is closed at the end."""
+    with closing(WholeChain(settings, engine)) as chain:
+        yield chain
+
+
+def resources_in(folder: Path) -> dict[str, Resource]:
+    """The present resources of a folder store by reference."""
+    return {
+        f"{path.parent.name}/{path.stem}": orjson.loads(path.read_bytes())
+        for path in sorted(folder.glob("[A-Z]*/*.json"))
+    }
+
+
+def digests_in(folder: Path) -> dict[str, str]:
+    """Every file of a folder with the digest of its bytes."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def without_version(resource: Resource) -> Resource:
+    """The resource as it was offered, without the number that the store gave it."""
+    return {**resource, "meta": {key: value for key, value in resource["meta"].items() if key != "versionId"}}
