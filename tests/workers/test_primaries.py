@@ -1,0 +1,116 @@
+"""Primaries: sides, histology, procedures and the evidence of each, beside the cases of the safety set."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.findings import Assertion, Certainty, Side
+from schemas.pack_loader import load_pack
+from workers.facts import read_facts
+from workers.primaries import PrimaryDecision, find_primaries
+from workers.segment import segment
+
+PACK = load_pack("breast")
+WORDS = (
+    *("invasive ductal carcinoma", "no evidence of", "left breast", "right breast", "DCIS", "benign", "mastectomy"),
+    *("history of", "metastatic", "lymph node", "suspicious for", "DIAGNOSIS:", "A.", "B.", "\n", ".", ";", "lung"),
+)
+
+
+def decide(text: str, side: Side | None = None) -> tuple[PrimaryDecision, ...]:
+    """The primaries of a text under the breast pack."""
+    document = segment(text, PACK.definition.segmentation)
+    return find_primaries(document, read_facts(document, PACK.facts), PACK.definition, side)
+
+
+def test_the_requests_side_holds_where_the_text_names_none():
+    """A report without a side takes the side of the specimen that the request names."""
+    (decision,) = decide("Diagnosis: Invasive ductal breast carcinoma, 2 cm.", side="right")
+    assert (decision.key, decision.laterality) == ("breast-right", "right")
+
+
+def test_the_texts_side_is_kept_against_the_request():
+    """A side that contradicts the request is not overwritten: whoever compares the two must see it."""
+    (decision,) = decide("Diagnosis: Left breast: invasive ductal carcinoma, 2 cm.", side="right")
+    assert decision.key == "breast-left"
+
+
+@pytest.mark.parametrize(
+    ("words", "histology", "behaviour"),
+    [
+        ("Invasive ductal carcinoma", "IDC", "invasive"),
+        ("Infiltrating duct carcinoma", "IDC", "invasive"),
+        ("Invasive carcinoma of no special type", "IDC", "invasive"),
+        ("Invasive lobular carcinoma", "ILC", "invasive"),
+        ("Invasive mixed ductal and lobular carcinoma", "IDC_ILC", "invasive"),
+        ("Invasive mucinous carcinoma", "mucinous", "invasive"),
+        ("Metaplastic carcinoma", "metaplastic", "invasive"),
+        ("Invasive carcinoma", "invasive_nos", "invasive"),
+        ("Ductal carcinoma in situ", "DCIS", "in_situ"),
+        ("Invasive ductal carcinoma with ductal carcinoma in situ", "IDC", "invasive"),
+        ("Invasive lobular carcinoma and lobular carcinoma in situ", "ILC", "invasive"),
+        ("Adenocarcinoma", None, "uncertain"),
+    ],
+)
+def test_histology_is_never_a_default(words: str, histology: str | None, behaviour: str):
+    """The type is what the report says; an unknown type stays unknown."""
+    (decision,) = decide(f"DIAGNOSIS: Left breast, excision: {words}.")
+    assert (decision.histology, decision.behaviour) == (histology, behaviour)
+
+
+@pytest.mark.parametrize(
+    ("words", "procedure"),
+    [
+        ("core biopsy", "core"),
+        ("fine needle aspiration", "fna"),
+        ("lumpectomy", "excision"),
+        ("partial mastectomy", "excision"),
+        ("re-excision", "re_excision"),
+        ("modified radical mastectomy", "mastectomy"),
+        ("mastectomy and sentinel lymph node biopsy", "mastectomy"),
+    ],
+)
+def test_procedure_is_the_most_definitive(words: str, procedure: str):
+    """Of several procedures the one that decides on pT and pN is named."""
+    (decision,) = decide(f"DIAGNOSIS: Left breast, {words}: Invasive ductal carcinoma.")
+    assert decision.procedure == procedure
+
+
+def test_an_earlier_procedure_is_not_this_one():
+    """The biopsy told in the history is not the specimen of this report."""
+    (decision,) = decide(
+        "CLINICAL HISTORY: Core biopsy: carcinoma.\nDIAGNOSIS: Left breast, mastectomy: Invasive carcinoma."
+    )
+    assert decision.procedure == "mastectomy"
+
+
+def test_one_firm_statement_outweighs_a_suspicion():
+    """The frozen section's suspicion does not weaken the final diagnosis."""
+    text = (
+        "FROZEN SECTION: Suspicious for carcinoma.\nFINAL DIAGNOSIS: Left breast, excision: Invasive ductal carcinoma."
+    )
+    (decision,) = decide(text)
+    assert decision.certainty is Certainty.DEFINITE
+
+
+def test_evidence_is_the_words_of_the_highest_section():
+    """The first quoted span is the diagnosis itself, not the gross description."""
+    text = "GROSS: A mass, invasive carcinoma seen.\nDIAGNOSIS: Left breast, excision: Infiltrating lobular carcinoma."
+    (decision,) = decide(text)
+    start, end = decision.assertion_spans[0]
+    assert text[start:end] == "Infiltrating lobular carcinoma"
+    assert decision.assertion is Assertion.PRIMARY_INVASIVE
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=25).map(" ".join))
+@settings(max_examples=120, deadline=None)
+def test_any_text_gives_sound_primaries(text: str):
+    """Whatever the text, keys are unique, sides follow them, and evidence lies inside the primary's own block."""
+    decisions = decide(text)
+    assert len({decision.key for decision in decisions}) == len(decisions)
+    assert decisions == decide(text)
+    for decision in decisions:
+        assert decision.key == (f"breast-{decision.laterality}" if decision.laterality else "breast")
+        assert decision.assertion_spans
+        for start, end in (*decision.assertion_spans, *decision.histology_spans):
+            assert decision.block.holds(start, end)
