@@ -96,7 +96,7 @@ def rows(extracted: Extracted, packs: dict[str, Pack]) -> Iterator[dict[str, str
     line = json_line(extracted, packs)
     base = {"source": extracted.source, "outcome": extracted.outcome}
     if line["error"]:
-        yield base | {"note": f"{line['error']['code']} {line['error']['message']}"}
+        yield base | {"note": line["error"]["code"]}
         return
     if not line["primaries"]:
         yield base | {"note": extracted.ignored or ("" if extracted.outcome == "withdrawn" else "no primary cancer")}

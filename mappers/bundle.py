@@ -19,6 +19,9 @@ from schemas.pack_loader import Pack
 from schemas.settings import Settings
 
 
+_SHOWN_FAULTS = 3
+
+
 @dataclass(frozen=True, repr=False)
 class MappedReport:
     """A report's resources in order, the manifest over them, and values that no table has a code for."""
@@ -79,9 +82,11 @@ def map_report(
         identifier=UUID(identifier),
         base_url=(settings.fhir.base_url or CANONICAL).rstrip("/"),
     )
-    faults = check_resources((*mapped.resources, manifest), pack.mapping, known.values())
+    theirs = [part.reference.literal for part in context.specimens if part.reference.literal]
+    faults = check_resources((*mapped.resources, manifest), pack.mapping, (*known.values(), *theirs))
     if faults:
-        raise SynopticError(Code.BAD_RESOURCES, "; ".join(faults))
+        more = f"; {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
+        raise SynopticError(Code.BAD_RESOURCES, "; ".join(faults[:_SHOWN_FAULTS]) + more)
     return mapped
 
 

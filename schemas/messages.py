@@ -1,15 +1,13 @@
 """The messages between hops: one frozen model per topic, each with a schema version.
 
-    EHR -> (FHIR JSON bytes) -> intake -> ReportText -> extraction -> ReportFindings -> emission -> CodedBundle
+    EHR -> (FHIR JSON bytes) -> intake -> ReportText -> extraction -> ReportFindings -> emission -> (transaction Bundle bytes)
 
-Zones: ReportText, CodedBundle and `ReportFindings.sealed` hold PHI; everything else in ReportFindings does not.
+Zones: the reports, ReportText, the Bundles and `ReportFindings.sealed` hold PHI; everything else in ReportFindings does not.
 """
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
-
-from pydantic import Field
 
 from schemas.findings import Primary, Side
 from schemas.frozen import Frozen
@@ -139,10 +137,3 @@ class ReportFindings(Frozen):
     content_digest: str
     configuration: Configuration
     sealed: str
-
-
-class CodedBundle(Frozen):
-    """Emission's answer: the transaction Bundle that was offered to the store (PHI)."""
-
-    schema_version: Literal[1] = 1
-    bundle: dict[str, Any] = Field(repr=False)

@@ -44,10 +44,7 @@ def decide(
     definition = pack.definition
     findings = {
         task.key: decide_task(
-            reading.labels.get(task.key),
-            verdict(predictions[task.key], calibration.task(task.key), definition.policy),
-            definition.policy,
-            locate,
+            reading.labels.get(task.key), predictions[task.key], calibration.task(task.key), definition.policy, locate
         )
         for task in definition.tasks
         if reading.assertion.is_primary or not task.primary_only
@@ -85,13 +82,16 @@ def verdict(prediction: Prediction, calibration: TaskCalibration, policy: Policy
     return Verdict(value, probability, prediction.stated, says_stated, sure)
 
 
-def decide_task(label: TaskLabel | None, classifier: Verdict, policy: Policy, locate: Locate) -> Finding:
-    """One task's finding, by the status of DESIGN 10 and the pack's policy."""
+def decide_task(
+    label: TaskLabel | None, prediction: Prediction, calibration: TaskCalibration, policy: Policy, locate: Locate
+) -> Finding:
+    """One task's finding: its status and value by the pack's policy."""
     if label is not None and label.status in SAID_IN_WORDS:
         return by_rules(label, locate)
     read = label.value if label is not None else None
     if label is None or read is None:
-        return _unsupported(classifier)
+        return _unsupported(verdict(prediction, calibration, "classifier"))
+    classifier = verdict(prediction, calibration, policy)
     value = classifier.value if policy == "classifier" and classifier.says_stated else read
     reason: str | None = None
     evidence = locate(label.spans if value == read else label.support.get(value, ()))

@@ -1,11 +1,13 @@
 """`synoptic demo`: the example reports through intake, extraction and emission on the embedded bus, then what came out."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
 from rich.console import Console
 
@@ -13,13 +15,30 @@ from gateway.commands.extract import write_bundle
 from gateway.composition import HOPS, build_bus, open_hops
 from gateway.presentation import Extracted, Refusal, evidence_lines, table
 from schemas.errors import Code, SynopticError
-from schemas.messages import TOPIC_FINDINGS, TOPIC_REJECTED, TOPIC_REPORTS, TOPIC_TEXTS, ReportFindings, ReportText
+from schemas.logs import configure
+from schemas.messages import (
+    TOPIC_BUNDLES,
+    TOPIC_FINDINGS,
+    TOPIC_REJECTED,
+    TOPIC_REPORTS,
+    TOPIC_TEXTS,
+    ReportFindings,
+    ReportText,
+)
 from schemas.pack_loader import load_pack
-from schemas.settings import BusSettings, FhirSettings, Settings, load_settings
-from workers.bus import Bus, Outgoing
+from schemas.settings import BusSettings, FhirSettings, LoggingSettings, Settings, load_settings
+from workers.bus import Bus, Outgoing, Record
 from workers.runner import Runner, run_until_idle
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "reports"
+
+
+@dataclass(frozen=True)
+class Coded:
+    """One example after the whole chain: what was extracted, and the Bundle that emission published."""
+
+    extracted: Extracted
+    bundle: bytes | None = None
 
 
 def demo(
@@ -33,24 +52,8 @@ def demo(
     if not files:
         raise SynopticError(Code.NO_EXAMPLES)
     settings = _settings(out)
-    console = Console()
-    with Console(stderr=True).status("coding the examples"):
-        _run([file.read_bytes() for file in files], settings)
-    with closing(build_bus(settings.bus)) as bus:
-        outcomes = list(_outcomes(bus, [file.name for file in files]))
-    _show(console, outcomes, settings, out)
-
-
-def _run(reports: list[bytes], settings: Settings) -> None:
-    """Publish the reports and let the three hops work until nothing is left to read."""
-    with open_hops(HOPS, settings) as hops, closing(build_bus(settings.bus)) as bus:
-        bus.publish([Outgoing(TOPIC_REPORTS, report) for report in reports])
-        runners = [Runner(hop, bus, settings.bus) for hop in hops]
-        try:
-            run_until_idle(runners)
-        finally:
-            for runner in runners:
-                runner.close()
+    configure(LoggingSettings(level="error"))  # rejects are shown and explained at the end
+    _show(Console(), list(_code(files, settings)), settings, out)
 
 
 def _settings(out: Path) -> Settings:
@@ -61,34 +64,48 @@ def _settings(out: Path) -> Settings:
     return load_settings().model_copy(update={"bus": bus, "fhir": FhirSettings(folder=out / "fhir")})
 
 
-def _outcomes(bus: Bus, names: list[str]) -> Iterator[Extracted]:
-    """What became of each published report, read back from the topics.
-
-    A hop keeps the order of its input: the n-th text belongs to the n-th report that intake let pass, and the n-th
-    findings to the n-th text that extraction let pass.
-    """
-    refused = {
-        (record.header("topic"), int(record.header("offset") or 0)): Refusal(
-            record.header("code") or "", record.header("reason") or ""
-        )
-        for record in bus.read(TOPIC_REJECTED)
-    }
-    texts = iter([ReportText.model_validate_json(record.value) for record in bus.read(TOPIC_TEXTS)])
-    findings = iter([ReportFindings.model_validate_json(record.value) for record in bus.read(TOPIC_FINDINGS)])
-    passed = 0
-    for offset, name in enumerate(names):
-        if refusal := refused.get((TOPIC_REPORTS, offset)):
-            yield Extracted(name, error=refusal)
-            continue
-        text = next(texts)
-        refusal = refused.get((TOPIC_TEXTS, passed))
-        passed += 1
-        yield Extracted(name, text, None if refusal else next(findings), refusal)
+def _code(files: Sequence[Path], settings: Settings) -> Iterator[Coded]:
+    """Publish the reports one after another, so that what each becomes can be told apart on the topics."""
+    progress = Console(stderr=True).status("loading the model")
+    with progress, open_hops(HOPS, settings) as hops, closing(build_bus(settings.bus)) as bus:
+        runners = [Runner(hop, bus, settings.bus) for hop in hops]
+        try:
+            for number, file in enumerate(files, start=1):
+                progress.update(f"{number} of {len(files)}: {file.name}")
+                yield _code_one(file, bus, runners)
+        finally:
+            for runner in runners:
+                runner.close()
 
 
-def _show(console: Console, outcomes: list[Extracted], settings: Settings, out: Path) -> None:
+def _code_one(file: Path, bus: Bus, runners: Sequence[Runner]) -> Coded:
+    followed = (TOPIC_TEXTS, TOPIC_FINDINGS, TOPIC_BUNDLES, TOPIC_REJECTED)
+    before = {topic: _count(bus, topic) for topic in followed}
+    bus.publish([Outgoing(TOPIC_REPORTS, file.read_bytes())])
+    run_until_idle(runners)
+    text, findings, bundle, refused = (_first_after(bus, topic, before[topic]) for topic in followed)
+    extracted = Extracted(
+        file.name,
+        ReportText.model_validate_json(text.value) if text else None,
+        ReportFindings.model_validate_json(findings.value) if findings else None,
+        Refusal(refused.header("code") or "", refused.header("reason") or "") if refused else None,
+        None if text or refused else "not for us",
+    )
+    return Coded(extracted, bundle.value if bundle else None)
+
+
+def _count(bus: Bus, topic: str) -> int:
+    return sum(1 for _ in bus.read(topic))
+
+
+def _first_after(bus: Bus, topic: str, count: int) -> Record | None:
+    return next((record for number, record in enumerate(bus.read(topic)) if number >= count), None)
+
+
+def _show(console: Console, coded: Sequence[Coded], settings: Settings, out: Path) -> None:
     """The table, the evidence, the rejects with their reasons, and where everything was written."""
     packs = {identifier: load_pack(identifier) for identifier in settings.packs}
+    outcomes = [one.extracted for one in coded]
     console.print(table(outcomes, packs))
     console.print("\n[bold]Evidence[/bold] (quote and its place in the text as read from the document)")
     for one in outcomes:
@@ -100,7 +117,9 @@ def _show(console: Console, outcomes: list[Extracted], settings: Settings, out: 
     for one in outcomes:
         if one.error:
             console.print(f"  {one.source:<24} {one.error.code} {one.error.message}", highlight=False, soft_wrap=True)
-    written = [path for one in outcomes if (path := write_bundle(one, packs, out / "bundles", settings))]
+    published = [(one.extracted.source, one.bundle) for one in coded if one.bundle is not None]
+    for source, bundle in published:
+        write_bundle(out / "bundles", source, orjson.loads(bundle))
     console.print(
-        f"\n{len(written)} Bundles in {out / 'bundles'}, resources in {settings.fhir.folder}, bus in {settings.bus.path}"
+        f"\n{len(published)} Bundles in {out / 'bundles'}, resources in {settings.fhir.folder}, bus in {settings.bus.path}"
     )

@@ -5,7 +5,7 @@ from contextlib import closing
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -131,29 +131,35 @@ def _print_findings(
         for number, one in enumerate(extracted, start=1):
             status.update(f"{number} read")
             rejected |= one.error is not None
-            if out is not None:
-                write_bundle(one, packs, out, settings)
+            if out is not None and (bundle := _bundle(one, packs, settings)):
+                write_bundle(out, one.source, bundle)
             if output is Format.JSONL:
                 typer.echo(orjson.dumps(json_line(one, packs)).decode())
             else:
                 shown.append(one)
     if output is Format.TABLE:
         Console().print(table(shown, packs))
+        for one in shown:
+            if one.error is not None:
+                typer.echo(f"{one.source}: {one.error.code} {one.error.message}", err=True)
     return rejected
 
 
-def write_bundle(extracted: Extracted, packs: dict[str, Pack], folder: Path, settings: Settings) -> Path | None:
-    """Write the transaction Bundle of a report that has one, as `<source name>.bundle.json`."""
-    if extracted.findings is None or extracted.report is None:
-        return None
-    from mappers.bundle import map_report
+def _bundle(extracted: Extracted, packs: dict[str, Pack], settings: Settings) -> dict[str, Any] | None:
+    """The transaction Bundle of a report that has findings."""
+    from gateway.emission import first_bundle
 
-    report: ReportText = extracted.report
-    mapped = map_report(extracted.findings, report.context, packs[report.pack], settings)
-    path = folder / f"{extracted.source}.bundle.json"
+    report, findings = extracted.report, extracted.findings
+    if report is None or findings is None:
+        return None
+    return first_bundle(findings, report.context, packs[report.pack], settings)
+
+
+def write_bundle(folder: Path, source: str, bundle: dict[str, Any]) -> None:
+    """Write a transaction Bundle as `<source name>.bundle.json`; raises SYN-752 where it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(orjson.dumps(mapped.transaction(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        content = orjson.dumps(bundle, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        (folder / f"{source}.bundle.json").write_bytes(content)
     except OSError as error:
         raise SynopticError(Code.UNWRITABLE_FOLDER, error.strerror or type(error).__name__) from None
-    return path

@@ -227,3 +227,11 @@ def test_a_subject_known_only_by_identifier_is_kept_as_such() -> None:
         "type": "Patient",
         "identifier": {"system": "https://hospital.example/mrn", "value": "7"},
     }
+
+
+def test_a_specimen_of_the_ehr_may_look_like_one_of_ours() -> None:
+    """An EHR that derives its ids as we do is still the owner of its Specimen: referred to, never missed."""
+    literal = f"Specimen/{uuid5(NAMESPACE_URL, 'specimen of the EHR')}"
+    theirs = SpecimenPart(reference=Reference(type="Specimen", literal=literal))
+    report = mapped(primary(findings={"ER": finding("positive")}), specimens=(theirs,))
+    assert of_code(report, "16112-5")[0]["specimen"]["reference"] == literal

@@ -15,7 +15,6 @@ from workers.decision import (
     DISAGREEMENT,
     NO_SPAN,
     UNSURE,
-    Verdict,
     decide,
     decide_task,
     doubt_side,
@@ -29,7 +28,11 @@ from workers.reading import PrimaryReading
 TEXT = "Pathologic stage: pT2 pN1a"
 SPAN = ((18, 21),)
 LABEL = TaskLabel("T", "T2", Status.CODED, detail="pT2", basis=Basis.STATED, spans=SPAN, support={"T2": SPAN})
-SURE = Verdict("T2", 0.98, 0.99, says_stated=True, sure=True)
+FITTED = TaskCalibration(threshold=0.9, agreement_threshold=0.9)
+SURE = Prediction(0.99, {"T1": 0.02, "T2": 0.98})
+OTHER = Prediction(0.99, {"T1": 0.98, "T2": 0.02})
+UNSURE_ANSWER = Prediction(0.99, {"T1": 0.3, "T2": 0.7})
+SILENT = Prediction(0.01, {"T1": 0.02, "T2": 0.98})
 POLICIES: tuple[Policy, ...] = ("agreement", "classifier")
 
 
@@ -41,52 +44,52 @@ def locate(spans: tuple[tuple[int, int], ...]) -> tuple[Evidence, ...]:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_agreement_with_a_span_and_confidence_is_coded(policy: Policy) -> None:
     """Rules and a sure classifier that name the same supported value code it under both policies."""
-    finding = decide_task(LABEL, SURE, policy, locate)
+    finding = decide_task(LABEL, SURE, FITTED, policy, locate)
     assert (finding.status, finding.value, finding.detail) == (Status.CODED, "T2", "pT2")
     assert finding.probability == pytest.approx(0.98 * 0.99)
     assert finding.evidence[0].quote == "pT2"
 
 
 @pytest.mark.parametrize(
-    ("label", "classifier", "reason"),
+    ("label", "prediction", "reason"),
     [
-        (LABEL, replace(SURE, value="T1"), DISAGREEMENT),
-        (LABEL, replace(SURE, says_stated=False, sure=False), DISAGREEMENT),
-        (LABEL, replace(SURE, sure=False), UNSURE),
+        (LABEL, OTHER, DISAGREEMENT),
+        (LABEL, SILENT, DISAGREEMENT),
+        (LABEL, UNSURE_ANSWER, UNSURE),
         (replace(LABEL, spans=(), support={}), SURE, NO_SPAN),
         (replace(LABEL, status=Status.REVIEW), SURE, CONTRADICTION),
     ],
 )
 def test_agreement_policy_sends_doubt_to_review_with_the_rules_value(
-    label: TaskLabel, classifier: Verdict, reason: str
+    label: TaskLabel, prediction: Prediction, reason: str
 ) -> None:
     """Under `agreement` every doubt is a review that shows what the rules read, and says why."""
-    finding = decide_task(label, classifier, "agreement", locate)
+    finding = decide_task(label, prediction, FITTED, "agreement", locate)
     assert (finding.status, finding.value, finding.reason) == (Status.REVIEW, "T2", reason)
 
 
 def test_classifier_policy_needs_a_span_for_its_own_value() -> None:
     """Under `classifier` its value is coded only where some rule's fact supports exactly that value."""
-    other = replace(SURE, value="T1")
-    assert decide_task(LABEL, other, "classifier", locate).reason == NO_SPAN
+    assert decide_task(LABEL, OTHER, FITTED, "classifier", locate).reason == NO_SPAN
     supported = replace(LABEL, support={"T2": SPAN, "T1": ((22, 26),)})
-    finding = decide_task(supported, other, "classifier", locate)
+    finding = decide_task(supported, OTHER, FITTED, "classifier", locate)
     assert (finding.status, finding.value, finding.detail) == (Status.CODED, "T1", None)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_value_without_any_wording_is_never_coded(policy: Policy) -> None:
     """The classifier alone makes no code: not stated where it is unsure, review where it insists."""
-    unsure = replace(SURE, sure=False)
-    assert decide_task(None, unsure, policy, locate).status is Status.NOT_STATED
-    assert decide_task(None, SURE, policy, locate).status is Status.REVIEW
+    assert decide_task(None, UNSURE_ANSWER, FITTED, policy, locate).status is Status.NOT_STATED
+    assert decide_task(None, SURE, FITTED, policy, locate).status is Status.REVIEW
+    lenient = TaskCalibration(agreement_threshold=0.5)
+    assert decide_task(None, SURE, lenient, policy, locate).status is Status.NOT_STATED
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.NOT_PERFORMED, Status.NOT_ASSESSABLE])
 def test_states_said_in_words_are_the_rules_to_read(status: Status) -> None:
     """Pending, not performed and not assessable have no value, whatever the classifier says."""
     label = TaskLabel("ER", None, status, detail="pending", basis=Basis.STATED, spans=SPAN)
-    finding = decide_task(label, SURE, "agreement", locate)
+    finding = decide_task(label, SURE, FITTED, "agreement", locate)
     assert (finding.status, finding.value, finding.source) == (status, None, "rules")
 
 
