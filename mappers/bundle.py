@@ -18,7 +18,6 @@ from schemas.messages import ReportContext, ReportFindings
 from schemas.pack_loader import Pack
 from schemas.settings import Settings
 
-
 _SHOWN_FAULTS = 3
 
 
