@@ -6,11 +6,12 @@ from typing import Literal
 
 from schemas.findings import Assertion, Certainty, Side
 from schemas.pack_loader import Pack
-from workers.document import Span, merge_spans
+from workers.document import Document, Span, merge_spans
 from workers.facts import Fact, read_facts
 from workers.labelling import TaskLabel, label_primary
 from workers.primaries import PrimaryDecision, find_primaries
 from workers.segment import segment
+from workers.specimens import names_other_side
 
 _SEVERITY = (Assertion.PRIMARY_INVASIVE, Assertion.RECURRENCE, Assertion.PRIMARY_IN_SITU, Assertion.NO_RESIDUAL)
 
@@ -45,15 +46,41 @@ def read_report(text: str, pack: Pack, side: Side | None = None) -> tuple[Primar
     document = segment(text, pack.definition.segmentation)
     facts = read_facts(document, pack.facts)
     decisions = find_primaries(document, facts, pack.definition, side)
-    readings = [_reading(decision, facts, pack, sole=len(decisions) == 1) for decision in decisions]
+    if len(decisions) == 1:
+        readings = [_reading(decisions[0], _facts_of_sole(document, decisions[0], facts, pack), pack)]
+    else:
+        readings = [_reading(decision, _facts_in(decision, facts), pack) for decision in decisions]
     principal = max(readings, key=lambda reading: _extent(reading, pack), default=None)
     return tuple(replace(reading, principal=reading is principal) for reading in readings)
 
 
-def _reading(decision: PrimaryDecision, facts: tuple[Fact, ...], pack: Pack, sole: bool) -> PrimaryReading:
+def _facts_in(decision: PrimaryDecision, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    return tuple(fact for fact in facts if decision.block.holds(fact.start, fact.end))
+
+
+def _facts_of_sole(
+    document: Document, decision: PrimaryDecision, facts: tuple[Fact, ...], pack: Pack
+) -> tuple[Fact, ...]:
+    """The facts of the only primary: its block's, and those of some kinds that merely follow text on the other side.
+
+    A sentence that names the other side, the clinical history and another organ's specimen stay out.
+    """
+    segmentation = pack.definition.segmentation
+    silent = pack.definition.primaries.silent_sections
+
+    def follows(fact: Fact) -> bool:
+        return (
+            fact.kind in pack.labels.sole_primary_kinds
+            and fact.section not in silent
+            and not document.passage_at(fact.start).foreign
+            and not names_other_side(document.text, fact.start, fact.end, decision.block.side, segmentation)
+        )
+
+    return tuple(fact for fact in facts if decision.block.holds(fact.start, fact.end) or follows(fact))
+
+
+def _reading(decision: PrimaryDecision, own: tuple[Fact, ...], pack: Pack) -> PrimaryReading:
     block = decision.block
-    following = pack.labels.sole_primary_kinds if sole else ()
-    own = tuple(fact for fact in facts if block.holds(fact.start, fact.end) or fact.kind in following)
     properties = {
         "assertion": decision.assertion.value,
         "behaviour": decision.behaviour or "",

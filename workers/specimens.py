@@ -139,6 +139,13 @@ def _only(named: Set[NamedSide]) -> Side | None:
     return "right" if named == {"right"} else None
 
 
+def names_other_side(text: str, start: int, end: int, side: Side | None, segmentation: Segmentation) -> bool:
+    """True where the sentence around a stretch names a side of the organ that is not `side`."""
+    first = max(text.rfind(mark, 0, start) for mark in (". ", "\n", ";")) + 1
+    last = min((found for mark in (". ", "\n", ";") if (found := text.find(mark, end)) >= 0), default=len(text))
+    return bool(_named(_compiled(segmentation).phrases, text, first, last) - {side})
+
+
 def part_labels(
     text: str, start: int, end: int, segmentation: Segmentation, numbers: bool = False
 ) -> Iterator[tuple[int, str]]:

@@ -8,6 +8,7 @@ from schemas.findings import Assertion, Certainty, Side
 from schemas.pack_loader import load_pack
 from workers.facts import read_facts
 from workers.primaries import PrimaryDecision, find_primaries
+from workers.reading import read_report
 from workers.segment import segment
 
 PACK = load_pack("breast")
@@ -100,6 +101,20 @@ def test_evidence_is_the_words_of_the_highest_section():
     start, end = decision.assertion_spans[0]
     assert text[start:end] == "Infiltrating lobular carcinoma"
     assert decision.assertion is Assertion.PRIMARY_INVASIVE
+
+
+@pytest.mark.parametrize(
+    ("closing", "estrogen"),
+    [
+        ("Estrogen receptor: negative.", "negative"),
+        ("The right breast carcinoma of 2010 was estrogen receptor positive.", None),
+    ],
+)
+def test_receptors_after_the_benign_side(closing: str, estrogen: str | None):
+    """A closing line on receptors belongs to the only primary, unless it names the other side."""
+    text = f"DIAGNOSIS:\nA. Left breast, lumpectomy: Invasive ductal carcinoma.\nB. Right breast, biopsy: Benign. {closing}"
+    (reading,) = read_report(text, PACK)
+    assert (reading.key, reading.labels["ER"].value) == ("breast-left", estrogen)
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=25).map(" ".join))
