@@ -32,7 +32,8 @@ class FactRule(Frozen):
 
     `value` and `attributes` are templates over the pattern's named groups (`T{t}`); a group that did not take part is
     empty, and an attribute that comes out empty is left out. `captures` names how a group is converted first: one of
-    `number`, `integer`, `millimetres`, `centimetres` (a bare number of them), `category`, `upper`, `lower`, or a table of the pack. A conversion that fails drops the fact.
+    `number`, `integer`, `millimetres`, `centimetres` (a bare number of them), `category`, `upper`, `lower`, or a table
+    of the pack. A conversion that fails drops the fact.
     `total` lists groups whose converted numbers are added up as group `total`; the numbers of `ordered` groups must
     not fall (3 of 2 nodes is misread).
     `before`, `unless_before`, `after`, `unless_after` look at the `window` characters around the match, in the same
@@ -203,7 +204,8 @@ class LabelRule(Frozen):
     (a number that another rule read again within `repeated_within` characters is counted once).
     The fact's value, or the attribute `number`, is turned into the label's value by `bands` or `becomes`, or is the
     value. A value that the task lists under `missing` becomes that status. `detail` is a template over value and
-    attributes. `unless_kinds`: the rule is skipped where any fact of those kinds exists.
+    attributes. `unless_kinds`: the rule is skipped where any fact of those kinds exists. `supersedes` are values of other
+    rules that this one settles (in situ hybridisation settles an equivocal score): they are no conflict.
     """
 
     name: str
@@ -221,6 +223,7 @@ class LabelRule(Frozen):
     any_section: bool = False
     best_score: bool = False
     choose: Literal["first", "last", "highest", "sum"] = "first"
+    supersedes: tuple[str, ...] = ()
     repeated_within: int = Field(default=0, ge=0)
     order: tuple[str, ...] = ()
     number: str | None = None

@@ -11,6 +11,7 @@ from workers.conversion import number
 from workers.facts import Fact
 
 _EVIDENCE_LIMIT = 5
+_UNDECIDED = (Status.PENDING, Status.NOT_PERFORMED)
 
 
 @dataclass(frozen=True)
@@ -67,22 +68,26 @@ class LabellingEngine:
             self._missing.setdefault(task.key, {}).update(stated)
 
     def label(self, task: str, facts: Sequence[Fact], properties: Mapping[str, str]) -> TaskLabel:
-        """The first rule that finds facts answers; the values of rules after it are kept as conflicts."""
+        """The first rule that finds facts answers; what other rules answer, or other facts state, are conflicts."""
         answered: tuple[LabelRule, _Answer] | None = None
         support: dict[str, list[tuple[int, int]]] = {}
+        others: set[str] = set()
         for rule in self._rules.labels[task].rules:
             if not self._applies(rule, facts, properties):
                 continue
             taking_part = [fact for fact in facts if _takes_part(rule, fact)]
+            answer = self._answer(rule, taking_part)
             if answered is None:
-                answer = self._answer(rule, taking_part)
                 answered = (rule, answer) if answer else None
+            said = {answer.value} if answer else set()
             for fact in taking_part:
                 if (value := _value(rule, _measure(rule, fact), fact)) is not None:
                     support.setdefault(value, []).append((fact.start, fact.end))
+                    said |= {value} if rule.basis == "stated" else set()
+            others |= said
         if answered is None:
             return TaskLabel(task, None, Status.NOT_STATED)
-        return self._task_label(task, *answered, support)
+        return self._task_label(task, *answered, others, support)
 
     def _applies(self, rule: LabelRule, facts: Sequence[Fact], properties: Mapping[str, str]) -> bool:
         return (
@@ -114,11 +119,18 @@ class LabellingEngine:
         return self._priorities.get(fact.section, 0)
 
     def _task_label(
-        self, task: str, rule: LabelRule, answer: _Answer, support: Mapping[str, list[tuple[int, int]]]
+        self,
+        task: str,
+        rule: LabelRule,
+        answer: _Answer,
+        others: set[str],
+        support: Mapping[str, list[tuple[int, int]]],
     ) -> TaskLabel:
         leading = answer.facts[0]
         known = {**leading.attributes, "value": answer.value, "fact": leading.value}
-        status = self._missing.get(task, {}).get(answer.value, Status.CODED)
+        missing = self._missing.get(task, {})
+        status = missing.get(answer.value, Status.CODED)
+        settled = {answer.value, *rule.supersedes, *(value for value, kind in missing.items() if kind in _UNDECIDED)}
         details = _Attributes(known)
         attributes = {name: template.format_map(details) for name, template in rule.attributes.items()}
         return TaskLabel(
@@ -130,7 +142,7 @@ class LabellingEngine:
             attributes={**leading.attributes, **{name: value for name, value in attributes.items() if value}},
             spans=tuple((fact.start, fact.end) for fact in answer.facts[:_EVIDENCE_LIMIT]),
             rule=rule.name,
-            conflicts=tuple(sorted(other for other in support if other != answer.value)),
+            conflicts=tuple(sorted(others - settled)),
             support={value: tuple(spans[:_EVIDENCE_LIMIT]) for value, spans in support.items()},
         )
 
