@@ -154,7 +154,10 @@ def varied_rows(
         before = as_read_text(origin.clean.text, origin.primary, pack.definition).values if origin.primary else {}
         changed = {task: value for task, value in variant.read.values.items() if value != before[task]}
         labels = {**known_labels(origin, pack.definition, trusted), **changed}
-        prompts = build_prompts(variant.read.text, reread[variant.read.text], pack)
+        # A variant teaches what its facts mean; its text is the origin's, and would only be learned by heart.
+        prompts = [
+            replace(prompt, report="") for prompt in build_prompts(variant.read.text, reread[variant.read.text], pack)
+        ]
         rows += prompt_rows(origin.report, variant.kind, prompts, labels)
     counts = Counter({f"{kind} tried": count for kind, count in augmenter.attempts.items()})
     counts.update({f"{kind} kept": count for kind, count in augmenter.kept.items()})

@@ -1,6 +1,6 @@
 """Reads report texts and gold annotations from JSON lines, and joins them by patient."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,8 +97,10 @@ def load_gold_reports(texts: Path, gold: Path) -> tuple[LabelledReport, ...]:
     )
 
 
-def load_registry_reports(texts: Path, gold: Path, pack: PackDefinition) -> tuple[LabelledReport, ...]:
-    """The reports without a gold annotation whose registry values include one that the report is known to state."""
+def load_registry_reports(
+    texts: Path, gold: Path, pack: PackDefinition, routed: Callable[[str], bool]
+) -> tuple[LabelledReport, ...]:
+    """The reports without a gold annotation that routing gives to the pack and that state a registry value."""
     annotated = {row["patient"] for row in _rows(gold)}
     reports = (
         LabelledReport(
@@ -111,5 +113,7 @@ def load_registry_reports(texts: Path, gold: Path, pack: PackDefinition) -> tupl
         if row["patient"] not in annotated
     )
     return tuple(
-        report for report in reports if any(held.tier == VERIFIED and held.value for held in report.registry.values())
+        report
+        for report in reports
+        if any(held.tier == VERIFIED and held.value for held in report.registry.values()) and routed(report.text)
     )

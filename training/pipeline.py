@@ -39,6 +39,22 @@ RawPrediction = dict[str, tuple[float, list[float]]]
 
 
 @dataclass(frozen=True)
+class Sources:
+    """Where reports and labels come from; `routed` says of a text whether the pack would be given it."""
+
+    texts: Path
+    gold: Path
+    routed: Callable[[str], bool]
+
+    def load(self, pack: Pack) -> tuple[LabelledReport, ...]:
+        """The annotated reports, then those with registry values."""
+        return (
+            *load_gold_reports(self.texts, self.gold),
+            *load_registry_reports(self.texts, self.gold, pack.definition, self.routed),
+        )
+
+
+@dataclass(frozen=True)
 class Corpus:
     """All training rows, and a digest of everything that decides a fold's outcome."""
 
@@ -71,14 +87,14 @@ class RunLog:
         self._progress(", ".join([phase, *(f"{key} {value}" for key, value in figures.items())]))
 
 
-def train(texts: Path, gold: Path, out: Path, pack: Pack, recipe: Recipe, progress: Progress) -> Path:
+def train(sources: Sources, out: Path, pack: Pack, recipe: Recipe, progress: Progress) -> Path:
     """Make a checkpoint in `out`; the work folder beside it keeps the log and the out-of-fold predictions."""
     torch.set_num_threads(recipe.threads)
     torch.use_deterministic_algorithms(True)
     work = out.with_name(out.name + ".work")
     work.mkdir(parents=True, exist_ok=True)
     log = RunLog(work / "log.jsonl", progress)
-    reports = (*load_gold_reports(texts, gold), *load_registry_reports(texts, gold, pack.definition))
+    reports = sources.load(pack)
     corpus = read_corpus(reports, pack, recipe)
     log.write("rows", **corpus.counts)
     workshop = Workshop(pack, recipe, work, log, _tokenizer(corpus, pack, recipe))

@@ -24,15 +24,15 @@ class Recipe(Frozen):
 
     seed: int = 42
     prompt_version: str = "tokens-1"
-    vocabulary_size: int = 4096
-    hidden_size: int = 192
-    layers: int = 4
-    attention_heads: int = 6
-    intermediate_size: int = 512
-    language: Passes = Passes(epochs=1, learning_rate=2e-3)
-    backbone: Passes = Passes(epochs=4, learning_rate=1.5e-3, averaging=0.995)
-    adapter: Passes = Passes(epochs=12, learning_rate=1e-3, batch_size=16)
-    variants_per_class: int = 80
+    vocabulary_size: int = 3072
+    hidden_size: int = 160
+    layers: int = 2
+    attention_heads: int = 4
+    intermediate_size: int = 432
+    language: Passes = Passes(epochs=0, learning_rate=2e-3)
+    backbone: Passes = Passes(epochs=8, learning_rate=3e-3, averaging=0.99)
+    adapter: Passes = Passes(epochs=6, learning_rate=5e-4, batch_size=16, patience=2)
+    variants_per_class: int = 60
     folds: int = 5
     validation_share: float = 0.12
     weighted_tasks: tuple[str, ...] = ("HER2",)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from gateway.routing import takes
+from model.libraries import quiet_libraries
 from schemas.pack_loader import load_pack
 
 
@@ -17,11 +19,15 @@ def train(
     toy: Annotated[bool, typer.Option(help="a model of no use in seconds, to try the path")] = False,
 ) -> None:
     """Train a checkpoint: read, vary, pre-train, adapt, cross-validate over hospitals, calibrate. Resumable."""
+    quiet_libraries()
+    from training.pipeline import Sources
     from training.pipeline import train as run
     from training.recipe import STARTER, TOY
 
     recipe = TOY if toy else STARTER
     if seed is not None:
         recipe = recipe.model_copy(update={"seed": seed})
-    work = run(texts, gold, out, load_pack(pack), recipe, lambda line: typer.echo(line, err=True))
+    loaded = load_pack(pack)
+    sources = Sources(texts, gold, lambda text: takes(text, (), (), loaded.definition.routing))
+    work = run(sources, out, loaded, recipe, lambda line: typer.echo(line, err=True))
     typer.echo(f"checkpoint in {out}, log and out-of-fold predictions in {work}", err=True)

@@ -7,7 +7,8 @@ import pytest
 
 from schemas.errors import Code, SynopticError
 from schemas.pack import Task
-from training.gold import GoldValue, load_gold_reports
+from schemas.pack_loader import load_pack
+from training.gold import GoldValue, load_gold_reports, load_registry_reports
 
 
 def _write(path: Path, rows: list[dict]) -> Path:
@@ -66,3 +67,15 @@ def test_missing_forms_are_no_value() -> None:
     task = Task(key="T", title="T", classes=("T1", "T2"))
     assert GoldValue("T2", "stated").stated(task.classes) == "T2"
     assert all(GoldValue(form, "stated").stated(task.classes) is None for form in ("TX", "pending", "not_stated"))
+
+
+def test_a_report_that_routing_gives_to_no_pack_is_no_registry_report(tmp_path: Path) -> None:
+    """A corpus of many organs trains the pack on its own reports alone; annotated reports are not taken twice."""
+    row = {"registry": {"T": "T2"}, "tier": {"T": "verified"}, "site": "H1"}
+    rows = [{"patient": name, "text": text, **row} for name, text in (("a", "breast"), ("b", "lung"), ("c", "breast"))]
+    texts = _write(tmp_path / "texts.jsonl", rows)
+    gold = _write(tmp_path / "gold.jsonl", [_gold("c")])
+    found = load_registry_reports(texts, gold, load_pack("breast").definition, lambda text: "breast" in text)
+    assert [report.patient for report in found] == ["a"]
+    assert found[0].registry["T"].value == "T2"
+    assert found[0].registry["N"].value is None

@@ -102,11 +102,11 @@ def test_the_run_leaves_figures_and_a_log_without_report_text(checkpoint: Path) 
 
 def test_a_second_run_takes_up_the_finished_folds(checkpoint: Path, corpus: tuple[Path, Path]) -> None:
     """An interrupted training goes on: folds of the same corpus and recipe are not trained again."""
-    from training.pipeline import train
+    from training.pipeline import Sources, train
     from training.recipe import TOY
 
     phases: list[str] = []
-    train(*corpus, checkpoint, load_pack("breast"), TOY, phases.append)
+    train(Sources(*corpus, lambda text: True), checkpoint, load_pack("breast"), TOY, phases.append)
     assert not [phase for phase in phases if phase.startswith("fold")]
     assert [phase for phase in phases if phase.startswith("final, adapter")]
 
@@ -125,12 +125,12 @@ def test_evaluate_prints_every_system_with_its_supports(checkpoint: Path, corpus
 
 def test_reports_of_another_organ_are_nothing_to_train_on(tmp_path: Path) -> None:
     """The wrong corpus ends in one numbered line, before any training."""
-    from training.pipeline import train
+    from training.pipeline import Sources, train
     from training.recipe import TOY
 
     texts, gold = tmp_path / "texts.jsonl", tmp_path / "gold.jsonl"
     texts.write_bytes(orjson.dumps({"patient": "p", "site": "A", "text": "Gallbladder: chronic cholecystitis."}))
     gold.write_bytes(orjson.dumps({"patient": "p", "site": "A", "values": {"T": {"v": "not_stated", "basis": "none"}}}))
     with pytest.raises(SynopticError) as caught:
-        train(texts, gold, tmp_path / "out", load_pack("breast"), TOY, lambda line: None)
+        train(Sources(texts, gold, lambda text: True), tmp_path / "out", load_pack("breast"), TOY, lambda line: None)
     assert caught.value.code is Code.NOTHING_TO_TRAIN_ON
