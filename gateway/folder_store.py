@@ -31,7 +31,7 @@ class FolderStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._targets: dict[str, tuple[tuple[int, int], frozenset[str]]] = {}
+        self._targets: dict[str, tuple[int, int, bytes]] = {}
         with _reported():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._locked():
@@ -50,8 +50,11 @@ class FolderStore:
             folder = self._folder / "Provenance"
             if not wanted or not folder.is_dir():
                 return ()
-            names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".json"))
-            return tuple(_load(folder / name) for name in names if self._targets_of(folder / name) & wanted)
+            marks = [_mark(reference) for reference in wanted]
+            with os.scandir(folder) as entries:
+                names = sorted(entry.name for entry in entries if self._may_target(entry, marks))
+            found = (_load(folder / name) for name in names)
+            return tuple(resource for resource in found if _targets(resource) & wanted)
 
     def claim(self, resource: Resource) -> Stored:
         """Create the resource unless one of its id exists; what stands there then."""
@@ -141,15 +144,19 @@ class FolderStore:
             raise SynopticError(Code.STORE_UNUSABLE, "a reference that is no Type/id")
         return self._folder / kind / f"{identifier}.json"
 
-    def _targets_of(self, path: Path) -> frozenset[str]:
-        """What a Provenance file targets, remembered until the file changes."""
-        status = path.stat()
-        mark = (status.st_mtime_ns, status.st_ino)
-        known = self._targets.get(path.name)
-        if known is None or known[0] != mark:
-            targets = frozenset(item.get("reference", "") for item in _load(path).get("target", []))
-            known = self._targets[path.name] = (mark, targets)
-        return known[1]
+    def _may_target(self, entry: os.DirEntry[str], marks: Sequence[bytes]) -> bool:
+        """Whether a Provenance file names any of the references, by short marks remembered until the file changes.
+
+        Thousands of reports have a Provenance each: whole references in memory would grow with the store.
+        """
+        if not entry.name.endswith(".json"):
+            return False
+        status = entry.stat()
+        known = self._targets.get(entry.name)
+        if known is None or known[:2] != (status.st_mtime_ns, status.st_ino):
+            targets = b"".join(_mark(reference) for reference in _targets(_load(Path(entry.path))))
+            known = self._targets[entry.name] = (status.st_mtime_ns, status.st_ino, targets)
+        return any(mark in known[2] for mark in marks)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -164,6 +171,15 @@ class FolderStore:
 
 def _reference(resource: Resource) -> str:
     return f"{resource['resourceType']}/{resource['id']}"
+
+
+def _targets(provenance: Resource) -> frozenset[str]:
+    return frozenset(item.get("reference", "") for item in provenance.get("target", []))
+
+
+def _mark(reference: str) -> bytes:
+    """Eight bytes that stand for a reference; two may share them, so whatever they find is read in full."""
+    return hashlib.sha256(reference.encode()).digest()[:8]
 
 
 def _load(path: Path) -> Resource:
