@@ -74,3 +74,11 @@ def test_any_text_is_read_without_error(text: str):
     """Whatever the text, reading ends and evidence stays inside it."""
     for reading in read_report("Invasive carcinoma of the left breast. " + text, PACK):
         assert all(0 <= fact.start < fact.end <= len(text) + 39 for fact in reading.facts)
+
+
+def test_in_situ_alone_is_tis_and_never_sized():
+    """Ductal carcinoma in situ alone is pTis whatever its extent; lobular carcinoma in situ alone has no T."""
+    (ductal,) = read_report("FINAL DIAGNOSIS: Breast, left, lumpectomy: Ductal carcinoma in situ, 3.5 cm.", PACK)
+    (lobular,) = read_report("FINAL DIAGNOSIS: Breast, left, lumpectomy: Lobular carcinoma in situ, 3.5 cm.", PACK)
+    assert (ductal.labels["T"].value, ductal.labels["T"].detail) == ("Tis", "pTis")
+    assert lobular.labels["T"].status is Status.NOT_STATED
