@@ -33,10 +33,10 @@ def is_same(one: Resource, other: Resource) -> bool:
 
 
 def unversioned(resource: Resource) -> Resource:
-    """The resource without what the store put in its meta."""
+    """The resource without what the store put in its meta, its elements in their order: published again, same bytes."""
     meta = {key: value for key, value in resource.get("meta", {}).items() if key not in STORE_META}
-    plain = {key: value for key, value in resource.items() if key != "meta"}
-    return {**plain, "meta": meta} if meta else plain
+    kept = {**resource, "meta": meta} if meta else resource
+    return {key: value for key, value in kept.items() if key != "meta" or meta}
 
 
 def verified(provenances: Iterable[Resource]) -> frozenset[str]:
