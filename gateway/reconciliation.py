@@ -1,4 +1,4 @@
-"""What to write of a mapped report, given what the store holds: pure decisions, by the manifest (DESIGN: lifecycle).
+"""What to write of a mapped report, given what the store holds: pure decisions, by the manifest.
 
 | the store's manifest               | a replacement               | an addendum               | a withdrawal              |
 |------------------------------------|-----------------------------|---------------------------|---------------------------|

@@ -1,4 +1,4 @@
-"""Our own checks of every bundle: profile must-haves as data, and what no validator sees (CLINICAL 7).
+"""Our own checks of every bundle: profile must-haves as data, and what no validator sees.
 
 They run before anything is written: a resource that breaks one rejects the report, since a wrong code is worse than
 none. Faults name ids, paths and codes, never values of a patient.

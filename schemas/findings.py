@@ -1,6 +1,6 @@
 """What extraction found: findings with status, basis, probability and evidence, grouped by primary.
 
-A primary is organ + side (CLINICAL: one Condition, one T, N, M and stage). All quotes are de-identified text; all
+A primary is organ + side (one Condition, one T, N, M and stage). All quotes are de-identified text; all
 offsets count characters of the text as read from the source document, so `text[start:end] == quote`.
 """
 

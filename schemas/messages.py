@@ -63,7 +63,7 @@ class SpecimenPart(Frozen):
 class ReportContext(Frozen):
     """Who and what the report is about: all that emission needs beside the findings (PHI; sealed after extraction).
 
-    `report_key` and `patient_key` are uuid5 values (DESIGN 1, identity); `recorded` is issued, else meta.lastUpdated.
+    `report_key` and `patient_key` are uuid5 values (docs/architecture.md); `recorded` is issued, else meta.lastUpdated.
     """
 
     tenant: str

@@ -152,7 +152,7 @@ class PrimaryRules(Frozen):
 
 
 class Target(Frozen):
-    """The accuracy asked of coded values, at this confidence (binomial bound; DESIGN 4)."""
+    """The accuracy asked of coded values, at this confidence (binomial bound)."""
 
     accuracy: float = Field(gt=0, le=1)
     confidence: float = Field(gt=0, le=1)

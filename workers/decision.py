@@ -148,7 +148,7 @@ def by_rules(label: TaskLabel, locate: Locate) -> Finding:
 
 
 def doubt_side(primary: Primary, side: Side | None) -> Primary:
-    """The primary, in review as a whole where its side is not the one that the resource names (CLINICAL 1)."""
+    """The primary, in review as a whole where its side is not the one that the resource names."""
     if side is None or primary.laterality in (None, side):
         return primary
     doubted = {

@@ -22,7 +22,7 @@ REPORTS = 200
 TASKS = ("T", "N", "grade", "ER", "PR", "HER2")
 REVIEW_SHARE = 0.05
 
-# Written by hand from CLINICAL's terminology, not from the mapping: what a registry would look the codes up in.
+# Written by hand from the terminologies, not from the mapping: what a registry would look the codes up in.
 T_CODES = {"pT1b": "1228962007", "pT1c": "1229846008", "pT2": "1229852009", "pT3": "1229859000"}
 N_CODES = {"pN0": "1229947003", "pN1a": "1229954009", "pN2a": "1229959004"}
 GRADE_CODES = {"1": "1155708003", "2": "1286893008", "3": "1155707008"}
