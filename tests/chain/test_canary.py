@@ -1,0 +1,160 @@
+"""PHI canaries on every path: none is seen outside the PHI zone, and all of them are seen inside it."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from canary import BAD, GOOD, NEEDLES, SPELLINGS, canaries_in
+
+from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS, TOPIC_REJECTED, TOPIC_TEXTS
+from schemas.topics import TOPIC_STATES
+from workers.bus import Record
+from workers.bus_embedded import EmbeddedBus
+
+pytestmark = pytest.mark.model
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CHAINS = ("good", "failing-model", "failing-store")
+COMMANDS = (("rejected", "list"), ("rejected", "show", "0"), ("doctor",), ("config", "show"))
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What the child process left behind: its folder and its two streams."""
+
+    folder: Path
+    stdout: str
+    stderr: str
+
+    def topic(self, chain: str, name: str) -> list[Record]:
+        """The records of a topic."""
+        bus = EmbeddedBus(self.folder / chain / "bus.sqlite")
+        records = list(bus.read(name))
+        bus.close()
+        return records
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """The chains of canary_child.py over every canary, with everything logged."""
+    folder = tmp_path_factory.mktemp("canary")
+    script = Path(__file__).with_name("canary_child.py")
+    ended = subprocess.run(
+        [sys.executable, str(script), str(folder)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )
+    assert ended.returncode == 1, ended.stderr[-2000:]
+    return Ran(folder, ended.stdout, ended.stderr)
+
+
+def test_the_search_finds_each_spelling() -> None:
+    """Case, umlauts, escapes and punctuation hide nothing from the search, and plain words are no canary."""
+    for spelling in SPELLINGS:
+        for form in (spelling, spelling.upper(), json.dumps(spelling), spelling.replace(" ", "_"), repr(spelling)):
+            assert canaries_in(form), form
+    assert canaries_in("Left breast, invasive ductal carcinoma, pT2 pN1a, ER positive 2024-03-05") == set()
+
+
+def test_the_canaries_are_in_the_phi_zone(ran: Ran) -> None:
+    """Every canary is in report-texts, the bad messages are whole in rejected-reports: the test below can see."""
+    found = canaries_in(b"".join(record.value for record in ran.topic("good", TOPIC_TEXTS)))
+    spelt_otherwise = {"grunzweig", "ottinger", "kathchen", "thaddaus"} | {
+        "gruenzweig",
+        "oettinger",
+        "kaethchen",
+        "thaddaeus",
+    }
+    assert found | spelt_otherwise == set(NEEDLES)
+    assert [record.value for record in ran.topic("good", TOPIC_REJECTED)] == list(BAD)
+    assert len(ran.topic("good", TOPIC_FINDINGS)) == len(ran.topic("good", TOPIC_BUNDLES)) == len(GOOD)
+
+
+def test_every_path_was_run(ran: Ran) -> None:
+    """Values coded, in review and pending, benign, withdrawn, a failing model and store, uncaught exceptions."""
+    findings = [json.loads(record.value) for record in ran.topic("good", TOPIC_FINDINGS)]
+    statuses = {
+        item["status"] for one in findings for primary in one["primaries"] for item in primary["findings"].values()
+    }
+    assert {"coded", "review", "pending", "not_stated"} <= statuses
+    assert {one["action"] for one in findings} == {"replace", "merge", "withdraw"}
+    assert findings[4]["primaries"] == []
+    for chain, hop in (("failing-model", "extraction"), ("failing-store", "emission")):
+        rejected = ran.topic(chain, TOPIC_REJECTED)
+        assert [(record.header("code"), record.header("hop")) for record in rejected] == [("SYN-506", hop)] * 2
+    events = [json.loads(line) for line in ran.stderr.splitlines() if line.startswith("{")]
+    assert {"debug", "info", "warning", "error"} & {event["level"] for event in events} >= {"info", "warning", "error"}
+    uncaught = [event["exception"].split()[0] for event in events if event["event"] == "uncaught exception"]
+    assert uncaught == ["RuntimeError", "ValueError"]
+    assert "synoptic_rejected_total" in ran.stdout
+
+
+def test_no_canary_in_logs_metrics_and_errors(ran: Ran) -> None:
+    """Neither stream of a process that logs everything shows one: logs, metrics, reasons, uncaught exceptions."""
+    assert canaries_in(ran.stderr) == set()
+    assert canaries_in(ran.stdout) == set()
+
+
+def test_no_canary_in_findings(ran: Ran) -> None:
+    """Beside the sealed field, report-findings holds none: not in quotes, keys, reasons or headers."""
+    for chain in CHAINS:
+        for record in ran.topic(chain, TOPIC_FINDINGS):
+            message = json.loads(record.value)
+            assert len(message.pop("sealed")) > 100
+            assert canaries_in(json.dumps(message, ensure_ascii=False)) == set()
+            assert canaries_in(f"{record.key!r} {record.headers}") == set()
+
+
+def test_quotes_stand_beside_canaries(ran: Ran) -> None:
+    """Evidence is quoted from lines that hold canaries, so the test above is not about empty findings."""
+    texts = [json.loads(record.value)["text"] for record in ran.topic("good", TOPIC_TEXTS)]
+    findings = [json.loads(record.value) for record in ran.topic("good", TOPIC_FINDINGS)]
+    beside = 0
+    for text, one in zip(texts, findings, strict=True):
+        for primary in one["primaries"]:
+            for finding in primary["findings"].values():
+                for evidence in finding["evidence"]:
+                    assert text[evidence["start"] : evidence["end"]] == evidence["quote"]
+                    start = text.rfind("\n", 0, evidence["start"]) + 1
+                    beside += bool(canaries_in(text[start:].split("\n", 1)[0]))
+    assert beside >= 20
+
+
+def test_no_canary_in_names_keys_and_headers(ran: Ran) -> None:
+    """File names, message keys, reject headers and hop states are outside the PHI zone."""
+    names = "\n".join(str(path.relative_to(ran.folder)) for path in ran.folder.rglob("*"))
+    assert canaries_in(names) == set()
+    for chain in CHAINS:
+        for topic in (TOPIC_TEXTS, TOPIC_BUNDLES, TOPIC_REJECTED):
+            for record in ran.topic(chain, topic):
+                assert canaries_in(f"{record.key!r} {record.headers}") == set()
+        assert canaries_in(b"".join(record.value for record in ran.topic(chain, TOPIC_STATES))) == set()
+
+
+def test_no_canary_in_resources_beyond_who_they_are_about(ran: Ran) -> None:
+    """Coded resources are PHI by their subject alone: evidence and texts in them are de-identified."""
+    for path in (ran.folder / "good" / "fhir").rglob("*.json"):
+        resource = json.loads(path.read_bytes())
+        resource.pop("subject", None)
+        assert canaries_in(json.dumps(resource, ensure_ascii=False)) == set(), path.name
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_no_canary_in_what_an_operator_sees(ran: Ran, words: tuple[str, ...]) -> None:
+    """Listing rejects, showing one's reason, the settings and the doctor name no patient."""
+    environment = os.environ | {
+        "SYNOPTIC_BUS__PATH": str(ran.folder / "good" / "bus.sqlite"),
+        "SYNOPTIC_FHIR__FOLDER": str(ran.folder / "good" / "fhir"),
+    }
+    program = Path(sys.executable).with_name("synoptic")
+    ended = subprocess.run([program, *words], capture_output=True, text=True, env=environment, cwd=ran.folder)
+    assert ended.returncode in (0, 1)
+    assert len(ended.stdout + ended.stderr) > 20
+    if words[:2] != ("rejected", "show"):
+        assert canaries_in(ended.stdout) == set()
+    assert canaries_in(ended.stderr) == set()
