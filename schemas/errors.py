@@ -417,6 +417,12 @@ class Code(Enum):
         "no report yields a training row ({detail})",
         "check that the pack reads these reports and that they carry labels",
     )
+    TRAINING_FAILED = (
+        704,
+        Kind.FATAL,
+        "training ended early ({detail})",
+        "see log.jsonl beside the checkpoint and free memory; the same command goes on from there",
+    )
 
     def __init__(self, number: int, kind: Kind, message: str, remedy: str) -> None:
         self.number = number

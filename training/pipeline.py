@@ -5,6 +5,7 @@ backbone and adapter never see a report of the hospitals that it predicts.
 """
 
 import hashlib
+import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -69,6 +70,10 @@ class Corpus:
         """The annotated rows, on which adapters are trained and predictions are made."""
         return tuple(row for row in self.rows if row.source == GOLD)
 
+    def held_out(self, fold: int) -> list[int]:
+        """The positions in `gold` of the fold's hospitals."""
+        return [index for index, row in enumerate(self.gold) if self.folds[row.hospital] == fold]
+
 
 class RunLog:
     """The run's record as JSON lines: what happened, when, with which figures, and no text of any report."""
@@ -89,7 +94,7 @@ class RunLog:
 
 def train(sources: Sources, out: Path, pack: Pack, recipe: Recipe, progress: Progress) -> Path:
     """Make a checkpoint in `out`; the work folder beside it keeps the log and the out-of-fold predictions."""
-    torch.set_num_threads(recipe.threads)
+    torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     work = out.with_name(out.name + ".work")
     work.mkdir(parents=True, exist_ok=True)
@@ -156,30 +161,49 @@ class Workshop:
 
     def cross_validate(self, corpus: Corpus) -> list[RawPrediction]:
         """For each gold row, in order, the prediction of a classifier that saw no report of its hospital."""
+        folds = range(self._recipe.folds)
+        waiting = [fold for fold in folds if self._finished(corpus, fold) is None]
+        for first in range(0, len(waiting), self._recipe.processes):
+            self._train_side_by_side(corpus, waiting[first : first + self._recipe.processes])
         predictions: dict[int, RawPrediction] = {}
-        for fold in range(self._recipe.folds):
-            held_out = [index for index, row in enumerate(corpus.gold) if corpus.folds[row.hospital] == fold]
-            predictions.update(zip(held_out, self._fold(corpus, fold, held_out), strict=True))
+        for fold in folds:
+            found = self._finished(corpus, fold)
+            if found is None:
+                raise SynopticError(Code.TRAINING_FAILED, f"fold {fold}")
+            predictions.update(zip(corpus.held_out(fold), found, strict=True))
         return [predictions[index] for index in range(len(corpus.gold))]
 
-    def _fold(self, corpus: Corpus, fold: int, held_out: Sequence[int]) -> list[RawPrediction]:
-        """One fold's predictions: those of an earlier run on the same corpus, else computed and kept."""
+    def _train_side_by_side(self, corpus: Corpus, folds: Sequence[int]) -> None:
+        """Train folds in processes of their own: a small model gains nothing from a second thread."""
+        fork = multiprocessing.get_context("fork")
+        children = [fork.Process(target=self._fold, args=(corpus, fold)) for fold in folds]
+        for child in children:
+            child.start()
+        for fold, child in zip(folds, children, strict=True):
+            child.join()
+            self._log.write(f"fold {fold}", finished=child.exitcode == 0)
+
+    def _finished(self, corpus: Corpus, fold: int) -> list[RawPrediction] | None:
+        """One fold's predictions, if they were made from the same corpus by the same recipe."""
         path = self._work / f"fold-{fold}.json"
-        if path.is_file():
-            kept = orjson.loads(path.read_bytes())
-            if kept["digest"] == corpus.digest:
-                return [{task: (stated, logits) for task, (stated, logits) in row.items()} for row in kept["rows"]]
+        kept = orjson.loads(path.read_bytes()) if path.is_file() else {}
+        if kept.get("digest") != corpus.digest:
+            return None
+        return [{task: (stated, logits) for task, (stated, logits) in row.items()} for row in kept["rows"]]
+
+    def _fold(self, corpus: Corpus, fold: int) -> None:
+        """Train without the fold's hospitals, and keep the predictions of their gold rows."""
         rows = [row for row in corpus.rows if corpus.folds.get(row.hospital) != fold]
         classifier = self.classifier(rows, f"fold {fold}")
-        found = list(predict(classifier, self.encode([corpus.gold[index] for index in held_out])))
-        path.write_bytes(orjson.dumps({"digest": corpus.digest, "rows": found}))
-        return found
+        found = list(predict(classifier, self.encode([corpus.gold[index] for index in corpus.held_out(fold)])))
+        content = orjson.dumps({"digest": corpus.digest, "rows": found})
+        (self._work / f"fold-{fold}.json").write_bytes(content)
 
     def classifier(self, rows: Sequence[TrainingRow], name: str) -> Classifier:
         """Backbone by the language objective, then all parameters on every label; then adapter and heads on gold."""
         recipe, seed = self._recipe, self._recipe.seed
         torch.manual_seed(seed)
-        folder = self._work / "initial-backbone"
+        folder = self._work / f"initial-backbone of {name}"
         shape = BackboneShape(
             hidden=recipe.hidden_size,
             layers=recipe.layers,

@@ -36,7 +36,7 @@ class Recipe(Frozen):
     folds: int = 5
     validation_share: float = 0.12
     weighted_tasks: tuple[str, ...] = ("HER2",)
-    threads: int = 2
+    processes: int = 2
 
 
 STARTER = Recipe()
