@@ -88,9 +88,9 @@ class Manifest(Frozen):
 def read_manifest(folder: Path) -> Manifest:
     """Read synoptic.json and hold every file of the checkpoint against its digest."""
     path = folder / MANIFEST_FILE
+    refuse_pickles(folder)
     if not path.is_file():
         raise SynopticError(Code.NOT_A_CHECKPOINT, str(folder))
-    refuse_pickles(folder)
     manifest = _parse(Manifest, path)
     prompt_format(manifest.prompt_version)
     unsigned = sorted(
