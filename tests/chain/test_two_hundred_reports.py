@@ -152,14 +152,19 @@ def test_each_observation_says_what_the_case_states(run: Run) -> None:
         assert {item["status"] for item in found.values()} == {"final"}
 
 
-def test_few_tasks_wait_for_a_person(run: Run) -> None:
-    """Clear statements are coded: of all tasks of all cases, few are in review, and none is missed."""
-    statuses = Counter(
-        primary.findings[task].status for found in run.findings for primary in found.primaries for task in TASKS
-    )
-    assert set(statuses) <= {Status.CODED, Status.REVIEW}
-    assert statuses.total() == REPORTS * len(TASKS)
-    assert statuses[Status.REVIEW] <= REVIEW_SHARE * statuses.total(), statuses
+def test_few_tasks_wait_for_a_person(run: Run, engine: Engine) -> None:
+    """Of the tasks that the model may code at all, few are in review; no task is missed, and no guess is wrong."""
+    statuses: dict[str, Counter[Status]] = defaultdict(Counter)
+    for one, found in zip(run.cases, run.findings, strict=True):
+        (primary,) = found.primaries
+        assert {task: primary.findings[task].value for task in TASKS} == one.expected
+        for task in TASKS:
+            statuses[task][primary.findings[task].status] += 1
+    assert all(set(found) <= {Status.CODED, Status.REVIEW} for found in statuses.values())
+    codable = [task for task in TASKS if engine.calibration.task(task).agreement_threshold is not None]
+    assert set(codable) >= {"T", "N", "grade", "ER", "PR"}
+    waiting = sum(statuses[task][Status.REVIEW] for task in codable)
+    assert waiting <= REVIEW_SHARE * REPORTS * len(codable), statuses
 
 
 def test_the_store_holds_exactly_what_the_pure_path_makes(run: Run) -> None:
