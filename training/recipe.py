@@ -30,7 +30,7 @@ class Recipe(Frozen):
     attention_heads: int = 4
     intermediate_size: int = 432
     language: Passes = Passes(epochs=0, learning_rate=2e-3)
-    backbone: Passes = Passes(epochs=8, learning_rate=3e-3, averaging=0.99)
+    backbone: Passes = Passes(epochs=10, learning_rate=3e-3, averaging=0.99)
     adapter: Passes = Passes(epochs=6, learning_rate=5e-4, batch_size=16, patience=2)
     variants_per_class: int = 60
     folds: int = 5
