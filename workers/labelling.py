@@ -220,6 +220,15 @@ def _without_repeats(rule: LabelRule, facts: list[Fact]) -> list[Fact]:
             and fact.start - previous.end <= rule.repeated_within
             and _measure(rule, previous) == _measure(rule, fact)
         )
-        if not repeats:
+        if not repeats and not _stands_twice(rule, fact, kept):
             kept.append(fact)
     return kept
+
+
+def _stands_twice(rule: LabelRule, fact: Fact, earlier: list[Fact]) -> bool:
+    """Whether an earlier fact has the same value, one too particular to be another count."""
+    return (
+        bool(rule.repeated_from)
+        and all((number(fact.attributes.get(name, "")) or 0) >= least for name, least in rule.repeated_from.items())
+        and any(fact.value == other.value for other in earlier)
+    )
