@@ -14,9 +14,11 @@ from schemas.messages import Action, ReportFindings, ReportText
 from schemas.pack_loader import Pack
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 _SHOWN_QUOTE = 44
+_PLAIN_WIDTH = 200
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def rows(extracted: Extracted, packs: dict[str, Pack]) -> Iterator[dict[str, str
         yield base | {"note": line["error"]["code"]}
         return
     if not line["primaries"]:
-        yield base | {"note": extracted.ignored or ("" if extracted.outcome == "withdrawn" else "no primary cancer")}
+        yield base | {"note": extracted.ignored or ("taken back" if extracted.outcome == "withdrawn" else "no cancer")}
     for primary in line["primaries"]:
         cells = {key: _cell(finding) for key, finding in primary["findings"].items()}
         stage = primary["stage"]
@@ -110,18 +112,29 @@ def rows(extracted: Extracted, packs: dict[str, Pack]) -> Iterator[dict[str, str
 
 
 def table(extracted: Iterable[Extracted], packs: dict[str, Pack]) -> "Table":
-    """A rich table with a row a primary; the columns are the tasks of the packs."""
+    """A rich table with a row a primary: values with their probability, a question mark on what is in review."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
     tasks = list(dict.fromkeys(task.key for pack in packs.values() for task in pack.definition.tasks))
-    columns = ["source", "primary", "histology", *tasks, "stage", "note"]
-    shown = Table(*columns, header_style="bold", show_lines=False, pad_edge=False)
+    shown = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for column in ("source", "primary", "histology", *tasks, "stage"):
+        shown.add_column(column, no_wrap=column in ("source", "primary"))
     for one in extracted:
         for row in rows(one, packs):
-            note = row.get("note", "")
-            cells = [row.get(column, "") for column in columns[:-1]]
-            shown.add_row(*cells, note if row["outcome"] == "extracted" else f"{row['outcome']} {note}".strip())
+            named = row.get("primary") or f"{row['outcome']}: {row['note']}"
+            cells = [row.get(column, "") for column in ("histology", *tasks, "stage")]
+            shown.add_row(*(Text(cell) for cell in (row["source"].removesuffix(".json"), named, *cells)))
     return shown
+
+
+def wide_console() -> "Console":
+    """Standard output: as wide as the terminal, or wide enough for a plain table where there is none."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=_PLAIN_WIDTH)
 
 
 def _cell(finding: dict[str, Any]) -> str:
@@ -132,7 +145,7 @@ def _cell(finding: dict[str, Any]) -> str:
         return str(status).replace("_", " ")
     value = finding["detail"] or finding["value"] or "?"
     shown = f"{value} {finding['probability']:.2f}" if finding["probability"] is not None else value
-    return shown if status == Status.CODED else f"{shown} (review)"
+    return shown if status == Status.CODED else f"{shown} ?"
 
 
 def evidence_lines(extracted: Extracted) -> Iterator[str]:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from gateway.commands.extract import write_bundle
 from gateway.composition import HOPS, build_bus, open_hops
-from gateway.presentation import Extracted, Refusal, evidence_lines, table
+from gateway.presentation import Extracted, Refusal, evidence_lines, table, wide_console
 from schemas.errors import Code, SynopticError
 from schemas.logs import configure
 from schemas.messages import (
@@ -53,7 +53,7 @@ def demo(
         raise SynopticError(Code.NO_EXAMPLES)
     settings = _settings(out)
     configure(LoggingSettings(level="error"))  # rejects are shown and explained at the end
-    _show(Console(), list(_code(files, settings)), settings, out)
+    _show(wide_console(), list(_code(files, settings)), settings, out)
 
 
 def _settings(out: Path) -> Settings:

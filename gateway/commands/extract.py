@@ -11,7 +11,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from gateway.presentation import Extracted, Refusal, json_line, table
+from gateway.presentation import Extracted, Refusal, json_line, table, wide_console
 from gateway.sources import SOURCE_SUFFIXES, SourceReport, read_source
 from schemas.errors import Code, Kind, SynopticError, fault_location
 from schemas.messages import ReportFindings, ReportText
@@ -138,7 +138,7 @@ def _print_findings(
             else:
                 shown.append(one)
     if output is Format.TABLE:
-        Console().print(table(shown, packs))
+        wide_console().print(table(shown, packs))
         for one in shown:
             if one.error is not None:
                 typer.echo(f"{one.source}: {one.error.code} {one.error.message}", err=True)
