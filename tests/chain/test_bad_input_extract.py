@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from generated import case, message, text
+from generated import amended, case, message, text
 from poison import POISON, encrypted_pdf, with_attachment
 
 pytestmark = pytest.mark.model
@@ -131,10 +131,10 @@ def test_huge_files_are_refused_unread(tmp_path: Path) -> None:
         file.truncate(HUGE)
     with (tmp_path / "huge.ndjson").open("wb") as file:
         file.write(b'{"resourceType": "DiagnosticReport", "data": "')
-        file.write(b"QUFB" * (40 * 1024 * 1024 // 4) + b'"}\n' + message(case(2)) + b"\n")
+        file.write(b"QUFB" * (40 * 1024 * 1024 // 4) + b'"}\n' + message(amended(case(2), status="registered")))
     ended = extract(tmp_path / "huge.json", tmp_path / "huge.pdf", tmp_path / "huge.ndjson")
     assert [ended.error(name) for name in ("huge.json", "huge.pdf", "huge.ndjson#1")] == ["SYN-103"] * 3
-    assert ended.lines["huge.ndjson#2"]["outcome"] == "extracted"
+    assert ended.lines["huge.ndjson#2"]["outcome"] == "ignored"
     assert ended.code == 1
 
 
