@@ -1,6 +1,7 @@
 """The shape of the code: folders, sizes, docstrings, and what may be imported where."""
 
 import ast
+import re
 import statistics
 import subprocess
 import sys
@@ -152,3 +153,10 @@ def test_modules_log_by_structlog(name):
         if any(isinstance(n, ast.Attribute) and n.attr == name for n in ast.walk(tree))
     ]
     assert set(users) <= allowed
+
+
+def test_code_names_no_document_outside_the_clone():
+    """What a comment or docstring refers to can be read in the clone: no chapter of a design that is elsewhere."""
+    elsewhere = re.compile(r"\b(?:DESIGN|RESEARCH|CLINICAL)\b[ :]*(?:\d|\w+\))|\.\./shared|/work/")
+    named = [place(path) for path in MODULES if elsewhere.search(path.read_text(encoding="utf-8"))]
+    assert named == []
