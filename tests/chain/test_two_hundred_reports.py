@@ -20,7 +20,7 @@ pytestmark = pytest.mark.model
 
 REPORTS = 200
 TASKS = ("T", "N", "grade", "ER", "PR", "HER2")
-REVIEW_SHARE = 0.05
+REVIEW_SHARE = 0.02
 
 # Written by hand from the terminologies, not from the mapping: what a registry would look the codes up in.
 T_CODES = {"pT1b": "1228962007", "pT1c": "1229846008", "pT2": "1229852009", "pT3": "1229859000"}
