@@ -31,6 +31,7 @@ check: .venv/development ## format, lint, types, import contracts, documentation
 	$(BIN)/ruff check .
 	$(BIN)/mypy schemas model workers mappers training gateway
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --quiet tests/docs
 
 format: .venv/development ## rewrite the code in the house format
 	$(BIN)/ruff format .
