@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from gateway.reconciliation import Current, Incoming, Outcome, Plan, concerned, make_claim, reconcile
 from gateway.resource_store import Resource, ResourceStore, Stored
 from mappers.bundle import MappedReport, map_report
+from mappers.mapping import Missing
 from mappers.provenance import read_manifest
 from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import (
@@ -25,7 +26,7 @@ from schemas.messages import (
     ReportContext,
     ReportFindings,
 )
-from schemas.metrics import CONFLICTS, EMITTED
+from schemas.metrics import CONFLICTS, EMITTED, UNMAPPED
 from schemas.pack_loader import Pack, load_pack
 from schemas.settings import Settings
 from workers.bus import Outgoing, Record
@@ -92,6 +93,7 @@ class EmissionHop:
             return self._wait(record, missing)
         mapped, plan = self._write(findings, context, pack)
         EMITTED.add(action=plan.outcome.value)
+        self._note_missing(mapped.missing)
         return Outgoing(TOPIC_BUNDLES, orjson.dumps(_bundle(mapped, plan)), key=str(context.report_key).encode())
 
     def _write(self, findings: ReportFindings, context: ReportContext, pack: Pack) -> tuple[MappedReport, Plan]:
@@ -127,6 +129,13 @@ class EmissionHop:
                 count=len(plan.conflicts),
             )
 
+    def _note_missing(self, missing: Sequence[Missing]) -> None:
+        """Tell what was found and not sent: without a code there is no resource."""
+        for one in missing:
+            UNMAPPED.add(task=one.slot)
+        if missing:
+            logger.warning("values without a code were not sent", hop=self.name, count=len(missing))
+
     def _wait(self, record: Record, missing: Sequence[Reference]) -> Outgoing:
         """Put the findings aside until the EHR has what they refer to, but not for ever."""
         now = self._clock()
@@ -137,11 +146,14 @@ class EmissionHop:
         return Outgoing(TOPIC_DELAYED, record.value, key=record.key, headers=headers)
 
 
-def first_bundle(findings: ReportFindings, context: ReportContext, pack: Pack, settings: Settings) -> Resource:
-    """The Bundle that emission would publish of a report that its store does not know yet."""
+def first_bundle(
+    findings: ReportFindings, context: ReportContext, pack: Pack, settings: Settings
+) -> tuple[Resource, tuple[Missing, ...]]:
+    """The Bundle that emission would publish of a report that its store does not know yet, and what has no code."""
     mapped = map_report(findings, context, pack, settings)
     nothing = Current(Stored(make_claim(mapped.manifest), "0"), {})
-    return _bundle(mapped, reconcile(Incoming(findings.action, mapped.resources, mapped.manifest), nothing))
+    plan = reconcile(Incoming(findings.action, mapped.resources, mapped.manifest), nothing)
+    return _bundle(mapped, plan), mapped.missing
 
 
 def _bundle(mapped: MappedReport, plan: Plan) -> Resource:

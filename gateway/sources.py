@@ -1,12 +1,15 @@
 """Files as sources: FHIR JSON and NDJSON, text, HTML, RTF, PDF and images, read by the same code as messages.
 
-A plain file names no patient and no time. Its report and subject are identified by the file's own digest, and its
-instant is the Unix epoch: any clock would make the same file give other resources tomorrow.
+A plain file names no patient and no time: the caller may (FileContext). Without, report and subject are identified by
+the file's own digest, and its instant is the Unix epoch: any clock would make the same file give other resources
+tomorrow.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from gateway.content_type import DocumentKind
@@ -18,6 +21,8 @@ from schemas.settings import Settings
 
 FILE_SYSTEM = "urn:synoptic:file"
 FILE_INSTANT = "1970-01-01T00:00:00Z"
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 _SKIPPED_BYTES = 1 << 16
 _FHIR_SUFFIXES = (".json",)
 _FHIR_LINES_SUFFIXES = (".ndjson", ".jsonl")
@@ -48,26 +53,46 @@ class SourceReport:
     ignored: str | None = None
 
 
+@dataclass(frozen=True, repr=False)
+class FileContext:
+    """What the caller knows of plain files, which carry no resource: whose they are, and when they were issued."""
+
+    subject: str | None = None
+    issued: str = FILE_INSTANT
+
+
+UNKNOWN_CONTEXT = FileContext()
+
+
+def read_instant(text: str) -> str:
+    """A date (its first second, in UTC) or an instant with its time zone as FHIR writes it; raises ValueError."""
+    instant = f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text
+    if not _INSTANT.fullmatch(instant):
+        raise ValueError("expected 2024-05-02 or 2024-05-02T10:00:00+02:00")
+    datetime.fromisoformat(instant)
+    return instant
+
+
 def read_source(
-    path: Path, settings: Settings, subject: str | None = None, intake: Intake | None = None
+    path: Path, settings: Settings, given: FileContext = UNKNOWN_CONTEXT, intake: Intake | None = None
 ) -> Iterator[SourceReport]:
     """Read each report of a file; give `intake` to keep its subprocesses from one file to the next."""
     own = intake or Intake(settings)
     try:
-        yield from _read(path, settings, subject, own)
+        yield from _read(path, settings, given, own)
     finally:
         if intake is None:
             own.close()
 
 
-def _read(path: Path, settings: Settings, subject: str | None, intake: Intake) -> Iterator[SourceReport]:
+def _read(path: Path, settings: Settings, given: FileContext, intake: Intake) -> Iterator[SourceReport]:
     suffix = path.suffix.lower()
     try:
         if suffix in _FHIR_LINES_SUFFIXES:
             yield from _read_lines(path, settings.bus.maximum_message_bytes, intake)
         elif suffix in _CONTENT_TYPES:
             data = _read_bytes(path, settings.intake.maximum_attachment_bytes)
-            report = _read_plain(data, _CONTENT_TYPES[suffix], settings, subject, intake)
+            report = _read_plain(data, _CONTENT_TYPES[suffix], settings, given, intake)
             yield SourceReport(path.name, report)
         elif suffix in _FHIR_SUFFIXES:
             yield _read_message(path.name, _read_bytes(path, settings.bus.maximum_message_bytes), intake)
@@ -113,10 +138,10 @@ def _read_bytes(path: Path, maximum: int) -> bytes:
         raise SynopticError(Code.UNREADABLE_FILE, error.strerror or "") from None
 
 
-def _read_plain(data: bytes, kind: DocumentKind, settings: Settings, subject: str | None, intake: Intake) -> ReportText:
+def _read_plain(data: bytes, kind: DocumentKind, settings: Settings, given: FileContext, intake: Intake) -> ReportText:
     document = intake.read_document(data, kind.value)
     identifier = Identifier(system=FILE_SYSTEM, value=hashlib.sha256(data).hexdigest())
-    patient = _subject(subject, identifier)
+    patient = _subject(given.subject, identifier)
     context = ReportContext(
         tenant=settings.tenant,
         report_key=derive_key(settings.tenant, "report", identifier.system, identifier.value),
@@ -125,8 +150,8 @@ def _read_plain(data: bytes, kind: DocumentKind, settings: Settings, subject: st
         report=Reference(type="DiagnosticReport", identifier=identifier),
         subject=patient,
         status="final",
-        version=ReportVersion(issued=FILE_INSTANT),
-        recorded=FILE_INSTANT,
+        version=ReportVersion(issued=given.issued),
+        recorded=given.issued,
     )
     return intake.assemble(Action.REPLACE, document, context)
 

@@ -89,8 +89,15 @@ EMITTED = Metric(
 CONFLICTS = Metric(
     "synoptic_conflicts_total", "counter", "resources", "Resources kept because a person wrote or verified them."
 )
+UNMAPPED = Metric(
+    "synoptic_unmapped_total",
+    "counter",
+    "values",
+    "Values not sent because no table of the mapping codes them.",
+    ("task",),
+)
 
-METRICS = (RECORDS, REJECTED, RETRIES, BATCH_SECONDS, LAG, EMITTED, CONFLICTS)
+METRICS = (RECORDS, REJECTED, RETRIES, BATCH_SECONDS, LAG, EMITTED, CONFLICTS, UNMAPPED)
 
 
 def as_markdown() -> str:

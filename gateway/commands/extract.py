@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 
 from gateway.presentation import Extracted, Refusal, json_line, table, wide_console
-from gateway.sources import SOURCE_SUFFIXES, SourceReport, read_source
+from gateway.sources import FILE_INSTANT, SOURCE_SUFFIXES, FileContext, SourceReport, read_instant, read_source
+from mappers.mapping import Missing
 from schemas.errors import Code, Kind, SynopticError, fault_location
 from schemas.messages import ReportFindings, ReportText
 from schemas.pack_loader import Pack, load_pack
@@ -20,6 +21,7 @@ from schemas.settings import Settings, load_settings
 from workers.extraction import Extractor
 
 BATCH = 16
+_UNDATED = "; a plain file has no date: give it with --issued"
 
 
 class Format(StrEnum):
@@ -39,11 +41,15 @@ def extract(
         Path | None, typer.Option(help="also write one transaction Bundle a report into this folder")
     ] = None,
     subject: Annotated[str | None, typer.Option(help="the subject of plain files: Patient/1 or system|value")] = None,
+    issued: Annotated[
+        str | None, typer.Option(help="when plain files were issued: 2024-05-02, or an instant with its zone")
+    ] = None,
 ) -> None:
     """Read reports from files and print their findings; exit 1 where one was rejected, 2 on wrong use."""
+    given = FileContext(subject, _instant(issued))
     settings = load_settings()
     files = list(_files(paths))
-    sources = _sources(files, settings, subject)
+    sources = _sources(files, settings, given)
     if output is Format.TEXT:
         rejected = _print_texts(sources)
     else:
@@ -51,6 +57,15 @@ def extract(
         rejected = _print_findings(_extracted(sources, packs, settings), packs, output, out, settings)
     if rejected:
         raise typer.Exit(1)
+
+
+def _instant(issued: str | None) -> str:
+    if issued is None:
+        return FILE_INSTANT
+    try:
+        return read_instant(issued)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--issued") from None
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -65,12 +80,12 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
         yield from found
 
 
-def _sources(files: Iterable[Path], settings: Settings, subject: str | None) -> Iterator[SourceReport]:
+def _sources(files: Iterable[Path], settings: Settings, given: FileContext) -> Iterator[SourceReport]:
     from gateway.intake import Intake
 
     with closing(Intake(settings)) as intake:
         for file in files:
-            yield from read_source(file, settings, subject, intake)
+            yield from read_source(file, settings, given, intake)
 
 
 def _print_texts(sources: Iterable[SourceReport]) -> bool:
@@ -131,8 +146,8 @@ def _print_findings(
         for number, one in enumerate(extracted, start=1):
             status.update(f"{number} read")
             rejected |= one.error is not None
-            if out is not None and (bundle := _bundle(one, packs, settings)):
-                write_bundle(out, one.source, bundle)
+            if out is not None:
+                _write(out, one, packs, settings)
             if output is Format.JSONL:
                 typer.echo(orjson.dumps(json_line(one, packs)).decode())
             else:
@@ -145,14 +160,27 @@ def _print_findings(
     return rejected
 
 
-def _bundle(extracted: Extracted, packs: dict[str, Pack], settings: Settings) -> dict[str, Any] | None:
-    """The transaction Bundle of a report that has findings."""
+def _write(folder: Path, extracted: Extracted, packs: dict[str, Pack], settings: Settings) -> None:
+    """Write the transaction Bundle of a report that has findings, and tell what it could not hold."""
     from gateway.emission import first_bundle
 
     report, findings = extracted.report, extracted.findings
     if report is None or findings is None:
-        return None
-    return first_bundle(findings, report.context, packs[report.pack], settings)
+        return
+    bundle, missing = first_bundle(findings, report.context, packs[report.pack], settings)
+    write_bundle(folder, extracted.source, bundle)
+    if missing:
+        undated = report.context.recorded == FILE_INSTANT
+        typer.echo(f"{extracted.source}: {_withheld(missing)}{_UNDATED if undated else ''}", err=True)
+
+
+def _withheld(missing: Iterable[Missing]) -> str:
+    """The tasks that the Bundle does not hold, by the table that has no code: names of the pack, never of the report."""
+    tasks: dict[str, list[str]] = {}
+    for one in missing:
+        tasks.setdefault(one.table, []).append(one.slot)
+    reasons = (f"{', '.join(dict.fromkeys(slots))} (no code in {table})" for table, slots in tasks.items())
+    return f"not in the Bundle: {'; '.join(reasons)}"
 
 
 def write_bundle(folder: Path, source: str, bundle: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ from schemas.messages import (
     ReportVersion,
 )
 from schemas.metrics import CONFLICTS as CONFLICTS_METRIC
-from schemas.metrics import value_of
+from schemas.metrics import UNMAPPED, value_of
 from schemas.pack_loader import load_pack
 from schemas.settings import Settings
 from workers.bus import Record
@@ -138,7 +138,24 @@ def test_a_bundle_for_a_folder_of_files_is_that_of_an_empty_store(hop):
     """What `extract --out` writes is what `run` would publish first."""
     findings = ReportFindings.model_validate_json(message(**VALUES))
     settings = Settings(_env_file=None)
-    assert first_bundle(findings, context(), load_pack("breast"), settings) == emit(hop, message(**VALUES))
+    bundle, missing = first_bundle(findings, context(), load_pack("breast"), settings)
+    assert bundle == emit(hop, message(**VALUES))
+    assert missing == ()
+
+
+def test_a_value_without_a_code_is_counted_and_logged(hop):
+    """A category whose staging edition no year gives is not sent, and that is told without any content."""
+    counted = value_of(UNMAPPED, task="T")
+    undated = context(version=ReportVersion(issued="1970-01-01T00:00:00Z"), recorded="1970-01-01T00:00:00Z")
+    findings = ReportFindings.model_validate_json(message(T="T1", ER="positive"))
+    with structlog.testing.capture_logs() as lines:
+        bundle = emit(hop, findings.model_copy(update={"sealed": SEAL.seal(undated)}).model_dump_json().encode())
+    codes = [entry["resource"].get("code", {}).get("coding", [{}])[0].get("code") for entry in bundle["entry"]]
+    assert "384625004" not in codes
+    assert "16112-5" in codes
+    assert value_of(UNMAPPED, task="T") == counted + 1
+    (line,) = [line for line in lines if "without a code" in line["event"]]
+    assert line == {"event": line["event"], "log_level": "warning", "hop": "emission", "count": 1}
 
 
 def test_the_same_report_again_changes_no_file(hop, folder):

@@ -6,14 +6,14 @@ import pytest
 from documents_made import LINES, pdf_of
 from reports_made import TEXT, message, report
 
-from gateway.sources import FILE_INSTANT, FILE_SYSTEM, SourceReport, read_source
+from gateway.sources import FILE_INSTANT, FILE_SYSTEM, FileContext, SourceReport, read_instant, read_source
 from schemas.errors import Code
 from schemas.settings import BusSettings, Settings
 
 
 def sources(path: Path, subject: str | None = None, settings: Settings | None = None) -> list[SourceReport]:
     """What the file holds."""
-    return list(read_source(path, settings or Settings(), subject))
+    return list(read_source(path, settings or Settings(), FileContext(subject)))
 
 
 def test_text_file_becomes_a_report_of_its_own_digest(tmp_path: Path) -> None:
@@ -47,6 +47,34 @@ def test_subject_may_be_given(
     given = source.report.context.subject
     found = (given.literal, given.identifier and given.identifier.system, given.identifier and given.identifier.value)
     assert found == (literal, system, value)
+
+
+@pytest.mark.parametrize(
+    ("issued", "instant"),
+    [
+        ("2024-05-02", "2024-05-02T00:00:00Z"),
+        ("2024-05-02T10:00:00+02:00", "2024-05-02T10:00:00+02:00"),
+        ("2024-05-02T10:00:00.5Z", "2024-05-02T10:00:00.5Z"),
+    ],
+)
+def test_a_given_date_is_the_reports_instant(tmp_path: Path, issued: str, instant: str) -> None:
+    """A date or an instant orders the file's versions and is recorded; the file stays the same report."""
+    (tmp_path / "one.txt").write_bytes(TEXT.encode())
+    (undated,) = sources(tmp_path / "one.txt")
+    (dated,) = read_source(tmp_path / "one.txt", Settings(), FileContext(issued=read_instant(issued)))
+    assert undated.report is not None
+    assert dated.report is not None
+    assert (dated.report.context.recorded, dated.report.context.version.issued) == (instant, instant)
+    assert dated.report.context.report_key == undated.report.context.report_key
+
+
+@pytest.mark.parametrize(
+    "issued", ["2024-13-02", "2024-05", "02.05.2024", "2024-05-02T10:00:00", "", "2024-05-02T25:00:00Z"]
+)
+def test_what_is_no_instant_is_refused(issued: str) -> None:
+    """A date must exist, and a time must name its zone."""
+    with pytest.raises(ValueError, match=r"expected|month|hour"):
+        read_instant(issued)
 
 
 def test_pdf_and_html_files_are_read_as_attachments_are(tmp_path: Path) -> None:
