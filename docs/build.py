@@ -51,7 +51,7 @@ def settings_page() -> str:
         "Made from `schemas/settings.py`. Read from `synoptic.yaml` in the working folder, or the file that `SYNOPTIC_SETTINGS`",
         "names; each key is overridden by an environment variable: `SYNOPTIC_BUS__BATCH_SIZE` for `bus.batch_size`.",
         "`synoptic config show` prints all of them with their present values, as a file that can be used as it is. A fault",
-        "in any key is SYN-601, which names them all.",
+        "in any key is SYN-601, which names them all, as it does a variable that begins with `SYNOPTIC_` and belongs to no key.",
         "",
         "| key | default | meaning |",
         "|---|---|---|",

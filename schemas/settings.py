@@ -4,6 +4,8 @@
 """
 
 import os
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +15,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from schemas.errors import Code, SynopticError
 
 SETTINGS_FILE = "synoptic.yaml"
+SETTINGS_VARIABLE = "SYNOPTIC_SETTINGS"
+PREFIX = "SYNOPTIC_"
+DELIMITER = "__"
 STARTER_MODEL = Path(__file__).resolve().parent.parent / "model" / "starter"
 
 
@@ -63,8 +68,8 @@ class FhirSettings(Section):
     target_wait_seconds: float = Field(
         default=900, ge=0, description="how long findings wait for the Patient or report that they refer to"
     )
-    condition: Literal["write", "reference_existing", "none"] = Field(
-        default="write", description="whose Condition the Observations focus on: an own one, the EHR's, or none"
+    condition: Literal["write", "none"] = Field(
+        default="write", description="whether the Observations focus on a Condition that Synoptic writes, or on none"
     )
     organization: str = Field(default="Organization/synoptic", description="Provenance.agent.onBehalfOf")
 
@@ -120,7 +125,7 @@ class Settings(BaseSettings):
     """All settings of every hop."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SYNOPTIC_", env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix=PREFIX, env_nested_delimiter=DELIMITER, extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
     tenant: str = Field(default="default", description="part of every derived id: keeps two EHRs' reports apart")
@@ -144,17 +149,40 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment over the settings file over defaults."""
-        path = Path(os.environ.get("SYNOPTIC_SETTINGS", SETTINGS_FILE))
+        path = Path(os.environ.get(SETTINGS_VARIABLE, SETTINGS_FILE))
         return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=path)
 
 
 def load_settings() -> Settings:
     """Read the settings; raises SYN-601 that lists every fault with its key and what was expected."""
+    faults = _unknown_variables()
     try:
-        return Settings()
+        settings = Settings()
+        if not faults:
+            return settings
     except ValidationError as error:
-        faults = "; ".join(
+        faults += [
             f"{'.'.join(str(step) for step in item['loc'])}: {item['msg']}"
             for item in error.errors(include_url=False, include_input=False)
-        )
-        raise SynopticError(Code.BAD_SETTINGS, faults) from None
+        ]
+    raise SynopticError(Code.BAD_SETTINGS, "; ".join(faults))
+
+
+def _unknown_variables() -> list[str]:
+    """What is wrong with variables of ours that name no key: pydantic-settings itself passes over them."""
+    known = {*_variables(Settings), SETTINGS_VARIABLE}
+    faults = []
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            (nearest, *_) = [*get_close_matches(name.upper(), sorted(known), 1, 0), SETTINGS_VARIABLE]
+            faults.append(f"{name}: no setting has this variable; did you mean {nearest}?")
+    return faults
+
+
+def _variables(section: type[BaseModel], prefix: str = PREFIX) -> Iterator[str]:
+    """The variable of every key; a whole section may be given as JSON."""
+    for name, field in section.model_fields.items():
+        variable = f"{prefix}{name.upper()}"
+        yield variable
+        if isinstance(field.default, Section):
+            yield from _variables(type(field.default), f"{variable}{DELIMITER}")

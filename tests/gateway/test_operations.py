@@ -211,6 +211,31 @@ def test_faulty_settings_are_all_named(folder, capsys):
     assert "bus.nonsense" in line
 
 
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("SYNOPTIC_LOG__LEVEL", "SYNOPTIC_LOGGING__LEVEL"),
+        ("SYNOPTIC_BUS__BATCHSIZE", "SYNOPTIC_BUS__BATCH_SIZE"),
+        ("SYNOPTIC_SETTING", "SYNOPTIC_SETTINGS"),
+    ],
+)
+def test_a_variable_that_names_no_key_is_a_fault(folder, capsys, monkeypatch, name, nearest):
+    """A misspelt variable is never passed over: it is named with the nearest one, and its value is not shown."""
+    monkeypatch.setenv(name, "secret-value")
+    assert end("config", "show") == 2
+    line = capsys.readouterr().err
+    assert line.startswith("SYN-601 ")
+    assert f"{name}: no setting has this variable; did you mean {nearest}?" in line
+    assert "secret-value" not in line
+
+
+def test_a_condition_of_the_ehr_is_refused_until_it_can_be_searched(folder, capsys, monkeypatch):
+    """Asking for what this version cannot do ends the program: it never does something else instead."""
+    monkeypatch.setenv("SYNOPTIC_FHIR__CONDITION", "reference_existing")
+    assert end("config", "show") == 2
+    assert "fhir.condition" in capsys.readouterr().err
+
+
 @contextmanager
 def _hops(hop):
     yield [hop]
