@@ -124,6 +124,23 @@ def test_one_specimen_of_ours_for_each_part_where_the_ehr_sent_none() -> None:
     assert [item["identifier"][0]["value"] for item in of_type(report, "Specimen")] == ["A", "B"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "types"),
+    [
+        ({"specimens": ("A",)}, ["TUMOR"]),
+        ({"specimens": ("A",), "assertion": "primary_in_situ", "histology": "DCIS", "behaviour": "in_situ"}, ["TUMOR"]),
+        ({"specimens": ("A", "B")}, ["TISS", "TISS"]),
+        ({"specimens": ("A",), "assertion": "no_residual"}, ["TISS"]),
+        ({"specimens": ("A",), "certainty": "provisional"}, ["TISS"]),
+        ({"specimens": ("A",), "assertion": "breast_metastasis_elsewhere"}, ["TISS"]),
+    ],
+)
+def test_only_a_single_part_that_bears_the_cancer_is_called_tumor(changes: dict[str, Any], types: list[str]) -> None:
+    """Of several parts any may be a node or a margin, and what holds no certain cancer is tissue."""
+    report = mapped(primary(**changes))
+    assert [item["type"]["coding"][0]["code"] for item in of_type(report, "Specimen")] == types
+
+
 @pytest.mark.parametrize("kind", ["Condition", "Observation", "Specimen", "BodyStructure"])
 def test_withdrawal_marks_each_type_in_its_own_way(kind: str) -> None:
     """Entered in error: an Observation keeps its value, a Condition loses clinicalStatus, a BodyStructure is inactive."""

@@ -1,5 +1,7 @@
 """When a cancer Condition is made, and with which codes."""
 
+import json
+
 import pytest
 from mapping_cases import finding, mapped, of_code, of_type, primary
 
@@ -28,11 +30,26 @@ def test_receptors_of_no_breast_cancer_make_nothing(assertion: str) -> None:
     assert not of_type(mapped(primary(assertion=assertion, findings={"ER": finding("positive")})), "Observation")
 
 
-def test_receptors_of_a_metastasis_elsewhere_are_kept() -> None:
-    """A metastasis of breast cancer has receptors but no primary."""
-    report = mapped(primary(assertion="breast_metastasis_elsewhere", findings={"ER": finding("positive")}))
-    assert of_code(report, "16112-5")
+@pytest.mark.parametrize("assertion", ["breast_metastasis_elsewhere", "recurrence"])
+def test_metastasis_and_recurrence_send_receptors_and_nothing_of_a_primary(assertion: str) -> None:
+    """No Condition, no focus, no category, no size, no stage and no side: the side may be that of the history."""
+    values = {
+        "T": finding("T2", "pT2", prefix="p"),
+        "N": finding("N0", "pN0", prefix="p"),
+        "M": finding("M1", "pM1", prefix="p"),
+        "grade": finding("G2"),
+        "ER": finding("positive"),
+        "tumor_size": finding("12", "12 mm", unit="mm"),
+        "nodes_examined": finding("3"),
+    }
+    report = mapped(primary(assertion=assertion, laterality="left", findings=values))
+    (observation,) = of_type(report, "Observation")
+    assert of_code(report, "16112-5") == [observation]
+    assert "focus" not in observation
     assert not of_type(report, "Condition")
+    sent = json.dumps(report.transaction())
+    assert LATERALITY not in sent
+    assert not any(code in sent for code in ('"7771000"', '"24028007"', "bodySite"))
 
 
 def test_a_known_condition_may_be_one_of_our_own() -> None:
