@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SHOWN_QUOTE = 44
 _PLAIN_WIDTH = 200
+_MINIMUM_WIDTH = 8
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,12 @@ def table(extracted: Iterable[Extracted], packs: dict[str, Pack]) -> "Table":
     from rich.text import Text
 
     tasks = list(dict.fromkeys(task.key for pack in packs.values() for task in pack.definition.tasks))
-    shown = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    shown = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, collapse_padding=True)
     for column in ("source", "primary", "histology", *tasks, "stage"):
-        shown.add_column(column, no_wrap=column in ("source", "primary"))
+        shown.add_column(column, no_wrap=column == "primary", min_width=_MINIMUM_WIDTH, overflow="fold")
     for one in extracted:
         for row in rows(one, packs):
-            named = row.get("primary") or f"{row['outcome']}: {row['note']}"
+            named = row.get("primary") or " ".join((row["outcome"], row["note"])).removeprefix("extracted ")
             cells = [row.get(column, "") for column in ("histology", *tasks, "stage")]
             shown.add_row(*(Text(cell) for cell in (row["source"].removesuffix(".json"), named, *cells)))
     return shown
