@@ -205,8 +205,14 @@ class LabelRule(Frozen):
     stands twice and whose attributes reach `repeated_from`: 3 of 14 nodes are the same nodes, 1 of 1 may be another).
     The fact's value, or the attribute `number`, is turned into the label's value by `bands` or `becomes`, or is the
     value. A value that the task lists under `missing` becomes that status. `detail` is a template over value and
-    attributes. `unless_kinds`: the rule is skipped where any fact of those kinds exists. `supersedes` are values of other
-    rules that this one settles (in situ hybridisation settles an equivocal score): they are no conflict.
+    attributes; where the number falls in one of `detail_bands`, that band is the detail. A fact with one of
+    `zero_marks` counts as zero. `unless_kinds`: the rule is skipped where any fact of those kinds exists.
+
+    What makes a contradiction, which goes to review: `unanimous` facts of equal standing that give different values,
+    and `checked_by` rules of the same label none of whose facts, in a section of the same priority or a higher one,
+    gives this rule's value (a negative status beside 5 %). Facts with `later_marks` (a repeated test) stand above those
+    without, facts with `earlier_marks` below. `supersedes` are values that this rule settles (in situ hybridisation
+    settles an equivocal score): they contradict nothing.
     """
 
     name: str
@@ -224,7 +230,12 @@ class LabelRule(Frozen):
     any_section: bool = False
     best_score: bool = False
     choose: Literal["first", "last", "highest", "sum"] = "first"
+    unanimous: bool = False
+    checked_by: tuple[str, ...] = ()
+    later_marks: tuple[str, ...] = ()
+    earlier_marks: tuple[str, ...] = ()
     supersedes: tuple[str, ...] = ()
+    zero_marks: tuple[str, ...] = ()
     repeated_within: int = Field(default=0, ge=0)
     repeated_from: dict[str, int] = Field(default_factory=dict)
     order: tuple[str, ...] = ()
@@ -233,6 +244,7 @@ class LabelRule(Frozen):
     becomes: dict[str, str] = Field(default_factory=dict)
     basis: Literal["stated", "derived"] = "stated"
     detail: str = "{value}"
+    detail_bands: tuple[Band, ...] = ()
     attributes: dict[str, str] = Field(default_factory=dict)
 
 
@@ -245,6 +257,14 @@ class LabelSet(Frozen):
     rules: tuple[LabelRule, ...]
     missing: dict[str, Literal["not_assessable", "pending", "not_performed"]] = Field(default_factory=dict)
     cases: tuple[LabelCase, ...] = ()
+
+    @model_validator(mode="after")
+    def _checks_exist(self) -> Self:
+        names = {rule.name for rule in self.rules}
+        unknown = sorted({name for rule in self.rules for name in rule.checked_by} - names)
+        if unknown:
+            raise ValueError(f"no such rule to check by: {', '.join(unknown)}")
+        return self
 
 
 class HintRule(Frozen):

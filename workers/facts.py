@@ -120,7 +120,7 @@ class FactReader:
                 for match in self._main[rule.name].finditer(
                     text, overlapped=rule.overlapped, timeout=RULE_TIMEOUT_SECONDS
                 ):
-                    start, end = match.span(rule.evidence) if rule.evidence else match.span()
+                    start, end = _trimmed(text, *(match.span(rule.evidence) if rule.evidence else match.span()))
                     if start < end and not any(start < last and first < end for first, last in closed):
                         index = bisect_right(starts, start) - 1
                         section = document.sections[index].key if index >= 0 else ""
@@ -212,6 +212,12 @@ class _Identity:
 @cache
 def _reader(identity: _Identity) -> FactReader:
     return FactReader(identity.rules)
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span without the white space at its ends."""
+    wording = text[start:end]
+    return start + len(wording) - len(wording.lstrip()), end - len(wording) + len(wording.rstrip())
 
 
 def _surroundings(match: "regex.Match[str]", text: str, window: int) -> tuple[str, str]:

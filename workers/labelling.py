@@ -6,20 +6,19 @@ from decimal import Decimal
 
 from schemas.findings import Basis, Status
 from schemas.pack import PackDefinition
-from schemas.pack_rules import LabelRule, LabelRules
+from schemas.pack_rules import Band, LabelRule, LabelRules
 from workers.conversion import number
 from workers.facts import Fact
 
 _EVIDENCE_LIMIT = 5
-_UNDECIDED = (Status.PENDING, Status.NOT_PERFORMED)
 
 
 @dataclass(frozen=True)
 class TaskLabel:
     """What the rules make of one task: a value or the reason for its absence, with evidence.
 
-    `conflicts` are the other values that facts of the same rules would give; `support` leads from every value that some
-    rule would give to the spans of the facts behind it.
+    A label in review keeps its value as the best guess; `conflicts` are the values that contradict it, whose evidence
+    is among `spans`. `support` leads from every value that some rule would give to the spans of the facts behind it.
     """
 
     task: str
@@ -68,26 +67,22 @@ class LabellingEngine:
             self._missing.setdefault(task.key, {}).update(stated)
 
     def label(self, task: str, facts: Sequence[Fact], properties: Mapping[str, str]) -> TaskLabel:
-        """The first rule that finds facts answers; what other rules answer, or other facts state, are conflicts."""
-        answered: tuple[LabelRule, _Answer] | None = None
+        """The first rule that finds facts answers; facts of equal standing that give another value contradict it."""
+        candidates = {
+            rule.name: (rule, [fact for fact in facts if _takes_part(rule, fact)])
+            for rule in self._rules.labels[task].rules
+            if self._applies(rule, facts, properties)
+        }
         support: dict[str, list[tuple[int, int]]] = {}
-        others: set[str] = set()
-        for rule in self._rules.labels[task].rules:
-            if not self._applies(rule, facts, properties):
-                continue
-            taking_part = [fact for fact in facts if _takes_part(rule, fact)]
-            answer = self._answer(rule, taking_part)
-            if answered is None:
-                answered = (rule, answer) if answer else None
-            said = {answer.value} if answer else set()
+        for rule, taking_part in candidates.values():
             for fact in taking_part:
                 if (value := _value(rule, _measure(rule, fact), fact)) is not None:
                     support.setdefault(value, []).append((fact.start, fact.end))
-                    said |= {value} if rule.basis == "stated" else set()
-            others |= said
-        if answered is None:
-            return TaskLabel(task, None, Status.NOT_STATED)
-        return self._task_label(task, *answered, others, support)
+        for rule, taking_part in candidates.values():
+            if (answer := self._answer(rule, taking_part)) is not None:
+                against = self._contradicting(rule, answer, candidates)
+                return self._task_label(task, rule, answer, against, support)
+        return TaskLabel(task, None, Status.NOT_STATED)
 
     def _applies(self, rule: LabelRule, facts: Sequence[Fact], properties: Mapping[str, str]) -> bool:
         return (
@@ -99,13 +94,7 @@ class LabellingEngine:
     def _answer(self, rule: LabelRule, facts: list[Fact]) -> _Answer | None:
         if not facts:
             return None
-        kept = facts
-        if not rule.any_section:
-            best = max(self._priority(fact) for fact in kept)
-            kept = [fact for fact in kept if self._priority(fact) == best]
-        if rule.best_score:
-            highest = max(fact.score for fact in kept)
-            kept = [fact for fact in kept if fact.score == highest]
+        kept = self._kept(rule, facts)
         if rule.choose == "sum":
             return _sum(rule, kept)
         chosen = _choose(rule, kept)
@@ -115,6 +104,34 @@ class LabellingEngine:
         same = [fact for fact in facts if fact is not chosen and fact.value == chosen.value]
         return _Answer(value, (chosen, *sorted(same, key=self._priority, reverse=True)))
 
+    def _kept(self, rule: LabelRule, facts: list[Fact]) -> list[Fact]:
+        """The facts that stand highest."""
+        kept = facts
+        if not rule.any_section:
+            best = max(self._priority(fact) for fact in kept)
+            kept = [fact for fact in kept if self._priority(fact) == best]
+        if rule.best_score:
+            highest = max(fact.score for fact in kept)
+            kept = [fact for fact in kept if fact.score == highest]
+        return _latest(rule, kept)
+
+    def _contradicting(
+        self, rule: LabelRule, answer: _Answer, candidates: Mapping[str, tuple[LabelRule, list[Fact]]]
+    ) -> dict[str, list[Fact]]:
+        """The values that contradict the answer, with the facts that give them."""
+        standing = self._priority(answer.facts[0])
+        against: dict[str, list[Fact]] = {}
+        for value, fact in _valued(rule, self._kept(rule, candidates[rule.name][1])) if rule.unanimous else ():
+            against.setdefault(value, []).append(fact)
+        for name in rule.checked_by:
+            check, facts = candidates.get(name, (rule, []))
+            equals = _latest(check, [fact for fact in facts if self._priority(fact) >= standing])
+            said = _valued(check, equals)
+            for value, fact in said if all(value != answer.value for value, _ in said) else ():
+                against.setdefault(value, []).append(fact)
+        settled = {answer.value, *rule.supersedes}
+        return {value: facts for value, facts in against.items() if value not in settled}
+
     def _priority(self, fact: Fact) -> int:
         return self._priorities.get(fact.section, 0)
 
@@ -123,27 +140,28 @@ class LabellingEngine:
         task: str,
         rule: LabelRule,
         answer: _Answer,
-        others: set[str],
+        against: Mapping[str, list[Fact]],
         support: Mapping[str, list[tuple[int, int]]],
     ) -> TaskLabel:
         leading = answer.facts[0]
         known = {**leading.attributes, "value": answer.value, "fact": leading.value}
-        missing = self._missing.get(task, {})
-        status = missing.get(answer.value, Status.CODED)
-        settled = {answer.value, *rule.supersedes, *(value for value, kind in missing.items() if kind in _UNDECIDED)}
+        status = self._missing.get(task, {}).get(answer.value, Status.CODED)
+        if against and status is Status.CODED:
+            status = Status.REVIEW
+        evidence = (*answer.facts[:_EVIDENCE_LIMIT], *(facts[0] for facts in against.values()))
         details = _Attributes(known)
         attributes = {name: template.format_map(details) for name, template in rule.attributes.items()}
         return TaskLabel(
             task=task,
-            value=answer.value if status is Status.CODED else None,
+            value=answer.value if status in (Status.CODED, Status.REVIEW) else None,
             status=status,
-            detail=rule.detail.format_map(details) or answer.value,
+            detail=_band(rule.detail_bands, _measured(rule, answer)) or rule.detail.format_map(details) or answer.value,
             basis=Basis(rule.basis),
             attributes={**leading.attributes, **{name: value for name, value in attributes.items() if value}},
-            spans=tuple((fact.start, fact.end) for fact in answer.facts[:_EVIDENCE_LIMIT]),
+            spans=tuple(dict.fromkeys((fact.start, fact.end) for fact in evidence)),
             rule=rule.name,
-            conflicts=tuple(sorted(others - settled)),
-            support={value: tuple(spans[:_EVIDENCE_LIMIT]) for value, spans in support.items()},
+            conflicts=tuple(sorted(against)),
+            support={value: tuple(dict.fromkeys(spans))[:_EVIDENCE_LIMIT] for value, spans in support.items()},
         )
 
 
@@ -167,15 +185,36 @@ def _takes_part(rule: LabelRule, fact: Fact) -> bool:
     )
 
 
+def _latest(rule: LabelRule, facts: list[Fact]) -> list[Fact]:
+    """The facts of a repeated test where there are any, else those that are not quoted from an earlier one."""
+    later = [fact for fact in facts if any(mark in fact.marks for mark in rule.later_marks)]
+    current = [fact for fact in facts if not any(mark in fact.marks for mark in rule.earlier_marks)]
+    return later or current or facts
+
+
+def _valued(rule: LabelRule, facts: list[Fact]) -> list[tuple[str, Fact]]:
+    return [(value, fact) for fact in facts if (value := _value(rule, _measure(rule, fact), fact)) is not None]
+
+
+def _measured(rule: LabelRule, answer: _Answer) -> Decimal | None:
+    return _measure(rule, answer.facts[0]) if answer.measured is None else answer.measured
+
+
+def _band(bands: Sequence[Band], measured: Decimal | None) -> str | None:
+    if measured is None:
+        return None
+    return next((band.value for band in bands if band.at_most is None or measured <= band.at_most), None)
+
+
 def _measure(rule: LabelRule, fact: Fact) -> Decimal | None:
+    if any(mark in fact.marks for mark in rule.zero_marks):
+        return Decimal(0)
     return number(fact.attributes.get(rule.number, "") if rule.number else fact.value)
 
 
 def _value(rule: LabelRule, measured: Decimal | None, fact: Fact) -> str | None:
     if rule.bands:
-        if measured is None:
-            return None
-        return next((band.value for band in rule.bands if band.at_most is None or measured <= band.at_most), None)
+        return _band(rule.bands, measured)
     if rule.number:
         return None if measured is None else format(measured.normalize(), "f")
     return rule.becomes.get(fact.value, fact.value)

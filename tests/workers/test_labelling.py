@@ -39,11 +39,11 @@ def test_pack_case(task: str, case: LabelCase):
 
 
 def test_stated_category_outranks_size():
-    """A stated category wins over a size, and the size's category is kept as a conflict."""
+    """A stated category wins over a size, which is neither a contradiction nor lost: it supports its own category."""
     size = Fact("size", "32", 30, 36, "size", "diagnosis", {}, frozenset(), 10)
     found = label("T", fact("T", "T1", prefix="p", sub="c"), size)
     assert (found.value, found.detail, found.basis) == ("T1", "pT1c", Basis.STATED)
-    assert found.conflicts == ("T2",)
+    assert (found.status, found.conflicts, found.support["T2"]) == (Status.CODED, (), ((30, 36),))
 
 
 @pytest.mark.parametrize("procedure", ["core", "fna"])
@@ -61,9 +61,9 @@ def test_clinical_category_is_not_pathologic():
 
 
 def test_addendum_supersedes_diagnosis():
-    """A receptor in an addendum wins over the diagnosis; the earlier value stays as a conflict."""
+    """A receptor in an addendum wins over the diagnosis and is not contradicted by it."""
     found = label("ER", fact("ER", "negative"), fact("ER", "positive", 90, section="addendum"))
-    assert (found.value, found.conflicts, found.spans[0]) == ("positive", ("negative",), (90, 95))
+    assert (found.value, found.status, found.spans[0]) == ("positive", Status.CODED, (90, 95))
 
 
 def test_result_outranks_pending():
@@ -87,9 +87,11 @@ def test_in_situ_hybridisation_settles_an_equivocal_score():
     assert (found.value, found.attributes["method"], found.conflicts) == ("positive", "ish", ())
 
 
-def test_contradiction_of_methods_is_kept():
-    """3+ against "not amplified" keeps the score's value as a conflict."""
-    assert label("HER2", fact("HER2_ihc", "3+"), fact("HER2_ish", "negative", 60)).conflicts == ("positive",)
+def test_contradiction_of_methods_goes_to_review():
+    """3+ against "not amplified" is a contradiction: the value is a best guess, and both places are its evidence."""
+    found = label("HER2", fact("HER2_ihc", "3+"), fact("HER2_ish", "negative", 60))
+    assert (found.value, found.status, found.conflicts) == ("negative", Status.REVIEW, ("positive",))
+    assert found.spans == ((60, 65), (0, 5))
 
 
 def test_nothing_found_is_not_stated():
