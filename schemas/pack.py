@@ -130,10 +130,24 @@ class AssertionRow(Frozen):
     alone: bool = False
 
 
+class SetAside(Frozen):
+    """Facts of these kinds that say nothing of the specimen of this report: under a mark, or in a section.
+
+    `assertions`: holds only for primaries of which one of these is asserted; none given, for all.
+    """
+
+    kinds: tuple[str, ...]
+    marks: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    assertions: tuple[Assertion, ...] = ()
+
+
 class PrimaryRules(Frozen):
     """How facts of the kinds assertion, histology, procedure, therapy_before and organ become primaries.
 
     `silent_sections` assert nothing (clinical history); `weak_sections` only where no other section asserts anything.
+    `deciding_sections`: the first that asserts anything settles the verdict where it asserts nothing but `settled_by`
+    (benign, no residual tumour); `yielding_sections` then assert nothing. `set_aside`: facts no label may rest on.
     `dismissed_by`, `provisional_by`: marks of facts. `rows`: the first whose facts are found decides.
     `behaviours`: each histology's behaviour; `micro_extent`: the fact attribute value that means microinvasion.
     `procedures`: from the most to the least definitive.
@@ -141,6 +155,10 @@ class PrimaryRules(Frozen):
 
     silent_sections: tuple[str, ...] = ()
     weak_sections: tuple[str, ...] = ()
+    deciding_sections: tuple[str, ...] = ()
+    settled_by: tuple[str, ...] = ()
+    yielding_sections: tuple[str, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
     dismissed_by: tuple[str, ...] = ()
     provisional_by: tuple[str, ...] = ()
     own_organ: str

@@ -62,6 +62,19 @@ def assess(
     return tuple(replace(decision, laterality=decision.laterality or side) for decision in decisions)
 
 
+def of_this_specimen(facts: Iterable[Fact], assertion: Assertion, rules: PrimaryRules) -> tuple[Fact, ...]:
+    """The facts that labels of a primary may rest on: not what an earlier specimen showed."""
+    holding = [aside for aside in rules.set_aside if assertion in (aside.assertions or (assertion,))]
+    return tuple(
+        fact
+        for fact in facts
+        if not any(
+            fact.kind in aside.kinds and (fact.section in aside.sections or fact.marks & set(aside.marks))
+            for aside in holding
+        )
+    )
+
+
 class _Assessor:
     """The facts of one document, read by the pack's rules for primaries."""
 
@@ -76,7 +89,7 @@ class _Assessor:
 
     def decide(self, block: Block, whole: bool) -> PrimaryDecision:
         """The verdict on a block, from all of its text (`whole`) or only from what names its side."""
-        asserting = self._standing("assertion", block, whole)
+        asserting = self._settled(self._standing("assertion", block, whole))
         row, support = self._first_row(asserting)
         decision = PrimaryDecision(block=block, laterality=block.side)
         if row is None:
@@ -120,6 +133,17 @@ class _Assessor:
         ]
         strong = [fact for fact in found if fact.section not in self._rules.weak_sections]
         return [fact for fact in strong or found if not fact.marks & set(self._rules.dismissed_by)]
+
+    def _settled(self, asserting: list[Fact]) -> list[Fact]:
+        """What is asserted, less what merely told sections add to a diagnosis that leaves no cancer."""
+        for section in self._rules.deciding_sections:
+            said = {fact.value for fact in asserting if fact.section == section}
+            if said and said <= set(self._rules.settled_by):
+                yielding = set(self._rules.yielding_sections) - {section}
+                return [fact for fact in asserting if fact.section not in yielding]
+            if said:
+                break
+        return asserting
 
     def _first_row(self, asserting: list[Fact]) -> tuple[AssertionRow | None, list[Fact]]:
         values = {fact.value for fact in asserting}

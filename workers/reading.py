@@ -9,7 +9,7 @@ from schemas.pack_loader import Pack
 from workers.document import Document, Span, merge_spans
 from workers.facts import Fact, read_facts
 from workers.labelling import TaskLabel, label_primary
-from workers.primaries import PrimaryDecision, find_primaries
+from workers.primaries import PrimaryDecision, find_primaries, of_this_specimen
 from workers.segment import segment
 from workers.specimens import names_other_side
 
@@ -81,6 +81,7 @@ def _facts_of_sole(
 
 def _reading(decision: PrimaryDecision, own: tuple[Fact, ...], pack: Pack) -> PrimaryReading:
     block = decision.block
+    own = of_this_specimen(own, decision.assertion, pack.definition.primaries)
     properties = {
         "assertion": decision.assertion.value,
         "behaviour": decision.behaviour or "",

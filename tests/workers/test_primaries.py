@@ -117,6 +117,17 @@ def test_receptors_after_the_benign_side(closing: str, estrogen: str | None):
     assert (reading.key, reading.labels["ER"].value) == ("breast-left", estrogen)
 
 
+def test_an_earlier_specimens_stage_stays_out_and_its_receptors_stay():
+    """Of the biopsy before, the receptors are the same tumour's; its size, category and grade are not today's."""
+    text = (
+        "DIAGNOSIS: Left breast, re-excision: Residual invasive ductal carcinoma, 3 mm, grade 2. COMMENT: The previous "
+        "lumpectomy revealed invasive ductal carcinoma, 2.4 cm, grade 3, pT2 pN0. Prior biopsy was ER positive."
+    )
+    (reading,) = read_report(text, PACK)
+    values = {task: reading.labels[task].value for task in ("T", "N", "grade", "ER")}
+    assert values == {"T": "T1", "N": None, "grade": "G2", "ER": "positive"}
+
+
 @given(st.lists(st.sampled_from(WORDS), max_size=25).map(" ".join))
 @settings(max_examples=120, deadline=None)
 def test_any_text_gives_sound_primaries(text: str):
