@@ -2,7 +2,8 @@
 
 Two policies (the pack names one). `agreement`: classifier and labelling rules give the same value. `classifier`: the
 classifier's value, as the reference system does; the rules only lend the supporting span. What the report says in
-words that have no class (pending, not performed, not assessable) is the rules' to read under both.
+words that have no class (pending, not performed, not assessable) is the rules' to read under both, and so is whether it
+says anything: without wording the finding is not stated, since a person could look at nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -90,7 +91,7 @@ def decide_task(
         return by_rules(label, locate)
     read = label.value if label is not None else None
     if label is None or read is None:
-        return _unsupported(verdict(prediction, calibration, "classifier"))
+        return Finding(status=Status.NOT_STATED, source="model")
     classifier = verdict(prediction, calibration, policy)
     value = classifier.value if policy == "classifier" and classifier.says_stated else read
     reason: str | None = None
@@ -113,19 +114,6 @@ def decide_task(
         source="model",
         reason=reason,
         attributes=dict(label.attributes) if value == read else {},
-    )
-
-
-def _unsupported(classifier: Verdict) -> Finding:
-    """No span names the task: not stated, unless the classifier is sure of a value, which a person should look at."""
-    if not classifier.sure:
-        return Finding(status=Status.NOT_STATED, source="model")
-    return Finding(
-        value=classifier.value,
-        status=Status.REVIEW,
-        probability=classifier.probability * classifier.stated,
-        source="model",
-        reason=NO_SPAN,
     )
 
 

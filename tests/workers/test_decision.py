@@ -1,5 +1,6 @@
 """The decision: what is coded, what goes to review and why."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -23,7 +24,7 @@ from workers.decision import (
 )
 from workers.deidentify import deidentify
 from workers.labelling import TaskLabel
-from workers.reading import PrimaryReading
+from workers.reading import PrimaryReading, read_report
 
 TEXT = "Pathologic stage: pT2 pN1a"
 SPAN = ((18, 21),)
@@ -36,7 +37,7 @@ SILENT = Prediction(0.01, {"T1": 0.02, "T2": 0.98})
 POLICIES: tuple[Policy, ...] = ("agreement", "classifier")
 
 
-def locate(spans: tuple[tuple[int, int], ...]) -> tuple[Evidence, ...]:
+def locate(spans: Sequence[tuple[int, int]]) -> tuple[Evidence, ...]:
     """Evidence straight from TEXT."""
     return tuple(Evidence(quote=TEXT[start:end], start=start, end=end) for start, end in spans)
 
@@ -57,7 +58,6 @@ def test_agreement_with_a_span_and_confidence_is_coded(policy: Policy) -> None:
         (LABEL, SILENT, DISAGREEMENT),
         (LABEL, UNSURE_ANSWER, UNSURE),
         (replace(LABEL, spans=(), support={}), SURE, NO_SPAN),
-        (replace(LABEL, status=Status.REVIEW), SURE, CONTRADICTION),
     ],
 )
 def test_agreement_policy_sends_doubt_to_review_with_the_rules_value(
@@ -66,6 +66,31 @@ def test_agreement_policy_sends_doubt_to_review_with_the_rules_value(
     """Under `agreement` every doubt is a review that shows what the rules read, and says why."""
     finding = decide_task(label, prediction, FITTED, "agreement", locate)
     assert (finding.status, finding.value, finding.reason) == (Status.REVIEW, "T2", reason)
+
+
+@pytest.mark.parametrize(
+    ("receptors", "task", "value"),
+    [
+        ("ER 5 %, negative.", "ER", "negative"),
+        ("ER: positive (0 %).", "ER", "positive"),
+        ("PR: negative. PR: positive.", "PR", "negative"),
+        ("HER2/neu: negative (3+).", "HER2", "negative"),
+        ("HER2/neu: positive (2+).", "HER2", "positive"),
+    ],
+)
+def test_a_contradiction_in_the_report_waits_for_a_person(receptors: str, task: str, value: str) -> None:
+    """What a report contradicts itself in is never coded, even where a sure classifier agrees; both places are shown."""
+    pack = load_pack("breast")
+    text = f"FINAL DIAGNOSIS: Left breast, lumpectomy: Invasive ductal carcinoma, grade 2. {receptors}"
+    (reading,) = read_report(text, pack)
+
+    def quote(spans: Sequence[tuple[int, int]]) -> tuple[Evidence, ...]:
+        return tuple(Evidence(quote=text[start:end], start=start, end=end) for start, end in spans)
+
+    agreeing = Prediction(0.99, {value: 0.99, "other": 0.01})
+    finding = decide_task(reading.labels[task], agreeing, FITTED, "agreement", quote)
+    assert (finding.status, finding.value, finding.reason) == (Status.REVIEW, value, CONTRADICTION)
+    assert len(finding.evidence) == 2
 
 
 def test_classifier_policy_needs_a_span_for_its_own_value() -> None:
@@ -78,11 +103,11 @@ def test_classifier_policy_needs_a_span_for_its_own_value() -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_value_without_any_wording_is_never_coded(policy: Policy) -> None:
-    """The classifier alone makes no code: not stated where it is unsure, review where it insists."""
-    assert decide_task(None, UNSURE_ANSWER, FITTED, policy, locate).status is Status.NOT_STATED
-    assert decide_task(None, SURE, FITTED, policy, locate).status is Status.REVIEW
-    lenient = TaskCalibration(agreement_threshold=0.5)
-    assert decide_task(None, SURE, lenient, policy, locate).status is Status.NOT_STATED
+    """The classifier alone makes neither a code nor a review: what no wording names is not stated, however sure it is."""
+    silent = TaskLabel("T", None, Status.NOT_STATED)
+    for label in (None, silent):
+        finding = decide_task(label, SURE, FITTED, policy, locate)
+        assert (finding.status, finding.value, finding.evidence) == (Status.NOT_STATED, None, ())
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.NOT_PERFORMED, Status.NOT_ASSESSABLE])

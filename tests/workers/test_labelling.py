@@ -4,7 +4,7 @@ import pytest
 
 from schemas.findings import Basis, Status
 from schemas.pack_loader import load_pack
-from schemas.pack_rules import LabelCase, LabelRules
+from schemas.pack_rules import LabelCase, LabelRule, LabelRules, LabelSet
 from workers.document import Document, Section
 from workers.facts import Fact, read_facts
 from workers.labelling import TaskLabel, label_primary
@@ -92,6 +92,30 @@ def test_contradiction_of_methods_goes_to_review():
     found = label("HER2", fact("HER2_ihc", "3+"), fact("HER2_ish", "negative", 60))
     assert (found.value, found.status, found.conflicts) == ("negative", Status.REVIEW, ("positive",))
     assert found.spans == ((60, 65), (0, 5))
+
+
+@pytest.mark.parametrize(
+    ("task", "text", "value"),
+    [
+        ("ER", "ER: negative (<1 %)", "negative"),
+        ("ER", "ER: negative (<5 %)", "negative"),
+        ("ER", "ER: positive previously on biopsy; repeat ER: negative", "negative"),
+        ("PR", "ER 95 % positive, PR 0 %, negative", "negative"),
+        ("HER2", "HER2: positive (2+). FISH: HER2 not amplified", "negative"),
+        ("HER2", "HER2: equivocal (2+)", "equivocal"),
+    ],
+)
+def test_agreeing_or_settled_statements_are_no_contradiction(task: str, text: str, value: str):
+    """A bound below 1 %, a repeated test and in situ hybridisation after 2+ leave nothing for a person to settle."""
+    document = Document(text, (Section("diagnosis", 80, 0, 0, len(text)),), (), (), ())
+    found = label_primary(read_facts(document, PACK.facts), PACK.labels, PACK.definition, RESECTION)[task]
+    assert (found.value, found.status, found.conflicts) == (value, Status.CODED, ())
+
+
+def test_a_rule_is_checked_by_rules_that_exist():
+    """A label set that names an unknown rule to check by is refused."""
+    with pytest.raises(ValueError, match="no such rule to check by: ER_percentage"):
+        LabelSet(rules=(LabelRule(name="ER_status", kind="ER", checked_by=("ER_percentage",)),))
 
 
 def test_nothing_found_is_not_stated():
