@@ -38,18 +38,29 @@ class PatternRule(Frozen):
 
 
 class ContextRule(Frozen):
-    """Where a name stands: directly after `before`, or directly before `after`."""
+    """Where a name stands: directly after `before`, directly before `after`, or as the group `value` of `shape`.
+
+    A `shape` knows by itself how far the name goes, so one word in it that is no name means that none stands there.
+    """
 
     key: str
     before: str | None = None
     after: str | None = None
+    shape: str | None = None
     cases: tuple[PrivacyCase, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _one_side(self) -> Self:
-        if (self.before is None) == (self.after is None):
-            raise ValueError("give exactly one of before and after")
+    def _one_place(self) -> Self:
+        if sum(place is not None for place in (self.before, self.after, self.shape)) != 1:
+            raise ValueError("give exactly one of before, after and shape")
+        if self.shape is not None and "(?P<value>" not in self.shape:
+            raise ValueError("a shape needs the group value")
         return self
+
+    @property
+    def regex(self) -> str:
+        """The expression that is searched for, fragments not yet in place."""
+        return self.before or self.after or self.shape or ""
 
 
 class PrivacyVocabulary(Frozen):
@@ -58,6 +69,7 @@ class PrivacyVocabulary(Frozen):
     fragments: dict[str, str]
     protected: tuple[str, ...]
     not_names: str
+    clinical_words: str
     organisation_words: str
     titles: str
     particles: str
@@ -72,7 +84,7 @@ class PrivacyVocabulary(Frozen):
         for rule in self.patterns:
             self._check(rule.key, rule.regex)
         for context in self.contexts:
-            self._check(context.key, context.before or context.after or "")
+            self._check(context.key, context.regex)
         for phrase in self.protected:
             self._check("protected", phrase)
         return self

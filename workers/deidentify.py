@@ -62,6 +62,11 @@ class _Rules:
     not_names: frozenset[str]
 
     @cached_property
+    def never_names(self) -> frozenset[str]:
+        """Words that no name holds: those that end a run of names, and those of anatomy and pathology."""
+        return self.not_names | frozenset(self.vocabulary.clinical_words.split())
+
+    @cached_property
     def protected(self) -> re.Pattern[str]:
         """Phrases that stay."""
         phrases = "|".join(f"(?:{self.vocabulary.expand(phrase)})" for phrase in self.vocabulary.protected)
@@ -75,7 +80,7 @@ class _Rules:
     @cached_property
     def contexts(self) -> tuple[tuple[ContextRule, re.Pattern[str]], ...]:
         """Each name context, compiled."""
-        return tuple((rule, re.compile(rule.before or rule.after or "")) for rule in self.vocabulary.contexts)
+        return tuple((rule, re.compile(self.vocabulary.expand(rule.regex))) for rule in self.vocabulary.contexts)
 
 
 def compile_pattern(rule: PatternRule, vocabulary: PrivacyVocabulary) -> re.Pattern[str]:
@@ -181,7 +186,10 @@ def _find_names(text: str, rules: _Rules) -> list[Span]:
     found: list[Span] = []
     for rule, pattern in rules.contexts:
         for context in pattern.finditer(text):
-            if rule.before is not None:
+            span: tuple[int, int] | None
+            if rule.shape is not None:
+                span = context.span("value") if _is_name(context.group("value"), rules) else None
+            elif rule.before is not None:
                 name = _NAME.match(text, context.end())
                 span = _head(text, name.span(), rules.not_names) if name else None
             else:
@@ -189,6 +197,12 @@ def _find_names(text: str, rules: _Rules) -> list[Span]:
             if span is not None:
                 found.append((*span, "NAME"))
     return found
+
+
+def _is_name(found: str, rules: _Rules) -> bool:
+    """True where no word of it, initials aside, is a word of the clinic."""
+    words = (token.group().rstrip(".").lower() for token in _NAME_TOKEN.finditer(found))
+    return all(len(word) == 1 or word not in rules.never_names for word in words)
 
 
 def _head(text: str, span: tuple[int, int], not_names: frozenset[str]) -> tuple[int, int] | None:
