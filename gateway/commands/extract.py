@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -143,11 +144,10 @@ def _print_findings(
     shown: list[Extracted] = []
     rejected = False
     with progress.status("reading") as status:
-        for number, one in enumerate(extracted, start=1):
+        for number, read in enumerate(extracted, start=1):
             status.update(f"{number} read")
+            one = read if out is None else _written(out, read, packs, settings)
             rejected |= one.error is not None
-            if out is not None:
-                _write(out, one, packs, settings)
             if output is Format.JSONL:
                 typer.echo(orjson.dumps(json_line(one, packs)).decode())
             else:
@@ -158,6 +158,17 @@ def _print_findings(
             if one.error is not None:
                 typer.echo(f"{one.source}: {one.error.code} {one.error.message}", err=True)
     return rejected
+
+
+def _written(folder: Path, extracted: Extracted, packs: dict[str, Pack], settings: Settings) -> Extracted:
+    """The outcome after its Bundle was written; a report whose resources break a profile is rejected, as `run` does."""
+    try:
+        _write(folder, extracted, packs, settings)
+    except SynopticError as error:
+        if error.code.kind is not Kind.REJECT:
+            raise
+        return replace(extracted, findings=None, error=Refusal.of(error))
+    return extracted
 
 
 def _write(folder: Path, extracted: Extracted, packs: dict[str, Pack], settings: Settings) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import cli
+from gateway import cli, emission
 from gateway.commands import extract
+from schemas.errors import Code, SynopticError
 from schemas.messages import ReportFindings, ReportText
 
 CASE = Path(__file__).resolve().parents[2] / "golden" / "breast" / "mastectomy_with_nodes"
@@ -65,3 +66,25 @@ def test_a_date_that_is_none_is_wrong_use(capsys: pytest.CaptureFixture[str]) ->
     """Exit status 2, before anything is read."""
     assert run(str(CASE / "report.txt"), "--issued", "May 2024") == 2
     assert "--issued" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_mapped_is_rejected_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Bundle that would break a profile is that report's numbered outcome; the reports after it are written."""
+    answers = iter([SynopticError(Code.BAD_RESOURCES, "x"), ({"resourceType": "Bundle"}, ())])
+
+    def first_bundle(*_: object) -> object:
+        answer = next(answers)
+        if isinstance(answer, SynopticError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(emission, "first_bundle", first_bundle)
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_bytes((CASE / "report.txt").read_bytes())
+    assert run(str(tmp_path), "--out", str(tmp_path / "out")) == 1
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (first["outcome"], first["error"]["code"], first["primaries"]) == ("rejected", "SYN-401", [])
+    assert (second["outcome"], second["error"]) == ("extracted", None)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.txt.bundle.json"]
