@@ -301,7 +301,7 @@ class LabelRules(Frozen):
     """labels.yaml: the labels in order, each with its rules; the hints in the order in which they are told.
 
     `sole_primary_kinds`: facts that belong to the report's only primary even where they stand in text of the other side
-    (a closing line on receptors after the benign breast); `principal_by`: the labels whose values, in this order, make
+    (a closing line on receptors or the stage after the benign breast); `principal_by`: the labels whose values, in this order, make
     one of two primaries the principal one.
     """
 

@@ -48,6 +48,28 @@ def test_receptors_after_the_benign_side_belong_to_the_only_primary():
     assert reading.labels["tumor_size"].value == "25"
 
 
+def test_stage_after_the_benign_side_belongs_to_the_only_primary():
+    """A stage that closes a report in capitals is the cancer's, though the other breast was named last."""
+    text = "FINAL DIAGNOSIS A) BREAST, LEFT, LUMPECTOMY: INVASIVE DUCTAL CARCINOMA, 2.3 CM. C) BREAST, RIGHT, BIOPSY: "
+    (reading,) = read_report(text + "FIBROADENOMA. PATHOLOGIC STAGE PT2 PN1A(SN) PMX", PACK)
+    assert (reading.labels["T"].detail, reading.labels["N"].detail, reading.labels["M"].detail) == (
+        "pT2",
+        "pN1a(sn)",
+        "pMX",
+    )
+
+
+def test_spans_have_no_white_space_at_their_ends():
+    """Evidence quotes words, not the blanks or line breaks that follow them."""
+    text = (
+        "FINAL DIAGNOSIS: Left breast, lumpectomy: Invasive ductal carcinoma. pT2 pN0\n(0/3). ER 5 - 10 % , PR <1 % \n"
+    )
+    (reading,) = read_report(text, PACK)
+    quotes = [text[start:end] for label in reading.labels.values() for start, end in label.spans]
+    assert {"pT2", "pN0"} <= set(quotes)
+    assert all(quote == quote.strip() for quote in quotes)
+
+
 def test_benign_report_has_no_primary():
     """Without cancer there is nothing to label."""
     assert read_report("FINAL DIAGNOSIS: Breast, left, excision: Fibroadenoma. Negative for malignancy.", PACK) == ()
