@@ -96,7 +96,9 @@ class Segmentation(Frozen):
 
     `opening_section`: the key and rank of text before any header; `sides`: words of a side in a part's first line;
     `side_phrases`: wordings that name the side of the organ anywhere in a sentence; `side_statements`: those that
-    settle it for a whole section of one side ("Laterality: left"). `organ_words` name the organ.
+    settle it for a whole section of one side ("Laterality: left"). `side_switches`: where the report is of two sides,
+    wordings after which the text is of that side ("Right tumor:"). `part_mentions`: a part's letter as the subject of a
+    statement, with the group `part`. `organ_words` name the organ.
     """
 
     organ: str
@@ -106,6 +108,8 @@ class Segmentation(Frozen):
     sides: SideWords
     side_phrases: SideWords
     side_statements: SideWords
+    side_switches: SideWords | None = None
+    part_mentions: str | None = None
     specimen_headers: tuple[str, ...] = ()
     specimen_kinds: tuple[SpecimenKind, ...] = ()
     organ_words: tuple[str, ...] = ()

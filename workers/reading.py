@@ -11,7 +11,7 @@ from workers.facts import Fact, read_facts
 from workers.labelling import TaskLabel, label_primary
 from workers.primaries import PrimaryDecision, find_primaries, of_this_specimen
 from workers.segment import segment
-from workers.specimens import names_other_side
+from workers.specimens import concerns_other_side, names_other_side
 
 _SEVERITY = (Assertion.PRIMARY_INVASIVE, Assertion.RECURRENCE, Assertion.PRIMARY_IN_SITU, Assertion.NO_RESIDUAL)
 
@@ -49,13 +49,20 @@ def read_report(text: str, pack: Pack, side: Side | None = None) -> tuple[Primar
     if len(decisions) == 1:
         readings = [_reading(decisions[0], _facts_of_sole(document, decisions[0], facts, pack), pack)]
     else:
-        readings = [_reading(decision, _facts_in(decision, facts), pack) for decision in decisions]
+        readings = [_reading(decision, _facts_in(document, decision, facts, pack), pack) for decision in decisions]
     principal = max(readings, key=lambda reading: _extent(reading, pack), default=None)
     return tuple(replace(reading, principal=reading is principal) for reading in readings)
 
 
-def _facts_in(decision: PrimaryDecision, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
-    return tuple(fact for fact in facts if decision.block.holds(fact.start, fact.end))
+def _facts_in(document: Document, decision: PrimaryDecision, facts: tuple[Fact, ...], pack: Pack) -> tuple[Fact, ...]:
+    """The facts of one primary of several; what a sentence says of both sides at once belongs to neither."""
+    side, segmentation = decision.block.side, pack.definition.segmentation
+    return tuple(
+        fact
+        for fact in facts
+        if decision.block.holds(fact.start, fact.end)
+        and not concerns_other_side(document, fact.start, fact.end, side, segmentation)
+    )
 
 
 def _facts_of_sole(

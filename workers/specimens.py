@@ -8,7 +8,7 @@ from typing import Literal
 
 from schemas.findings import Side
 from schemas.pack import Segmentation, SideWords
-from workers.document import Passage, Section, Specimen, merge_spans
+from workers.document import Document, Passage, Section, Specimen, merge_spans
 
 NamedSide = Literal["left", "right", "bilateral"]
 
@@ -30,6 +30,8 @@ class _Words:
     sides: tuple[tuple[NamedSide, re.Pattern[str]], ...]
     statements: tuple[tuple[NamedSide, re.Pattern[str]], ...]
     phrases: tuple[tuple[NamedSide, re.Pattern[str]], ...]
+    switches: tuple[tuple[NamedSide, re.Pattern[str]], ...]
+    mentions: re.Pattern[str] | None
     headers: re.Pattern[str] | None
     kinds: tuple[tuple[str, re.Pattern[str]], ...]
     foreign_kinds: frozenset[str]
@@ -52,6 +54,13 @@ def cut_passages(text: str, sections: tuple[Section, ...], segmentation: Segment
     words = _compiled(segmentation)
     letters = frozenset(letter for _, letter in part_labels(text, 0, len(text), segmentation))
     itemised = [(section, _items(text, section, words, letters)) for section in sections]
+    passages = _cut(text, itemised, replace(words, switches=()))
+    if {"left", "right"} <= {passage.side for passage in passages}:
+        passages = _cut(text, itemised, words)
+    return tuple(passages) or (Passage(0, len(text), sections[0]),)
+
+
+def _cut(text: str, itemised: list[tuple[Section, list[_Item]]], words: _Words) -> list[Passage]:
     part_sides = _part_sides(itemised)
     passages: list[Passage] = []
     for section, items in itemised:
@@ -60,7 +69,7 @@ def cut_passages(text: str, sections: tuple[Section, ...], segmentation: Segment
             side = item.side or part_sides.get(item.part or "")
             cut.extend(_by_side(text, section, replace(item, side=side), words))
         passages.extend(_one_sided(text, section, cut, words))
-    return tuple(passages) or (Passage(0, len(text), sections[0]),)
+    return passages
 
 
 def gather_specimens(passages: tuple[Passage, ...]) -> tuple[Specimen, ...]:
@@ -141,9 +150,29 @@ def _only(named: Set[NamedSide]) -> Side | None:
 
 def names_other_side(text: str, start: int, end: int, side: Side | None, segmentation: Segmentation) -> bool:
     """True where the sentence around a stretch names a side of the organ that is not `side`."""
+    first, last = _sentence_around(text, start, end)
+    return bool(_named(_compiled(segmentation).phrases, text, first, last) - {side})
+
+
+def concerns_other_side(
+    document: Document, start: int, end: int, side: Side | None, segmentation: Segmentation
+) -> bool:
+    """True where the sentence around a stretch names another side, or the letter of another side's part."""
+    words = _compiled(segmentation)
+    passage = document.passage_at(start)
+    first, last = _sentence_around(document.text, start, end)
+    first, last = max(first, passage.start), max(end, min(last, passage.end))
+    if _named(words.sides, document.text, first, last) - {side, "bilateral"}:
+        return True
+    others = {specimen.part for specimen in document.specimens if specimen.side not in (None, side)}
+    found = words.mentions.finditer(document.text, first, last) if words.mentions else ()
+    return any(match["part"] in others for match in found)
+
+
+def _sentence_around(text: str, start: int, end: int) -> tuple[int, int]:
     first = max(text.rfind(mark, 0, start) for mark in (". ", "\n", ";")) + 1
     last = min((found for mark in (". ", "\n", ";") if (found := text.find(mark, end)) >= 0), default=len(text))
-    return bool(_named(_compiled(segmentation).phrases, text, first, last) - {side})
+    return first, last
 
 
 def part_labels(
@@ -171,18 +200,21 @@ def _part_sides(itemised: list[tuple[Section, list[_Item]]]) -> dict[str, Side]:
 def _by_side(text: str, section: Section, item: _Item, words: _Words) -> list[Passage]:
     """The item cut where a sentence names a side.
 
-    In an item with a side such a sentence stands alone; in one without, it holds until another side is named.
+    In an item with a side such a sentence stands alone; in one without, it holds until another side is named. A switch
+    ("Right tumor:") ends the item's own side.
     """
     if item.kind in words.foreign_kinds and not (words.organ and words.organ.search(text, item.start, item.end)):
         return [Passage(item.start, item.end, section, item.part, item.kind, None, foreign=True)]
     passages: list[Passage] = []
-    running = item.side
-    for start, end in _sentences(text, item.start, item.end):
-        named = _named(words.phrases, text, start, end)
-        side = item.side or running
-        if named:
-            side = _only(named) if (only := _only(named)) or not item.side else item.side
-            running = item.side or only
+    home = running = item.side
+    for start, end, switch in _pieces(text, section, item.start, item.end, words):
+        side = switch or home or running
+        if switch:
+            home, running = (home if switch == home else None), switch
+        elif named := _named(words.phrases, text, start, end):
+            only = _only(named)
+            side = only if only or not home else home
+            running = home or only
         last = passages[-1] if passages else None
         if last and last.side == side:
             passages[-1] = replace(last, end=end)
@@ -200,12 +232,29 @@ def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield position, end
 
 
+def _pieces(text: str, section: Section, start: int, end: int, words: _Words) -> Iterator[tuple[int, int, Side | None]]:
+    """Sentences, cut where they switch to a side, with that side."""
+    for first, last in _sentences(text, start, end):
+        switches = sorted(
+            (match.start(), side)
+            for side, pattern in words.switches
+            if side != "bilateral"
+            for match in pattern.finditer(text, first, last)
+            if match.group().endswith(":") or not text[max(first, section.body) : match.start()].strip(" \t\n-•*")
+        )
+        starts: list[tuple[int, Side | None]] = [(first, None), *switches]
+        for (position, side), (stop, _) in zip(starts, [*switches, (last, None)], strict=True):
+            if position < stop:
+                yield position, stop, side
+
+
 def _one_sided(text: str, section: Section, passages: list[Passage], words: _Words) -> list[Passage]:
     """In a section that speaks of one tumour, its statement of side, or the only side named, holds for all of it."""
     if not section.one_side:
         return passages
     stated = _only(_named(words.statements, text, section.start, section.end))
-    if stated:
+    switched = {switch for _, _, switch in _pieces(text, section, section.start, section.end, words) if switch}
+    if stated and switched <= {stated}:
         return [Passage(section.start, section.end, section, side=stated)]
     only = _only({passage.side for passage in passages if passage.side})
     return [passage if passage.foreign else replace(passage, side=only) for passage in passages] if only else passages
@@ -233,6 +282,8 @@ def _compiled(segmentation: Segmentation) -> _Words:
         sides=by_side(segmentation.sides),
         statements=by_side(segmentation.side_statements),
         phrases=by_side(segmentation.side_phrases),
+        switches=by_side(segmentation.side_switches) if segmentation.side_switches else (),
+        mentions=re.compile(segmentation.part_mentions, re.IGNORECASE) if segmentation.part_mentions else None,
         headers=re.compile(
             rf"(?:\A|(?<=\n)|(?<=[.;:]\s))[ \t]{{0,40}}({'|'.join(f'(?:{header})' for header in headers)})",
             re.IGNORECASE,

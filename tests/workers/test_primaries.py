@@ -128,6 +128,47 @@ def test_an_earlier_specimens_stage_stays_out_and_its_receptors_stay():
     assert values == {"T": "T1", "N": None, "grade": "G2", "ER": "positive"}
 
 
+LEFT_AND_RIGHT = """FINAL DIAGNOSIS:
+A. Left breast, lumpectomy: Invasive ductal carcinoma.
+B. Right breast, mastectomy: Invasive lobular carcinoma.
+"""
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [
+        "Left tumor: ER positive, PR positive. Right tumor: ER positive, PR negative.\n"
+        "Staging: Left: pT1b pN0(sn). Right: pT3 pN2a.",
+        "Left: pT1b pN0(sn), ER positive. PR positive. Right: pT3 pN2a. ER positive; PR negative.",
+        "SYNOPTIC: Left side: pT1b pN0, ER positive, PR positive. Right side: pT3 pN2, ER positive, PR negative.",
+        "ADDENDUM: Left cancer pT1b pN0. ER positive, PR positive. Right cancer pT3 pN2. ER positive, PR negative.",
+    ],
+)
+def test_closing_text_switches_sides(closing: str):
+    """After the last part, "Left:" and "Right tumor:" say whose values follow, also over several sentences."""
+    left, right = read_report(LEFT_AND_RIGHT + closing, PACK)
+    tasks = ("T", "N", "ER", "PR")
+    assert [left.labels[task].value for task in tasks] == ["T1", "N0", "positive", "positive"]
+    assert [right.labels[task].value for task in tasks] == ["T3", "N2", "positive", "negative"]
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [
+        "ER: A positive, B negative.",
+        "ER: A positive; B negative.",
+        "ER positive (left), negative (right).",
+        "ER: left positive, right negative.",
+        "Left tumor is ER positive, right tumor is ER negative.",
+    ],
+)
+def test_what_cannot_be_split_is_nobodys(closing: str):
+    """A line that names both sides, or parts of both, gives no side the other side's value."""
+    left, right = read_report(LEFT_AND_RIGHT + closing, PACK)
+    assert left.labels["ER"].value in ("positive", None)
+    assert right.labels["ER"].value in ("negative", None)
+
+
 @given(st.lists(st.sampled_from(WORDS), max_size=25).map(" ".join))
 @settings(max_examples=120, deadline=None)
 def test_any_text_gives_sound_primaries(text: str):

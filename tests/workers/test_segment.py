@@ -88,6 +88,15 @@ def test_bilateral_report_has_two_blocks(text: str):
         assert (left.holds(start, start + 1), right.holds(start, start + 1)) == expected
 
 
+def test_switch_ends_the_last_parts_side():
+    """Text after the last part follows the side it switches to; a report of one side knows no switches."""
+    both = read("DIAGNOSIS:\nA. Left breast: x.\nB. Right breast: y.\nLeft: pT1. Grade 1. Right: pT2. Grade 3.\n")
+    sides = {word: both.passage_at(both.text.index(word)).side for word in ("pT1", "Grade 1", "pT2", "Grade 3")}
+    assert sides == {"pT1": "left", "Grade 1": "left", "pT2": "right", "Grade 3": "right"}
+    one = read("DIAGNOSIS:\nA. Left breast: carcinoma.\nMargins: Left: 2 mm. Right: 3 mm.\n")
+    assert [block.key for block in one.blocks] == ["breast-left"]
+
+
 def test_swapped_parts_keep_their_sides():
     """Keys follow the side, not the order in the text."""
     first = "DIAGNOSIS:\nA. Left breast: carcinoma.\nB. Right breast: carcinoma.\n"
