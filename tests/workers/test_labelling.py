@@ -100,6 +100,8 @@ def test_contradiction_of_methods_goes_to_review():
         ("ER", "ER: negative (<1 %)", "negative"),
         ("ER", "ER: negative (<5 %)", "negative"),
         ("ER", "ER: positive previously on biopsy; repeat ER: negative", "negative"),
+        ("ER", "ER positive. ER (prior biopsy): negative", "positive"),
+        ("ER", "ER positive in 90 % of cells, no staining in 10 %", "positive"),
         ("PR", "ER 95 % positive, PR 0 %, negative", "negative"),
         ("HER2", "HER2: positive (2+). FISH: HER2 not amplified", "negative"),
         ("HER2", "HER2: equivocal (2+)", "equivocal"),
