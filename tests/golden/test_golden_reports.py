@@ -1,10 +1,12 @@
 """Golden cases from end to end: report.txt becomes exactly findings.json by the real chain with the shipped model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from accept import CASES, Chain, findings_of, open_chain, with_probabilities
+from accept import CASES, Chain, findings_of, open_chain, rendered, with_probabilities
+
+from schemas.findings import Primary
 
 pytestmark = pytest.mark.model
 
@@ -16,9 +18,13 @@ def shipped() -> Iterator[Chain]:
         yield chain
 
 
+def lines(primaries: Iterable[Primary]) -> list[str]:
+    """The primaries as lines of JSON without probabilities, so that a failure shows the line that differs."""
+    plain = [with_probabilities(primary, None).model_dump(mode="json", exclude_defaults=True) for primary in primaries]
+    return rendered(plain).splitlines()
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}-{case.name}")
 def test_the_product_finds_in_the_report_what_the_case_holds(shipped: Chain, case: Path) -> None:
     """Every primary with every status, value, detail, basis, reason and excerpt; after a wanted change: accept.py."""
-    found = [with_probabilities(primary, None) for primary in shipped.read(case)]
-    golden = [with_probabilities(primary, None) for primary in findings_of(case).primaries]
-    assert found == golden
+    assert lines(shipped.read(case)) == lines(findings_of(case).primaries)
