@@ -125,14 +125,18 @@ class _Assessor:
         return Block(key=organ, organ=organ, side=None, spans=spans, parts=parts)
 
     def _standing(self, kind: str, block: Block, whole: bool) -> list[Fact]:
-        """Facts of a kind that no mark dismisses; weak sections count only where no other has any of the kind."""
+        """Facts of a kind that no mark dismisses; weak sections count only where no other has any of the kind.
+
+        What dismisses "invasive ductal carcinoma" dismisses the "ductal carcinoma" in it.
+        """
         found = [
             fact
             for fact in self._facts
             if fact.kind == kind and (self._is_in(fact, block) if whole else self._is_own(fact, block))
         ]
         strong = [fact for fact in found if fact.section not in self._rules.weak_sections]
-        return [fact for fact in strong or found if not fact.marks & set(self._rules.dismissed_by)]
+        dismissed = [fact for fact in found if fact.marks & set(self._rules.dismissed_by)]
+        return [fact for fact in strong or found if not any(_is_within(fact, longer) for longer in dismissed)]
 
     def _settled(self, asserting: list[Fact]) -> list[Fact]:
         """What is asserted, less what merely told sections add to a diagnosis that leaves no cancer."""
@@ -216,6 +220,10 @@ class _Assessor:
 
     def _ranked(self, facts: Iterable[Fact]) -> list[Fact]:
         return sorted(facts, key=lambda fact: (-self._priority.get(fact.section, 0), fact.start))
+
+
+def _is_within(fact: Fact, longer: Fact) -> bool:
+    return longer.start <= fact.start and fact.end <= longer.end
 
 
 def _spans(facts: Sequence[Fact]) -> tuple[Span, ...]:
