@@ -4,8 +4,10 @@ A block (one side of the organ) is a primary where an undismissed assertion of c
 history, not a metastasis. Where two sides are named, each needs an assertion in text of its own.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Literal
 
 from schemas.findings import Assertion, Behaviour, Certainty, Side
@@ -136,7 +138,7 @@ class _Assessor:
         ]
         strong = [fact for fact in found if fact.section not in self._rules.weak_sections]
         dismissed = [fact for fact in found if fact.marks & set(self._rules.dismissed_by)]
-        return [fact for fact in strong or found if not any(_is_within(fact, longer) for longer in dismissed)]
+        return _outside(strong or found, dismissed)
 
     def _settled(self, asserting: list[Fact]) -> list[Fact]:
         """What is asserted, less what merely told sections add to a diagnosis that leaves no cancer."""
@@ -222,8 +224,12 @@ class _Assessor:
         return sorted(facts, key=lambda fact: (-self._priority.get(fact.section, 0), fact.start))
 
 
-def _is_within(fact: Fact, longer: Fact) -> bool:
-    return longer.start <= fact.start and fact.end <= longer.end
+def _outside(facts: list[Fact], dismissed: list[Fact]) -> list[Fact]:
+    """The facts that lie in none of the dismissed ones, which are ordered by start."""
+    starts = [fact.start for fact in dismissed]
+    reaches = list(accumulate((fact.end for fact in dismissed), max))
+    before = [bisect_right(starts, fact.start) for fact in facts]
+    return [fact for fact, count in zip(facts, before, strict=True) if not count or reaches[count - 1] < fact.end]
 
 
 def _spans(facts: Sequence[Fact]) -> tuple[Span, ...]:
