@@ -20,6 +20,7 @@ _OPENER = re.compile(
 _HEAD_END = re.compile(r":|\.\s+(?=[A-Z\"“])|\n[ \t]{0,40}\n|;")
 _SENTENCE_END = re.compile(r"(?<=[\w%)\]\"'])\.(?=\s)|\n[ \t]{0,40}\n|;|\n(?=[ \t]{0,40}[-•*])")
 _HEAD_LENGTH = 200
+_SENTENCE_REACH = 400
 _OTHER = "other"
 
 
@@ -170,9 +171,11 @@ def concerns_other_side(
 
 
 def _sentence_around(text: str, start: int, end: int) -> tuple[int, int]:
-    first = max(text.rfind(mark, 0, start) for mark in (". ", "\n", ";")) + 1
-    last = min((found for mark in (". ", "\n", ";") if (found := text.find(mark, end)) >= 0), default=len(text))
-    return first, last
+    """Where the sentence begins and ends; one without an end is looked at so far only."""
+    earliest, latest = max(0, start - _SENTENCE_REACH), min(len(text), end + _SENTENCE_REACH)
+    first = max(earliest, *(text.rfind(mark, earliest, start) + 1 for mark in (". ", "\n", ";")))
+    ends = [found for mark in (". ", "\n", ";") if (found := text.find(mark, end, latest)) >= 0]
+    return first, min(ends, default=latest)
 
 
 def part_labels(
