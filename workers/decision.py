@@ -29,11 +29,9 @@ Locate = Callable[[Sequence[tuple[int, int]]], tuple[Evidence, ...]]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the classifier says of one task: its best class, how probable, and whether it may be coded."""
+    """What the classifier says of one task: its best class, whether any is stated, and whether it may be coded."""
 
     value: str
-    probability: float
-    stated: float
     says_stated: bool
     sure: bool
 
@@ -80,7 +78,7 @@ def verdict(prediction: Prediction, calibration: TaskCalibration, policy: Policy
     threshold = calibration.agreement_threshold if policy == "agreement" else calibration.threshold
     says_stated = prediction.stated >= calibration.stated_threshold
     sure = says_stated and threshold is not None and probability >= threshold and value not in calibration.review_only
-    return Verdict(value, probability, prediction.stated, says_stated, sure)
+    return Verdict(value, says_stated, sure)
 
 
 def decide_task(
@@ -109,7 +107,7 @@ def decide_task(
         detail=label.detail if value == read else None,
         status=Status.REVIEW if reason else Status.CODED,
         basis=label.basis if value == read else None,
-        probability=classifier.probability * classifier.stated,
+        probability=prediction.probabilities.get(value, 0.0) * prediction.stated,
         evidence=evidence,
         source="model",
         reason=reason,

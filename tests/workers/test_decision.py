@@ -93,6 +93,12 @@ def test_a_contradiction_in_the_report_waits_for_a_person(receptors: str, task: 
     assert len(finding.evidence) == 2
 
 
+def test_the_probability_is_that_of_the_value_shown() -> None:
+    """Where the classifier prefers another class, the value in review carries its own small probability."""
+    finding = decide_task(LABEL, OTHER, FITTED, "agreement", locate)
+    assert finding.probability == pytest.approx(0.02 * 0.99)
+
+
 def test_classifier_policy_needs_a_span_for_its_own_value() -> None:
     """Under `classifier` its value is coded only where some rule's fact supports exactly that value."""
     assert decide_task(LABEL, OTHER, FITTED, "classifier", locate).reason == NO_SPAN
