@@ -184,8 +184,3 @@ def hospital_folds(hospitals: Sequence[str], folds: int) -> dict[str, int]:
         sizes[fold] += count
         assigned[hospital] = fold
     return assigned
-
-
-def without_hospitals(rows: Sequence[TrainingRow], excluded: Mapping[str, int], fold: int) -> Iterator[TrainingRow]:
-    """The rows of hospitals outside a fold."""
-    return (row for row in rows if excluded.get(row.hospital) != fold)

@@ -157,6 +157,7 @@ def test_modules_log_by_structlog(name):
 
 def test_code_names_no_document_outside_the_clone():
     """What a comment or docstring refers to can be read in the clone: no chapter of a design that is elsewhere."""
-    elsewhere = re.compile(r"\b(?:DESIGN|RESEARCH|CLINICAL)\b[ :]*(?:\d|\w+\))|\.\./shared|/work/")
+    folders = "|".join(re.escape(f"{folder}/") for folder in (REPOSITORY, REPOSITORY.parent) if folder != folder.parent)
+    elsewhere = re.compile(rf"\b(?:DESIGN|RESEARCH|CLINICAL)\b[ :]*(?:\d|\w+\))|\.\./shared|{folders}")
     named = [place(path) for path in MODULES if elsewhere.search(path.read_text(encoding="utf-8"))]
     assert named == []
