@@ -29,7 +29,7 @@ test: .venv/development ## run the tests
 check: .venv/development ## format, lint, types, import contracts, documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy schemas model workers mappers training gateway
+	$(BIN)/mypy schemas model workers mappers training gateway deploy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --quiet tests/docs
 

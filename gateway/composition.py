@@ -13,8 +13,10 @@ HOPS = ("intake", "extraction", "emission")
 
 def build_bus(settings: BusSettings) -> Bus:
     """Open the bus that the settings name."""
-    if settings.kind != "embedded":
-        raise SynopticError(Code.BUS_KIND, settings.kind)
+    if settings.kind == "kafka":
+        from workers.bus_kafka import KafkaBus
+
+        return KafkaBus(settings)
     from workers.bus_embedded import EmbeddedBus
 
     return EmbeddedBus(settings.path, settings.maximum_message_bytes)

@@ -15,7 +15,7 @@ from pathlib import Path
 import orjson
 
 from gateway.authorship import unversioned
-from gateway.resource_store import Conflict, Put, Resource, Stored
+from gateway.resource_store import Conflict, Put, Resource, Stored, Targets
 from schemas.errors import Code, SynopticError
 from schemas.messages import Reference
 
@@ -93,9 +93,9 @@ class FolderStore:
         with self._locked():
             _write_whole(self._folder / CONFLICTS / name, orjson.dumps(record, option=_PRETTY))
 
-    def missing_targets(self, references: Sequence[Reference]) -> tuple[Reference, ...]:
-        """None: a folder stands for no EHR, so what the report refers to is taken as given."""
-        return ()
+    def look_up(self, references: Sequence[Reference]) -> Targets:
+        """All as they are: a folder stands for no EHR, so what the report refers to is taken as given."""
+        return Targets({reference: reference for reference in references})
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -4,11 +4,10 @@ A write is guarded: every resource is put on the condition that the store still 
 all of them are written or none. A store never decides what to write; gateway/reconciliation.py does.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from schemas.errors import Code, SynopticError
 from schemas.messages import Reference
 from schemas.settings import FhirSettings
 
@@ -41,6 +40,14 @@ class Conflict:
     offered: Resource = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Targets:
+    """What a report refers to and the EHR owns: how to refer to each that is there, and those that are not."""
+
+    found: Mapping[Reference, Reference] = field(default_factory=dict, repr=False)
+    missing: tuple[Reference, ...] = field(default=(), repr=False)
+
+
 class ResourceStore(Protocol):
     """What emission asks of a store; a fault that may pass raises a retry error."""
 
@@ -64,8 +71,8 @@ class ResourceStore(Protocol):
         """Keep a conflict where a person finds it; the same one again changes nothing."""
         ...
 
-    def missing_targets(self, references: Sequence[Reference]) -> tuple[Reference, ...]:
-        """Those of the EHR's own resources that cannot be found there."""
+    def look_up(self, references: Sequence[Reference]) -> Targets:
+        """The EHR's own resources: by literal reference, else by a search for the identifier with exactly one hit."""
         ...
 
     def close(self) -> None:
@@ -74,9 +81,11 @@ class ResourceStore(Protocol):
 
 
 def open_store(settings: FhirSettings) -> ResourceStore:
-    """The store that the settings name."""
+    """The store that the settings name: a FHIR server, else a folder."""
     if settings.base_url is not None:
-        raise SynopticError(Code.STORE_KIND, "fhir.base_url")
+        from gateway.fhir_store import FhirStore
+
+        return FhirStore(settings)
     from gateway.folder_store import FolderStore
 
     return FolderStore(settings.folder)

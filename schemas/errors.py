@@ -88,12 +88,6 @@ class Code(Enum):
         "the resource store cannot be read or written ({detail})",
         "look at the folder's free space and rights, or the FHIR server; the work goes on by itself",
     )
-    STORE_KIND = (
-        452,
-        Kind.FATAL,
-        "there is no resource store of the kind {detail}",
-        "unset fhir.base_url and set fhir.folder",
-    )
     STORE_UNUSABLE = (
         453,
         Kind.REJECT,
@@ -123,6 +117,36 @@ class Code(Enum):
         Kind.REJECT,
         "a person's version stands in the store and was kept ({detail})",
         "look at the recorded conflicts and settle each by hand",
+    )
+    STORE_REFUSES = (
+        458,
+        Kind.FATAL,
+        "the FHIR server refuses this client ({detail})",
+        "correct fhir.bearer_token or its file, and the rights behind it; `synoptic doctor` tries them",
+    )
+    STORE_REJECTS = (
+        459,
+        Kind.REJECT,
+        "the FHIR server rejects the resources ({detail})",
+        "see the server's own log at that time; correct the mapping or the server, then `synoptic rejected replay`",
+    )
+    NO_ORGANIZATION = (
+        460,
+        Kind.FATAL,
+        "the FHIR server does not hold fhir.organization",
+        "create that Organization, or name the one that runs Synoptic",
+    )
+    UNGUARDED_STORE = (
+        461,
+        Kind.FATAL,
+        "the FHIR server does not guard writes ({detail})",
+        "use a server with transactions, update-as-create and versioned updates; `synoptic doctor` shows what it lacks",
+    )
+    NOT_DUE = (
+        462,
+        Kind.RETRY,
+        "what these findings wait for is not looked up again yet ({detail})",
+        "nothing to do: it is looked up every fhir.target_retry_seconds",
     )
     BUS_UNAVAILABLE = (
         501,
@@ -167,7 +191,24 @@ class Code(Enum):
         "the machine ran out of a resource ({detail})",
         "free disk space, memory or file handles; the work goes on by itself",
     )
-    BUS_KIND = (509, Kind.FATAL, "there is no bus of the kind {detail}", "set bus.kind to embedded")
+    BUS_REFUSES = (
+        512,
+        Kind.FATAL,
+        "the broker refuses this client ({detail})",
+        "correct bus.security_protocol, the user and password or certificates, and the rights behind them",
+    )
+    FENCED = (
+        513,
+        Kind.RETRY,
+        "another process took over this one's transactions ({detail})",
+        "give every process of a hop its own bus.instance_id",
+    )
+    NO_TOPIC = (
+        514,
+        Kind.FATAL,
+        "a topic is missing or unfit ({detail})",
+        "create it as deploy/topics.yaml says, or let bus.create_topics do so",
+    )
     NO_REJECTED_RECORD = (
         510,
         Kind.REJECT,
@@ -437,11 +478,15 @@ class Code(Enum):
 
 
 class SynopticError(Exception):
-    """An error with a number; `detail` must never hold text of a report or an identifier."""
+    """An error with a number; `detail` must never hold text of a report or an identifier.
 
-    def __init__(self, code: Code, detail: str = "") -> None:
+    `retry_after` is how many seconds the other side asked to be left alone, where it did.
+    """
+
+    def __init__(self, code: Code, detail: str = "", retry_after: float | None = None) -> None:
         self.code = code
         self.detail = detail
+        self.retry_after = retry_after
         super().__init__(f"{code.label} {self.one_line()}")
 
     def one_line(self) -> str:

@@ -46,11 +46,50 @@ class IntakeSettings(Section):
 class BusSettings(Section):
     """Which bus carries the messages between hops."""
 
-    kind: Literal["embedded", "kafka"] = Field(default="embedded", description="kafka comes with the next release")
+    kind: Literal["embedded", "kafka"] = Field(
+        default="embedded", description="embedded: one machine, one consuming process; kafka: all else"
+    )
     path: Path = Field(default=Path("synoptic-data/bus.sqlite"), description="the embedded bus's file")
-    bootstrap_servers: str = Field(default="127.0.0.1:9092", description="Kafka only")
-    instance_id: str = Field(default="0", description="tells processes of one hop apart, the same after a restart")
+    bootstrap_servers: str = Field(default="127.0.0.1:9092", description="Kafka only; several separated by commas")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="Kafka only; without TLS only on this machine, or with privacy.allow_plaintext"
+    )
+    ca_file: Path | None = Field(default=None, description="PEM of who signed the brokers; none: the system's")
+    certificate_file: Path | None = Field(default=None, description="PEM of the client's certificate (mutual TLS)")
+    key_file: Path | None = Field(default=None, description="PEM of the client's key")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
+        default="SCRAM-SHA-512", description="with a SASL_ protocol"
+    )
+    username: str | None = Field(default=None, description="for PLAIN and SCRAM")
+    password: SecretStr | None = Field(default=None, description="for PLAIN and SCRAM")
+    token_file: Path | None = Field(default=None, description="for OAUTHBEARER: a file that holds the present token")
+    instance_id: str = Field(
+        default="0",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="tells processes of one hop apart, the same after a restart; two with one id fence each other",
+    )
+    topic_prefix: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9._-]{0,64}$",
+        description="Kafka only: before every topic, group and transactional id, where installations share a cluster",
+    )
     create_topics: bool = Field(default=True, description="Kafka only: create topics that are missing")
+    partitions: int = Field(default=4, ge=1, description="Kafka only: of a topic that is created")
+    replication_factor: int = Field(
+        default=-1, ge=-1, description="Kafka only: of a topic that is created; -1: the cluster's default"
+    )
+    session_timeout_seconds: float = Field(
+        default=45, gt=0, description="Kafka only: a silent member loses its place after it"
+    )
+    poll_interval_seconds: float = Field(
+        default=300, gt=0, description="Kafka only: a member that does not poll loses its place after it"
+    )
+    transaction_timeout_seconds: float = Field(
+        default=60, gt=0, description="Kafka only: the broker aborts a transaction that stays open longer"
+    )
+    request_timeout_seconds: float = Field(
+        default=30, gt=0, description="Kafka only: for one answer of a broker, and for finding the first one"
+    )
     batch_size: int = Field(default=32, ge=1, description="records that a hop works on together")
     maximum_message_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="the same on every topic and client")
     rejected_share: float = Field(default=0.2, gt=0, le=1, description="a hop stops past this share of rejects")
@@ -62,16 +101,31 @@ class FhirSettings(Section):
     """Where coded resources go."""
 
     base_url: str | None = Field(
-        default=None, description="a FHIR R4 server, with the next release; none: the folder below"
+        default=None,
+        pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$",
+        description="a FHIR R4 server, such as https://ehr.example/fhir; none: the folder below",
     )
+    bearer_token: SecretStr | None = Field(default=None, description="sent as Authorization: Bearer")
+    bearer_token_file: Path | None = Field(
+        default=None, description="a file that holds the present token; read again when the server refuses it"
+    )
+    ca_file: Path | None = Field(default=None, description="PEM of who signed the server; none: the system's")
+    timeout_seconds: float = Field(default=30, gt=0, description="for one answer of the server")
+    attempts: int = Field(default=4, ge=1, description="of one request under 429, 5xx or a lost connection")
+    breaker_failures: int = Field(default=8, ge=1, description="failures in a row after which the server is left alone")
+    breaker_seconds: float = Field(default=15, gt=0, description="how long; then one request tries again")
+    connections: int = Field(default=4, ge=1, description="reports that emission writes at once")
     folder: Path = Field(default=Path("synoptic-data/fhir"), description="the folder store")
     target_wait_seconds: float = Field(
         default=900, ge=0, description="how long findings wait for the Patient or report that they refer to"
     )
+    target_retry_seconds: float = Field(default=15, gt=0, description="how often that is looked up again")
     condition: Literal["write", "none"] = Field(
         default="write", description="whether the Observations focus on a Condition that Synoptic writes, or on none"
     )
-    organization: str = Field(default="Organization/synoptic", description="Provenance.agent.onBehalfOf")
+    organization: str = Field(
+        default="Organization/synoptic", description="Provenance.agent.onBehalfOf; must be on the server"
+    )
 
 
 class ModelSettings(Section):
@@ -94,6 +148,9 @@ class PrivacySettings(Section):
     key: SecretStr | None = Field(
         default=None, description="32 random characters or more; none: a key file is made beside the embedded bus"
     )
+    allow_plaintext: bool = Field(
+        default=False, description="let patient data travel unencrypted to other machines (a closed network)"
+    )
 
 
 class MappingSettings(Section):
@@ -115,10 +172,10 @@ class LoggingSettings(Section):
 
 
 class MetricsSettings(Section):
-    """Where `synoptic run` serves its metrics."""
+    """Where `synoptic run` serves /metrics, /health/live and /health/ready."""
 
     port: int = Field(default=0, ge=0, le=65535, description="0: not served")
-    address: str = Field(default="127.0.0.1", description="the address to listen on; metrics hold no PHI")
+    address: str = Field(default="127.0.0.1", description="the address to listen on; no answer holds PHI")
 
 
 class Settings(BaseSettings):

@@ -1,0 +1,1 @@
+"""How Synoptic is put on machines; no module of the product imports from here."""
