@@ -13,14 +13,15 @@ from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 
 OTHER = "other"
 LABELS = {
-    "hop": re.compile(r"intake|extraction|emission"),
-    "outcome": re.compile(r"processed|ignored|rejected"),
+    "hop": re.compile(r"intake|extraction|emission|delayed"),
+    "outcome": re.compile(r"processed|ignored|rejected|[1-5]xx|unreachable"),
     "code": re.compile(r"SYN-\d{3}"),
     "topic": re.compile(r"synoptic\.[a-z-]{1,40}"),
     "task": re.compile(r"[A-Za-z0-9_]{1,24}"),
     "status": re.compile(r"coded|review|not_stated|not_assessable|pending|not_performed"),
     "action": re.compile(r"[a-z_]{1,24}"),
     "reader": re.compile(r"[a-z]{1,16}"),
+    "target": re.compile(r"Patient|DiagnosticReport|Specimen|Encounter|Organization"),
 }
 BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 Instrument = Counter | Gauge | Histogram
@@ -96,8 +97,37 @@ UNMAPPED = Metric(
     "Values not sent because no table of the mapping codes them.",
     ("task",),
 )
+WAITING = Metric(
+    "synoptic_waiting_total",
+    "counter",
+    "findings",
+    "Findings put aside until the store holds what they refer to; how many wait is the lag of the hop delayed.",
+    ("target",),
+)
+FHIR_REQUESTS = Metric(
+    "synoptic_fhir_requests_total",
+    "counter",
+    "requests",
+    "Requests to the FHIR server, each attempt counted: by the class of the answer's status, or unreachable.",
+    ("outcome",),
+)
+FHIR_SECONDS = Metric("synoptic_fhir_seconds", "histogram", "seconds", "From a FHIR request to its answer or failure.")
+READY = Metric("synoptic_ready", "gauge", "", "1 while a hop has joined and waits on no error, else 0.", ("hop",))
 
-METRICS = (RECORDS, REJECTED, RETRIES, BATCH_SECONDS, LAG, EMITTED, CONFLICTS, UNMAPPED)
+METRICS = (
+    RECORDS,
+    REJECTED,
+    RETRIES,
+    BATCH_SECONDS,
+    LAG,
+    EMITTED,
+    CONFLICTS,
+    UNMAPPED,
+    WAITING,
+    FHIR_REQUESTS,
+    FHIR_SECONDS,
+    READY,
+)
 
 
 def as_markdown() -> str:
