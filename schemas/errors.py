@@ -282,12 +282,7 @@ class Code(Enum):
         "the attachment is too large ({detail})",
         "send it smaller, or raise intake.maximum_attachment_bytes",
     )
-    BAD_BASE64 = (
-        113,
-        Kind.REJECT,
-        "the attachment's data is not base64",
-        "encode it as RFC 4648 says, with padding",
-    )
+    BAD_BASE64 = (113, Kind.REJECT, "the attachment's data is not base64", "encode it as RFC 4648 says, with padding")
     ATTACHMENT_MISMATCH = (
         114,
         Kind.REJECT,
@@ -312,18 +307,8 @@ class Code(Enum):
         "the text's character encoding cannot be told",
         "send UTF-8, or declare the charset in contentType",
     )
-    ENCRYPTED_PDF = (
-        118,
-        Kind.REJECT,
-        "the PDF is encrypted",
-        "send it without a password",
-    )
-    MALFORMED_PDF = (
-        119,
-        Kind.REJECT,
-        "the PDF is malformed",
-        "make it again; most viewers repair what they show",
-    )
+    ENCRYPTED_PDF = (118, Kind.REJECT, "the PDF is encrypted", "send it without a password")
+    MALFORMED_PDF = (119, Kind.REJECT, "the PDF is malformed", "make it again; most viewers repair what they show")
     DOCUMENT_LIMIT = (
         120,
         Kind.REJECT,
@@ -336,12 +321,7 @@ class Code(Enum):
         "the document has too many pages ({detail})",
         "send the report without its appendices",
     )
-    BAD_IMAGE = (
-        122,
-        Kind.REJECT,
-        "the image cannot be opened",
-        "send an undamaged PNG, JPEG or TIFF",
-    )
+    BAD_IMAGE = (122, Kind.REJECT, "the image cannot be opened", "send an undamaged PNG, JPEG or TIFF")
     OCR_UNAVAILABLE = (
         123,
         Kind.REJECT,
@@ -354,12 +334,7 @@ class Code(Enum):
         "the JSON is nested too deeply ({detail})",
         "send the resource without nesting it further than FHIR does",
     )
-    UNREADABLE_FILE = (
-        125,
-        Kind.REJECT,
-        "the file cannot be read ({detail})",
-        "check the path and its permissions",
-    )
+    UNREADABLE_FILE = (125, Kind.REJECT, "the file cannot be read ({detail})", "check the path and its permissions")
     UNROUTABLE = (
         130,
         Kind.REJECT,
