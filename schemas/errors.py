@@ -17,425 +17,331 @@ class Kind(StrEnum):
     FATAL = "fatal"
 
 
+def _retry(number: int, message: str, remedy: str) -> tuple[int, Kind, str, str]:
+    return number, Kind.RETRY, message, remedy
+
+
+def _reject(number: int, message: str, remedy: str) -> tuple[int, Kind, str, str]:
+    return number, Kind.REJECT, message, remedy
+
+
+def _fatal(number: int, message: str, remedy: str) -> tuple[int, Kind, str, str]:
+    return number, Kind.FATAL, message, remedy
+
+
 class Code(Enum):
     """Every error: number, kind, message (may name `{detail}`), remedy."""
 
-    NOT_JSON = (
-        101,
-        Kind.REJECT,
-        "the message is not JSON ({detail})",
-        "publish a FHIR R4 DiagnosticReport or Bundle as JSON",
+    NOT_JSON = _reject(
+        101, "the message is not JSON ({detail})", "publish a FHIR R4 DiagnosticReport or Bundle as JSON"
     )
-    WRONG_RESOURCE = (
+    WRONG_RESOURCE = _reject(
         102,
-        Kind.REJECT,
         "expected a DiagnosticReport, or a Bundle that holds exactly one, found {detail}",
         "publish one DiagnosticReport a message",
     )
-    NOT_A_CHECKPOINT = (
+    NOT_A_CHECKPOINT = _fatal(
         301,
-        Kind.FATAL,
         "no checkpoint at {detail}",
         "set model.path to a folder or hub id with synoptic.json; `synoptic train` makes one",
     )
-    UNSAFE_WEIGHTS = (
+    UNSAFE_WEIGHTS = _fatal(
         302,
-        Kind.FATAL,
         "pickled weights are refused: {detail}",
         "convert them to safetensors; a pickle can run code when it is read",
     )
-    DIGEST_MISMATCH = (
-        303,
-        Kind.FATAL,
-        "a file of the checkpoint is not the one that was saved: {detail}",
-        "fetch or train the checkpoint again",
+    DIGEST_MISMATCH = _fatal(
+        303, "a file of the checkpoint is not the one that was saved: {detail}", "fetch or train the checkpoint again"
     )
-    BAD_CHECKPOINT = (304, Kind.FATAL, "the checkpoint has faults: {detail}", "fetch or train the checkpoint again")
-    PACK_MISMATCH = (
+    BAD_CHECKPOINT = _fatal(304, "the checkpoint has faults: {detail}", "fetch or train the checkpoint again")
+    PACK_MISMATCH = _fatal(
         305,
-        Kind.FATAL,
         "the checkpoint was trained for another pack: {detail}",
         "train the adapter again for this pack, or use the pack version that it was trained with",
     )
-    UNKNOWN_PROMPT_VERSION = (
+    UNKNOWN_PROMPT_VERSION = _fatal(
         306,
-        Kind.FATAL,
         "the checkpoint was trained with an unknown prompt version: {detail}",
         "use the Synoptic version that trained it, or train the adapter again",
     )
-    PROMPT_MISMATCH = (
+    PROMPT_MISMATCH = _fatal(
         307,
-        Kind.FATAL,
         "a prompt asks what the checkpoint was not trained on: {detail}",
         "render prompts with the checkpoint's granularity and label set",
     )
-    PROMPT_TOO_LONG = (
+    PROMPT_TOO_LONG = _fatal(
         308,
-        Kind.FATAL,
         "the fixed blocks of the prompt exceed its token limit: {detail}",
         "use granularity per_task, or fewer classes",
     )
-    BACKBONE_UNAVAILABLE = (
+    BACKBONE_UNAVAILABLE = _fatal(
         309,
-        Kind.FATAL,
         "the backbone cannot be loaded: {detail}",
         "give a Llama-architecture model in safetensors, by folder or by hub id with access granted",
     )
-    DEVICE_UNAVAILABLE = (310, Kind.FATAL, "model.device cannot be used: {detail}", "set model.device to cpu or cuda")
-    STORE_UNAVAILABLE = (
+    DEVICE_UNAVAILABLE = _fatal(310, "model.device cannot be used: {detail}", "set model.device to cpu or cuda")
+    STORE_UNAVAILABLE = _retry(
         451,
-        Kind.RETRY,
         "the resource store cannot be read or written ({detail})",
         "look at the folder's free space and rights, or the FHIR server; the work goes on by itself",
     )
-    STORE_UNUSABLE = (
+    STORE_UNUSABLE = _reject(
         453,
-        Kind.REJECT,
         "the resource store holds what is no FHIR resource ({detail})",
         "correct or remove that file, then `synoptic rejected replay`",
     )
-    STORE_CONTENDED = (
-        454,
-        Kind.RETRY,
-        "others changed the same resources at every attempt ({detail})",
-        "nothing to do: it is compared again",
+    STORE_CONTENDED = _retry(
+        454, "others changed the same resources at every attempt ({detail})", "nothing to do: it is compared again"
     )
-    MISSING_TARGET = (
+    MISSING_TARGET = _reject(
         455,
-        Kind.REJECT,
         "the store does not hold what the report refers to ({detail})",
         "load it, or correct the reference; then `synoptic rejected replay`",
     )
-    NOT_FINDINGS = (
+    NOT_FINDINGS = _reject(
         456,
-        Kind.REJECT,
         "the message holds no report findings of a known version ({detail})",
         "run the same release in all hops, then `synoptic rejected replay`",
     )
-    PERSONS_VERSION = (
+    PERSONS_VERSION = _reject(
         457,
-        Kind.REJECT,
         "a person's version stands in the store and was kept ({detail})",
         "look at the recorded conflicts and settle each by hand",
     )
-    STORE_REFUSES = (
+    STORE_REFUSES = _fatal(
         458,
-        Kind.FATAL,
         "the FHIR server refuses this client ({detail})",
         "correct fhir.bearer_token or its file, and the rights behind it; `synoptic doctor` tries them",
     )
-    STORE_REJECTS = (
+    STORE_REJECTS = _reject(
         459,
-        Kind.REJECT,
         "the FHIR server rejects the resources ({detail})",
         "see the server's own log at that time; correct the mapping or the server, then `synoptic rejected replay`",
     )
-    NO_ORGANIZATION = (
+    NO_ORGANIZATION = _fatal(
         460,
-        Kind.FATAL,
         "the FHIR server does not hold fhir.organization",
         "create that Organization, or name the one that runs Synoptic",
     )
-    UNGUARDED_STORE = (
+    UNGUARDED_STORE = _fatal(
         461,
-        Kind.FATAL,
         "the FHIR server does not guard writes ({detail})",
         "use a server with transactions, update-as-create and versioned updates; `synoptic doctor` shows what it lacks",
     )
-    NOT_DUE = (
+    NOT_DUE = _retry(
         462,
-        Kind.RETRY,
         "what these findings wait for is not looked up again yet ({detail})",
         "nothing to do: it is looked up every fhir.target_retry_seconds",
     )
-    BUS_UNAVAILABLE = (
+    BUS_UNAVAILABLE = _retry(
         501,
-        Kind.RETRY,
         "the bus cannot read or store ({detail})",
         "look at the disk's free space and rights, or the broker; the work goes on by itself",
     )
-    BUS_IN_USE = (
+    BUS_IN_USE = _fatal(
         502,
-        Kind.FATAL,
         "another process already works on the bus file ({detail})",
         "end the other `synoptic run`, or give this one its own bus.path; several machines need bus.kind kafka",
     )
-    BUS_FILE = (503, Kind.FATAL, "the bus file cannot be used ({detail})", "correct bus.path, or its rights")
-    MESSAGE_TOO_LARGE = (
-        504,
-        Kind.REJECT,
-        "a message is larger than bus.maximum_message_bytes ({detail})",
-        "send large attachments by url",
+    BUS_FILE = _fatal(503, "the bus file cannot be used ({detail})", "correct bus.path, or its rights")
+    MESSAGE_TOO_LARGE = _reject(
+        504, "a message is larger than bus.maximum_message_bytes ({detail})", "send large attachments by url"
     )
-    STALE_BATCH = (
-        505,
-        Kind.RETRY,
-        "the batch is no longer this consumer's ({detail})",
-        "nothing to do: it is read again",
-    )
-    UNEXPECTED = (
+    STALE_BATCH = _retry(505, "the batch is no longer this consumer's ({detail})", "nothing to do: it is read again")
+    UNEXPECTED = _reject(
         506,
-        Kind.REJECT,
         "an unexpected fault in the program ({detail})",
         "report this line as a defect; after the correction, `synoptic rejected replay`",
     )
-    REJECTED_SHARE = (
+    REJECTED_SHARE = _fatal(
         507,
-        Kind.FATAL,
         "the hop stopped because it rejected too large a share of its records ({detail})",
         "see `synoptic rejected list`, correct the cause, then `synoptic rejected acknowledge`",
     )
-    OUT_OF_RESOURCES = (
+    OUT_OF_RESOURCES = _retry(
         508,
-        Kind.RETRY,
         "the machine ran out of a resource ({detail})",
         "free disk space, memory or file handles; the work goes on by itself",
     )
-    BUS_REFUSES = (
+    BUS_REFUSES = _fatal(
         512,
-        Kind.FATAL,
         "the broker refuses this client ({detail})",
         "correct bus.security_protocol, the user and password or certificates, and the rights behind them",
     )
-    FENCED = (
+    FENCED = _retry(
         513,
-        Kind.RETRY,
         "another process took over this one's transactions ({detail})",
         "give every process of a hop its own bus.instance_id",
     )
-    NO_TOPIC = (
+    NO_TOPIC = _fatal(
         514,
-        Kind.FATAL,
         "a topic is missing or unfit ({detail})",
         "create it as deploy/topics.yaml says, or let bus.create_topics do so",
     )
-    NO_REJECTED_RECORD = (
-        510,
-        Kind.REJECT,
-        "there is no rejected record {detail}",
-        "`synoptic rejected list` shows their numbers",
+    NO_REJECTED_RECORD = _reject(
+        510, "there is no rejected record {detail}", "`synoptic rejected list` shows their numbers"
     )
-    NO_HOP = (511, Kind.FATAL, "there is no hop {detail}", "name intake, extraction, emission or all")
-    SLOW_RULE = (
+    NO_HOP = _fatal(511, "there is no hop {detail}", "name intake, extraction, emission or all")
+    SLOW_RULE = _reject(
         211,
-        Kind.REJECT,
         "a rule of the pack took too long on this text ({detail})",
         "simplify the pattern of that rule in facts.yaml",
     )
-    REPORT_TOO_LARGE = (
+    REPORT_TOO_LARGE = _reject(
         103,
-        Kind.REJECT,
         "the message or file is too large ({detail})",
         "send the attachment smaller, or raise bus.maximum_message_bytes on every topic and client",
     )
-    INVALID_RESOURCE = (
+    INVALID_RESOURCE = _reject(
         104,
-        Kind.REJECT,
         "the resource breaks FHIR R4 ({detail})",
         "correct the resource where it is made; a FHIR validator shows the same place",
     )
-    NO_SUBJECT = (
+    NO_SUBJECT = _reject(
         105,
-        Kind.REJECT,
         "the report's subject cannot be identified ({detail})",
         "refer to a Patient by literal reference or identifier, or send the Patient with it",
     )
-    NO_IDENTIFIER = (
+    NO_IDENTIFIER = _reject(
         106,
-        Kind.REJECT,
         "the report has no identifier of a configured system ({detail})",
         "send DiagnosticReport.identifier, or name its system in intake.identifier_systems",
     )
-    UNSAFE_IDENTIFIER = (
+    UNSAFE_IDENTIFIER = _reject(
         107,
-        Kind.REJECT,
         "an id, reference or identifier holds characters that it must not ({detail})",
         "correct it where it is made: no control characters, no path steps, at most 255 characters",
     )
-    BAD_STATUS = (
+    BAD_STATUS = _reject(
         108,
-        Kind.REJECT,
         "nothing can be done under this DiagnosticReport.status ({detail})",
         "send the report again once its status is known",
     )
-    NO_INSTANT = (
+    NO_INSTANT = _reject(
         109,
-        Kind.REJECT,
         "the report has neither issued nor meta.lastUpdated",
         "send DiagnosticReport.issued: versions are ordered by it",
     )
-    NO_TEXT = (
-        110,
-        Kind.REJECT,
-        "the report holds no text ({detail})",
-        "send presentedForm, conclusion or results with text",
-    )
-    ATTACHMENT_BY_URL = (
+    NO_TEXT = _reject(110, "the report holds no text ({detail})", "send presentedForm, conclusion or results with text")
+    ATTACHMENT_BY_URL = _reject(
         111,
-        Kind.REJECT,
         "the attachment is only a url, which this version does not fetch",
         "send the document itself in presentedForm.data",
     )
-    ATTACHMENT_TOO_LARGE = (
-        112,
-        Kind.REJECT,
-        "the attachment is too large ({detail})",
-        "send it smaller, or raise intake.maximum_attachment_bytes",
+    ATTACHMENT_TOO_LARGE = _reject(
+        112, "the attachment is too large ({detail})", "send it smaller, or raise intake.maximum_attachment_bytes"
     )
-    BAD_BASE64 = (113, Kind.REJECT, "the attachment's data is not base64", "encode it as RFC 4648 says, with padding")
-    ATTACHMENT_MISMATCH = (
-        114,
-        Kind.REJECT,
-        "the attachment was damaged on its way ({detail})",
-        "send it again with the hash and size of its own bytes",
+    BAD_BASE64 = _reject(113, "the attachment's data is not base64", "encode it as RFC 4648 says, with padding")
+    ATTACHMENT_MISMATCH = _reject(
+        114, "the attachment was damaged on its way ({detail})", "send it again with the hash and size of its own bytes"
     )
-    UNKNOWN_CONTENT_TYPE = (
+    UNKNOWN_CONTENT_TYPE = _reject(
         115,
-        Kind.REJECT,
         "no reader for this document ({detail})",
         "send plain text, HTML, RTF, PDF, PNG, JPEG or TIFF with its contentType",
     )
-    CONTENT_TYPE_MISMATCH = (
-        116,
-        Kind.REJECT,
-        "the document is not what its contentType says ({detail})",
-        "declare the type that the bytes have",
+    CONTENT_TYPE_MISMATCH = _reject(
+        116, "the document is not what its contentType says ({detail})", "declare the type that the bytes have"
     )
-    UNDECODABLE_TEXT = (
-        117,
-        Kind.REJECT,
-        "the text's character encoding cannot be told",
-        "send UTF-8, or declare the charset in contentType",
+    UNDECODABLE_TEXT = _reject(
+        117, "the text's character encoding cannot be told", "send UTF-8, or declare the charset in contentType"
     )
-    ENCRYPTED_PDF = (118, Kind.REJECT, "the PDF is encrypted", "send it without a password")
-    MALFORMED_PDF = (119, Kind.REJECT, "the PDF is malformed", "make it again; most viewers repair what they show")
-    DOCUMENT_LIMIT = (
+    ENCRYPTED_PDF = _reject(118, "the PDF is encrypted", "send it without a password")
+    MALFORMED_PDF = _reject(119, "the PDF is malformed", "make it again; most viewers repair what they show")
+    DOCUMENT_LIMIT = _reject(
         120,
-        Kind.REJECT,
         "reading the document went over its limits ({detail})",
         "send a simpler document, or raise the seconds and memory under intake",
     )
-    TOO_MANY_PAGES = (
-        121,
-        Kind.REJECT,
-        "the document has too many pages ({detail})",
-        "send the report without its appendices",
+    TOO_MANY_PAGES = _reject(
+        121, "the document has too many pages ({detail})", "send the report without its appendices"
     )
-    BAD_IMAGE = (122, Kind.REJECT, "the image cannot be opened", "send an undamaged PNG, JPEG or TIFF")
-    OCR_UNAVAILABLE = (
+    BAD_IMAGE = _reject(122, "the image cannot be opened", "send an undamaged PNG, JPEG or TIFF")
+    OCR_UNAVAILABLE = _reject(
         123,
-        Kind.REJECT,
         "the document is a scan, and no OCR engine is installed ({detail})",
         "install the extra `ocr`, then `synoptic rejected replay`",
     )
-    TOO_DEEP = (
-        124,
-        Kind.REJECT,
-        "the JSON is nested too deeply ({detail})",
-        "send the resource without nesting it further than FHIR does",
+    TOO_DEEP = _reject(
+        124, "the JSON is nested too deeply ({detail})", "send the resource without nesting it further than FHIR does"
     )
-    UNREADABLE_FILE = (125, Kind.REJECT, "the file cannot be read ({detail})", "check the path and its permissions")
-    UNROUTABLE = (
+    UNREADABLE_FILE = _reject(125, "the file cannot be read ({detail})", "check the path and its permissions")
+    UNROUTABLE = _reject(
         130,
-        Kind.REJECT,
         "no pack reads this report (installed: {detail})",
         "nothing, where the report is of another organ; otherwise widen `routing` in the pack's pack.yaml and replay",
     )
-    BAD_RESOURCES = (
+    BAD_RESOURCES = _reject(
         401,
-        Kind.REJECT,
         "the mapping made resources that break their own rules: {detail}",
         "correct mapping.yaml; `synoptic mapping check` shows its faults; then replay the report",
     )
-    BAD_SETTINGS = (
+    BAD_SETTINGS = _fatal(
         601,
-        Kind.FATAL,
         "the settings have faults: {detail}",
         "correct these keys in synoptic.yaml or the environment; `synoptic config show` prints all keys",
     )
-    BAD_PACK = (602, Kind.FATAL, "a pack has faults: {detail}", "correct the file at that line")
-    NO_PRIVACY_KEY = (
+    BAD_PACK = _fatal(602, "a pack has faults: {detail}", "correct the file at that line")
+    NO_PRIVACY_KEY = _fatal(
         603,
-        Kind.FATAL,
         "privacy.key is not set, and with bus.kind {detail} every process must have the same one",
         "set SYNOPTIC_PRIVACY__KEY to the same 32 random characters or more everywhere",
     )
-    BAD_PRIVACY_KEY = (
+    BAD_PRIVACY_KEY = _fatal(
         604,
-        Kind.FATAL,
         "the privacy key cannot be used ({detail})",
         "give it at least 32 random characters, in a file that only its owner reads (chmod 600)",
     )
-    NOT_SEALED_HERE = (
+    NOT_SEALED_HERE = _reject(
         605,
-        Kind.REJECT,
         "the sealed part of a message cannot be opened ({detail})",
         "use the privacy.key under which it was sealed, then `synoptic rejected replay`",
     )
-    MISSING_EXTRA = (
+    MISSING_EXTRA = _fatal(
         606,
-        Kind.FATAL,
         "the library {detail} is not installed",
         "install the extra that brings it, such as synoptic-gateway[worker] or [ocr]",
     )
-    DEFECT = (
+    DEFECT = _fatal(
         607,
-        Kind.FATAL,
         "the program has a defect ({detail})",
         "report this line; nothing of what it was working on is printed, since it may be a report",
     )
 
-    UNKNOWN_PACK = (
-        251,
-        Kind.REJECT,
-        "no pack {detail} is loaded",
-        "add it to the setting packs, then `synoptic rejected replay`",
+    UNKNOWN_PACK = _reject(
+        251, "no pack {detail} is loaded", "add it to the setting packs, then `synoptic rejected replay`"
     )
-    NOT_A_REPORT_TEXT = (
+    NOT_A_REPORT_TEXT = _reject(
         252,
-        Kind.REJECT,
         "the message is not a ReportText of this schema version ({detail})",
         "let intake of the same release write the topic",
     )
-    EMPTY_FOLDER = (
+    EMPTY_FOLDER = _fatal(
         751,
-        Kind.FATAL,
         "a folder holds no file that can be read as a report",
         "give files, or a folder with .json, .ndjson, .txt, .html, .rtf, .pdf or image files",
     )
-    UNWRITABLE_FOLDER = (
-        752,
-        Kind.FATAL,
-        "the output folder cannot be written ({detail})",
-        "give a folder that this user may write",
+    UNWRITABLE_FOLDER = _fatal(
+        752, "the output folder cannot be written ({detail})", "give a folder that this user may write"
     )
-    NO_EXAMPLES = (
+    NO_EXAMPLES = _fatal(
         753,
-        Kind.FATAL,
         "the example reports are not there",
         "run the demo in a clone of the repository, or name a folder of FHIR reports with --reports",
     )
-    BAD_TRAINING_FILE = (
-        701,
-        Kind.FATAL,
-        "a file of reports or annotations cannot be read ({detail})",
-        "give JSON lines with the documented fields",
+    BAD_TRAINING_FILE = _fatal(
+        701, "a file of reports or annotations cannot be read ({detail})", "give JSON lines with the documented fields"
     )
-    GOLD_WITHOUT_TEXT = (
-        702,
-        Kind.FATAL,
-        "annotations without a report text: {detail}",
-        "give the text file that the annotations belong to",
+    GOLD_WITHOUT_TEXT = _fatal(
+        702, "annotations without a report text: {detail}", "give the text file that the annotations belong to"
     )
-    NOTHING_TO_TRAIN_ON = (
+    NOTHING_TO_TRAIN_ON = _fatal(
         703,
-        Kind.FATAL,
         "no report yields a training row ({detail})",
         "check that the pack reads these reports and that they carry labels",
     )
-    TRAINING_FAILED = (
+    TRAINING_FAILED = _fatal(
         704,
-        Kind.FATAL,
         "training ended early ({detail})",
         "see log.jsonl beside the checkpoint and free memory; the same command goes on from there",
     )
