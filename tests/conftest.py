@@ -1,0 +1,33 @@
+"""The servers that tests share: a Kafka broker and a FHIR server, each started once by whoever needs it first."""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from servers.shared_servers import shared_folder, shared_server
+
+
+@pytest.fixture(scope="session")
+def kafka_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a broker; tests keep apart by `topic_prefix`."""
+    from deploy.local.kafka_cluster import KafkaCluster
+
+    folder = shared_folder(tmp_path_factory)
+    with shared_server(folder, "kafka", KafkaCluster, lambda cluster: cluster.bootstrap_servers) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def fhir_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base address of a FHIR server; tests keep apart by tenant and by ids of their own."""
+    from deploy.local.fhir_server import FhirServer
+
+    folder = shared_folder(tmp_path_factory)
+    with shared_server(folder, "fhir", FhirServer, lambda server: server.base_url) as address:
+        yield address
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix of topics, groups and transactional ids that no other test has."""
+    return f"test-{secrets.token_hex(6)}-"
