@@ -11,6 +11,8 @@ from whole_chain import WholeChain, opened, settings_in
 from model.engine import Engine
 from schemas.settings import Settings
 
+pytest.register_assert_rewrite("lifecycle_contract", "two_hundred_contract")
+
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:

@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+SITE = "north"
+"""Whose reports they are; where several tests share a server, each has a site of its own."""
 SIDES = ("left", "right")
 SIZES = (("pT1b", "0.8 cm"), ("pT1c", "1.7 cm"), ("pT2", "2.6 cm"), ("pT2", "4.4 cm"), ("pT3", "6.1 cm"))
 NODES = (("pN0", 0, 5), ("pN1a", 2, 12), ("pN2a", 5, 17), ("pN0", 0, 3))
@@ -34,6 +36,17 @@ class Case:
     histology: str
     status: str = "final"
     issued: str = "2026-02-01T10:00:00Z"
+    site: str = SITE
+
+    @property
+    def patient(self) -> str:
+        """The Patient's id at the site's EHR."""
+        return f"{self.site}-patient-{self.number}"
+
+    @property
+    def report(self) -> str:
+        """The report's id at the site's EHR."""
+        return f"{self.site}-report-{self.number}"
 
     @property
     def accession(self) -> str:
@@ -53,8 +66,8 @@ class Case:
         }
 
 
-def case(number: int) -> Case:
-    """The n-th case; different divisors keep the combinations from repeating in step."""
+def case(number: int, site: str = SITE) -> Case:
+    """The n-th case of a site; different divisors keep the combinations from repeating in step."""
     t, size = SIZES[number % 5]
     n, positive, examined = NODES[(number // 2) % 4]
     grade, score = GRADES[(number // 3) % 3]
@@ -73,6 +86,7 @@ def case(number: int) -> Case:
         pr=RECEPTORS[(number // 7) % 2],
         her2=HER2[(number // 4) % 3],
         histology=HISTOLOGY[(number // 11) % 2],
+        site=site,
     )
 
 
@@ -120,13 +134,13 @@ def message(one: Case, body: str | None = None) -> bytes:
     data = base64.b64encode((text(one) if body is None else body).encode()).decode()
     report: dict[str, Any] = {
         "resourceType": "DiagnosticReport",
-        "id": f"report-{one.number}",
-        "identifier": [{"system": "https://north.example/accession", "value": one.accession}],
+        "id": one.report,
+        "identifier": [{"system": f"https://{one.site}.example/accession", "value": one.accession}],
         "status": one.status,
         "code": {"coding": [{"system": "http://loinc.org", "code": "11526-1"}]},
         "subject": {
-            "reference": f"Patient/patient-{one.number}",
-            "identifier": {"system": "https://north.example/mrn", "value": f"M{one.number:06d}"},
+            "reference": f"Patient/{one.patient}",
+            "identifier": {"system": f"https://{one.site}.example/mrn", "value": f"M{one.number:06d}"},
         },
         "issued": one.issued,
         "presentedForm": [{"contentType": "text/plain; charset=utf-8", "data": data}],

@@ -1,12 +1,14 @@
 """The product's three hops over an embedded bus and a folder store in one folder, run until nothing is left to read."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
+from generated import SITE
 
 from gateway.emission import EmissionHop
 from gateway.folder_store import FolderStore
@@ -32,6 +34,9 @@ def settings_in(folder: Path, **sections: Any) -> Settings:
 
 class WholeChain:
     """Publishes reports, lets the hops work, and reads back what became of them."""
+
+    site = SITE
+    """Whose reports may be published here."""
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self.settings = settings
@@ -75,6 +80,22 @@ class WholeChain:
         """The present resources by reference."""
         return resources_in(self.settings.fhir.folder)
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """Everything that the store keeps, past versions included: equal exactly where nothing was written."""
+        return digests_in(self.settings.fhir.folder)
+
+    def edit(self, resource: Resource) -> None:
+        """Put a resource as a person does, who asks nobody."""
+        path = self.settings.fhir.folder / resource["resourceType"] / f"{resource['id']}.json"
+        path.write_text(json.dumps(resource, indent=2))
+
+    @property
+    def conflicts(self) -> list[tuple[str, Resource]]:
+        """What a person's version kept out: which reference, and what was offered."""
+        kept = [orjson.loads(path.read_bytes()) for path in (self.settings.fhir.folder / "conflicts").iterdir()]
+        return [(one["reference"], one["offered"]) for one in kept]
+
     def close(self) -> None:
         """Release subprocesses and files."""
         self.intake.close()
@@ -103,8 +124,3 @@ def digests_in(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-
-
-def without_version(resource: Resource) -> Resource:
-    """The resource as it was offered, without the number that the store gave it."""
-    return {**resource, "meta": {key: value for key, value in resource["meta"].items() if key != "versionId"}}
