@@ -16,6 +16,9 @@ from schemas.messages import (
 )
 
 TOPIC_STATES = "synoptic.hop-states"
+# What a broker counts of a record besides its value: key, headers and the batch around it.
+RECORD_ROOM_BYTES = 1024 * 1024
+SECONDS_A_DAY = 86_400
 
 
 class Topic(Frozen):

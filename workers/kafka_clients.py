@@ -1,0 +1,184 @@
+"""Kafka's clients: their arguments from the settings, how they connect, and what their errors mean to Synoptic.
+
+kafka-python shows a refused client and an absent broker alike, as a time-out; which of the two it was stands only in
+its log. So its log records are read while a client connects. Nothing of them is kept or printed.
+"""
+
+import logging
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaConsumer, errors
+from kafka.net.sasl.oauth import AbstractTokenProvider
+
+from schemas.errors import Code, SynopticError
+from schemas.settings import BusSettings
+from schemas.topics import RECORD_ROOM_BYTES
+
+MILLISECONDS = 1000
+CONNECTION_LOGGER = "kafka"
+_REFUSED = (
+    errors.AuthorizationError,
+    errors.SaslAuthenticationFailedError,
+    errors.UnsupportedSaslMechanismError,
+    errors.IllegalSaslStateError,
+    errors.SecurityDisabledError,
+)
+# What a broker that expects TLS answers to plain text is no frame of Kafka's protocol.
+_REFUSED_WHILE_CONNECTING = (*_REFUSED, errors.InvalidReceiveError, ssl.SSLError)
+_FENCED = (
+    errors.ProducerFencedError,
+    errors.InvalidProducerEpochError,
+    errors.TransactionCoordinatorFencedError,
+    errors.FencedInstanceIdError,
+    errors.InvalidProducerIdMappingError,
+)
+_STALE = (
+    errors.CommitFailedError,
+    errors.IllegalGenerationError,
+    errors.UnknownMemberIdError,
+    errors.RebalanceInProgressError,
+)
+_UNFIT_TOPIC = (
+    errors.UnknownTopicOrPartitionError,
+    errors.InvalidTopicError,
+    errors.MessageSizeTooLargeError,
+    errors.RecordListTooLargeError,
+    errors.PolicyViolationError,
+    errors.InvalidReplicationFactorError,
+)
+_MEANINGS = (
+    (_REFUSED, Code.BUS_REFUSES),
+    (_FENCED, Code.FENCED),
+    (_STALE, Code.STALE_BATCH),
+    (_UNFIT_TOPIC, Code.NO_TOPIC),
+    ((errors.KafkaConfigurationError,), Code.BAD_SETTINGS),
+)
+
+
+def meaning(error: errors.KafkaError) -> SynopticError:
+    """The numbered error for one of kafka-python's; its text is left out, since it may name ids."""
+    code = next((code for kinds, code in _MEANINGS if isinstance(error, kinds)), Code.BUS_UNAVAILABLE)
+    return SynopticError(code, type(error).__name__)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise kafka-python's errors as numbered ones."""
+    try:
+        yield
+    except errors.KafkaError as error:
+        raise meaning(error) from None
+
+
+class TokenFile(AbstractTokenProvider):  # type: ignore[misc]
+    """Gives the token that the file holds at that moment, so that another process may renew it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def token(self) -> str:
+        """The present token."""
+        return self._path.read_text(encoding="ascii").strip()
+
+
+def client_arguments(settings: BusSettings) -> dict[str, Any]:
+    """What every client needs to reach the broker and to prove who it is."""
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap_servers.split(","),
+        "client_id": f"{settings.topic_prefix}synoptic-{settings.instance_id}",
+        "security_protocol": settings.security_protocol,
+        "request_timeout_ms": round(settings.request_timeout_seconds * MILLISECONDS),
+        "bootstrap_timeout_ms": round(settings.request_timeout_seconds * MILLISECONDS),
+        "reconnect_backoff_max_ms": MILLISECONDS,
+    }
+    if settings.security_protocol.endswith("SSL"):
+        arguments["ssl_context"] = _tls(settings)
+    if settings.security_protocol.startswith("SASL"):
+        arguments |= _sasl(settings)
+    return arguments
+
+
+def consumer_arguments(settings: BusSettings) -> dict[str, Any]:
+    """What every consumer needs besides: committed records only, and room for the largest message."""
+    return client_arguments(settings) | {
+        "isolation_level": "read_committed",
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "allow_auto_create_topics": False,
+        "fetch_max_bytes": settings.maximum_message_bytes + RECORD_ROOM_BYTES,
+        "metrics_enabled": False,
+    }
+
+
+def connect(client: Callable[..., Any], *positional: Any, **arguments: Any) -> Any:
+    """Open a client; raises SYN-512 where the broker refuses it, SYN-501 where none answers in time."""
+    refusals = _Refusals()
+    library = logging.getLogger(CONNECTION_LOGGER)
+    library.addHandler(refusals)
+    try:
+        return client(*positional, **arguments)
+    except errors.KafkaTimeoutError:
+        if refusals.seen:
+            raise SynopticError(Code.BUS_REFUSES, refusals.seen) from None
+        raise SynopticError(Code.BUS_UNAVAILABLE, "no broker answers") from None
+    except errors.KafkaError as error:
+        raise meaning(error) from None
+    finally:
+        library.removeHandler(refusals)
+
+
+@contextmanager
+def open_reader(settings: BusSettings, group: str | None = None) -> Iterator[Any]:
+    """A consumer that joins no group: it reads what it is told to; `group` lets it ask for that group's offsets."""
+    reader = connect(KafkaConsumer, group_id=group, **consumer_arguments(settings))
+    try:
+        with translated():
+            yield reader
+    finally:
+        reader.close(autocommit=False)
+
+
+class _Refusals(logging.Handler):
+    """Notes the kind of the last error that says that the broker answered and refused."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.seen = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        for error in (argument for argument in arguments if isinstance(argument, BaseException)):
+            for fault in (error, error.__context__):
+                if isinstance(fault, _REFUSED_WHILE_CONNECTING):
+                    self.seen = type(fault).__name__
+
+
+def _tls(settings: BusSettings) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file)
+        if settings.certificate_file:
+            context.load_cert_chain(settings.certificate_file, settings.key_file)
+    except OSError as error:
+        raise SynopticError(
+            Code.BUS_REFUSES, f"ca_file, certificate_file or key_file: {type(error).__name__}"
+        ) from None
+    return context
+
+
+def _sasl(settings: BusSettings) -> dict[str, Any]:
+    if settings.sasl_mechanism == "OAUTHBEARER":
+        if settings.token_file is None or not settings.token_file.is_file():
+            raise SynopticError(Code.BUS_REFUSES, "token_file is not there")
+        return {"sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_provider": TokenFile(settings.token_file)}
+    if settings.username is None or settings.password is None:
+        raise SynopticError(Code.BUS_REFUSES, "username or password is not set")
+    return {
+        "sasl_mechanism": settings.sasl_mechanism,
+        "sasl_plain_username": settings.username,
+        "sasl_plain_password": settings.password.get_secret_value(),
+    }
