@@ -6,73 +6,29 @@ at which to die) it forks a process that works until it is idle or dead, and pri
 
 import json
 import os
-import signal
 import sys
-from collections import Counter
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from generated import case, message
+from killer import Killer
 from whole_chain import WholeChain, settings_in
 
 from gateway import folder_store
 from gateway.intake import Intake
 from model.engine import Engine, load_engine
 from schemas.settings import PrivacySettings, Settings
-from workers import runner as runners
 from workers.bus_embedded import EmbeddedSubscription
 
-EACH = "any point"
-NONE = "none"
 STATEMENTS = {"INSERT INTO messages": "first output written", "COMMIT": "all written"}
 
 
-class Killer:
-    """Counts how often each point is passed, and dies at the chosen pass of the chosen point."""
-
-    def __init__(self, point: str, count: int, report: int) -> None:
-        self.point, self.count, self.report = point, count, report
-        self.passed: Counter[str] = Counter()
-        self.hop = ""
-
-    def at(self, point: str) -> None:
-        """Pass a point; at the chosen one the process ends here, without any clean-up."""
-        self.passed.update([point, EACH])
-        if self.point in (point, EACH) and self.passed[self.point] == self.count:
-            os.write(self.report, json.dumps({"reached": point, "passed": self.count}).encode())
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def around(self, owner: Any, name: str, before: str = "", after: str = "") -> None:
-        """Make a call a point: before it, after it, or both."""
-        plain: Callable[..., Any] = getattr(owner, name)
-
-        def watched(*arguments: Any, **keywords: Any) -> Any:
-            if before:
-                self.at(f"{self.hop}: {before}")
-            answer = plain(*arguments, **keywords)
-            if after:
-                self.at(f"{self.hop}: {after}")
-            return answer
-
-        setattr(owner, name, watched)
-
-    def watch_runner(self) -> None:
-        """Note which hop is at work."""
-        plain = runners.Runner.step
-
-        def step(runner: runners.Runner, timeout: float = 0.0) -> int:
-            self.hop = runner.hop.name
-            return plain(runner, timeout)
-
-        runners.Runner.step = step  # type: ignore[method-assign]
-
-    def watch_statement(self, statement: str) -> None:
-        """SQLite tells each statement before it runs it: a kill there is a kill inside the open transaction."""
-        for start, point in STATEMENTS.items():
-            if self.hop and statement.startswith(start):
-                self.at(f"{self.hop}: {point}")
+def watch_statement(killer: Killer, statement: str) -> None:
+    """SQLite tells each statement before it runs it: a kill there is a kill inside the open transaction."""
+    for start, point in STATEMENTS.items():
+        if killer.hop and statement.startswith(start):
+            killer.at(f"{killer.hop}: {point}")
 
 
 def work(folder: Path, killer: Killer, engine: Engine) -> None:
@@ -80,7 +36,7 @@ def work(folder: Path, killer: Killer, engine: Engine) -> None:
     sections = {"privacy": PrivacySettings(key="0123456789abcdef0123456789abcdef")}
     chain = WholeChain(settings_in(folder, bus={"batch_size": 2}, **sections), engine)
     killer.watch_runner()
-    chain.bus._connection.set_trace_callback(killer.watch_statement)
+    chain.bus._connection.set_trace_callback(lambda statement: watch_statement(killer, statement))
     killer.around(EmbeddedSubscription, "commit", before="before commit", after="after commit")
     killer.around(folder_store.FolderStore, "claim", after="claimed")
     killer.around(folder_store.FolderStore, "transact", before="before store", after="stored")

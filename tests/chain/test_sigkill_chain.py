@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from generated import amended, case, message
-from killed_chain import EACH, NONE
+from killer import EACH, NONE
 from whole_chain import digests_in
 
 from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS, TOPIC_REJECTED, TOPIC_REPORTS, TOPIC_TEXTS
