@@ -1,4 +1,4 @@
-"""Puts the product together from its settings: which bus, which hops. The only place that knows all three hops."""
+"""Puts the product together from its settings: which bus, which hops. The only place that knows all hops."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -8,7 +8,8 @@ from schemas.settings import BusSettings, Settings
 from workers.bus import Bus
 from workers.hop import Hop
 
-HOPS = ("intake", "extraction", "emission")
+PROCESSES = ("intake", "extraction", "emission")
+"""What can run by itself; the hop `delayed` shares the store of `emission`, and runs with it."""
 
 
 def build_bus(settings: BusSettings) -> Bus:
@@ -23,34 +24,39 @@ def build_bus(settings: BusSettings) -> Bus:
 
 
 @contextmanager
-def open_hops(names: Sequence[str], settings: Settings) -> Iterator[list[Hop]]:
-    """The named hops, whose subprocesses and files are released at the end."""
+def open_hops(processes: Sequence[str], settings: Settings) -> Iterator[list[Hop]]:
+    """The hops of the named processes, whose subprocesses, files and connections are released at the end."""
     with ExitStack() as stack:
-        hops = []
-        for name in names:
-            hop = build_hop(name, settings)
-            stack.callback(getattr(hop, "close", lambda: None))
-            hops.append(hop)
+        hops: list[Hop] = []
+        for name in processes:
+            built = build_hops(name, settings)
+            stack.callback(getattr(built[0], "close", lambda: None))
+            hops += built
         yield hops
 
 
-def build_hop(name: str, settings: Settings) -> Hop:
-    """Build one hop with what it needs, importing the model's libraries for extraction alone."""
-    if name == "intake":
+def build_hops(process: str, settings: Settings) -> list[Hop]:
+    """Build a process's hops with what they need; the first of them owns what has to be closed.
+
+    The model's libraries are imported for extraction alone.
+    """
+    if process == "intake":
         from gateway.intake import Intake
 
-        return Intake(settings)
-    if name == "extraction":
+        return [Intake(settings)]
+    if process == "extraction":
         from model.engine import load_engine
         from schemas.pack_loader import load_pack
         from workers.extraction import ExtractionHop, Extractor
         from workers.sealing import load_seal
 
         packs = {identifier: load_pack(identifier) for identifier in settings.packs}
-        return ExtractionHop(Extractor(packs, load_engine(settings.model), load_seal(settings)))
-    if name == "emission":
+        return [ExtractionHop(Extractor(packs, load_engine(settings.model), load_seal(settings)))]
+    if process == "emission":
+        from gateway.delayed import DelayedHop
         from gateway.emission import EmissionHop
         from gateway.resource_store import open_store
 
-        return EmissionHop(settings, open_store(settings.fhir))
-    raise SynopticError(Code.NO_HOP, name)
+        emission = EmissionHop(settings, open_store(settings.fhir))
+        return [emission, DelayedHop(emission, settings.fhir.target_retry_seconds)]
+    raise SynopticError(Code.NO_HOP, process)

@@ -1,17 +1,22 @@
 """The emission hop: ReportFindings in, resources in the store and a transaction Bundle for subscribers out.
 
-For each report: open its context, map the findings, compare with the report's manifest on the store, write guarded,
-and publish the Bundle in every case, since a process may have died between writing and publishing.
+For each report: open its context, look up what of the EHR it refers to, map the findings, compare with the report's
+manifest on the store, write guarded, and publish the Bundle in every case, since a process may have died between
+writing and publishing. Findings whose Patient or report the EHR does not have yet are put aside: nobody waits for them.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from uuid import UUID
 
 import orjson
 import structlog
 from pydantic import ValidationError
 
+from gateway.lanes import work_in_lanes
 from gateway.reconciliation import Current, Incoming, Outcome, Plan, concerned, make_claim, reconcile
 from gateway.resource_store import Resource, ResourceStore, Stored
 from mappers.bundle import MappedReport, map_report
@@ -26,7 +31,7 @@ from schemas.messages import (
     ReportContext,
     ReportFindings,
 )
-from schemas.metrics import CONFLICTS, EMITTED, UNMAPPED
+from schemas.metrics import CONFLICTS, EMITTED, UNMAPPED, WAITING
 from schemas.pack_loader import Pack, load_pack
 from schemas.settings import Settings
 from workers.bus import Outgoing, Record
@@ -36,15 +41,30 @@ from workers.sealing import Seal, load_seal
 logger = structlog.get_logger()
 
 WAITING_SINCE = "waiting-since"
+DUE = "due"
 _ATTEMPTS = 5
-_PAUSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, repr=False)
+class _Report:
+    """One record read: its findings, its context and its pack."""
+
+    record: Record
+    findings: ReportFindings
+    context: ReportContext
+    pack: Pack
+
+    @property
+    def keys(self) -> frozenset[UUID]:
+        """Whoever shares one of these must not be written at the same time."""
+        return frozenset((self.context.report_key, self.context.patient_key))
 
 
 class EmissionHop:
-    """Emission as a hop over the bus."""
+    """Emission as a hop over the bus; the hop `delayed` hands it what is due."""
 
     name = "emission"
-    topics: tuple[str, ...] = (TOPIC_FINDINGS, TOPIC_DELAYED)
+    topics: tuple[str, ...] = (TOPIC_FINDINGS,)
 
     def __init__(
         self,
@@ -52,7 +72,6 @@ class EmissionHop:
         store: ResourceStore,
         seal: Seal | None = None,
         clock: Callable[[], float] = time.time,
-        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """Give `seal` where the contexts are not sealed under `privacy.key`."""
         self._settings = settings
@@ -60,38 +79,45 @@ class EmissionHop:
         self._seal = seal or load_seal(settings)
         self._packs: Mapping[str, Pack] = {identifier: load_pack(identifier) for identifier in settings.packs}
         self._clock = clock
-        self._pause = pause
+        self._pool = ThreadPoolExecutor(settings.fhir.connections, thread_name_prefix="emission-store")
 
     def process(self, records: Sequence[Record]) -> list[Result]:
-        """One result a record; only what the store cannot do at present is raised."""
-        results = [self._result(record) for record in records]
-        topics = {outgoing.topic for result in results for outgoing in result.outgoing}
-        if topics == {TOPIC_DELAYED}:
-            self._pause(_PAUSE_SECONDS)  # all of them still wait: asking again at once would only spin
-        return results
+        """One result a record; what the store cannot do at present is raised once all others are written."""
+        read = [self._read_record(record) for record in records]
+        reports = [one for one in read if isinstance(one, _Report)]
+        emitted = iter(work_in_lanes(reports, lambda report: report.keys, self._result, self._pool))
+        return [next(emitted) if isinstance(one, _Report) else Result(error=one) for one in read]
 
     def close(self) -> None:
-        """Release the store."""
+        """End the threads and release the store."""
+        self._pool.shutdown()
         self._store.close()
 
-    def _result(self, record: Record) -> Result:
+    def _read_record(self, record: Record) -> _Report | SynopticError:
         try:
-            return Result(outgoing=(self._emit(record),))
+            findings = _parse(record)
+            context = self._seal.open(findings.sealed, findings.report_hmac)
+        except SynopticError as error:
+            return error
+        pack = self._packs.get(findings.pack)
+        if pack is None:
+            return SynopticError(Code.UNKNOWN_PACK, findings.pack)
+        return _Report(record, findings, context, pack)
+
+    def _result(self, report: _Report) -> Result:
+        try:
+            return Result(outgoing=(self._emit(report),))
         except SynopticError as error:
             if error.code.kind is not Kind.REJECT:
                 raise
             return Result(error=error)
 
-    def _emit(self, record: Record) -> Outgoing:
-        findings = _parse(record)
-        context = self._seal.open(findings.sealed, findings.report_hmac)
-        pack = self._packs.get(findings.pack)
-        if pack is None:
-            raise SynopticError(Code.UNKNOWN_PACK, findings.pack)
-        missing = self._store.missing_targets(_targets(context))
-        if missing:
-            return self._wait(record, missing)
-        mapped, plan = self._write(findings, context, pack)
+    def _emit(self, report: _Report) -> Outgoing:
+        targets = self._store.look_up(_targets(report.context))
+        if targets.missing:
+            return self._wait(report.record, targets.missing)
+        context = _referring(report.context, targets.found)
+        mapped, plan = self._write(report.findings, context, report.pack)
         EMITTED.add(action=plan.outcome.value)
         self._note_missing(mapped.missing)
         return Outgoing(TOPIC_BUNDLES, orjson.dumps(_bundle(mapped, plan)), key=str(context.report_key).encode())
@@ -139,11 +165,27 @@ class EmissionHop:
     def _wait(self, record: Record, missing: Sequence[Reference]) -> Outgoing:
         """Put the findings aside until the EHR has what they refer to, but not for ever."""
         now = self._clock()
-        since = record.header(WAITING_SINCE)
-        if since is not None and now - float(since) >= self._settings.fhir.target_wait_seconds:
-            raise SynopticError(Code.MISSING_TARGET, ", ".join(sorted({reference.type for reference in missing})))
-        headers = ((WAITING_SINCE, since if since is not None else f"{now:.0f}"),)
+        first = moment(record, WAITING_SINCE)
+        since = now if first is None else first
+        end = since + self._settings.fhir.target_wait_seconds
+        kinds = sorted({reference.type for reference in missing})
+        if now >= end:
+            raise SynopticError(Code.MISSING_TARGET, ", ".join(kinds))
+        if first is None:
+            for kind in kinds:
+                WAITING.add(target=kind)
+        due = min(now + self._settings.fhir.target_retry_seconds, end)
+        headers = ((WAITING_SINCE, f"{since:.3f}"), (DUE, f"{due:.3f}"))
         return Outgoing(TOPIC_DELAYED, record.value, key=record.key, headers=headers)
+
+
+def moment(record: Record, header: str) -> float | None:
+    """The time that a header holds, in seconds since 1970; None where it holds none."""
+    try:
+        seconds = float(record.header(header) or "")
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) else None
 
 
 def first_bundle(
@@ -170,5 +212,20 @@ def _parse(record: Record) -> ReportFindings:
 
 def _targets(context: ReportContext) -> tuple[Reference, ...]:
     """What the resources will refer to and the EHR owns."""
+    encounter = (context.encounter,) if context.encounter else ()
     specimens = (specimen.reference for specimen in context.specimens)
-    return (context.subject, context.report, *specimens)
+    return (context.subject, context.report, *encounter, *specimens)
+
+
+def _referring(context: ReportContext, found: Mapping[Reference, Reference]) -> ReportContext:
+    """The context with each reference as the EHR's server has it; keys, and with them all ids, stay."""
+    return context.model_copy(
+        update={
+            "subject": found[context.subject],
+            "report": found[context.report],
+            "encounter": found[context.encounter] if context.encounter else None,
+            "specimens": tuple(
+                specimen.model_copy(update={"reference": found[specimen.reference]}) for specimen in context.specimens
+            ),
+        }
+    )

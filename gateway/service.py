@@ -4,13 +4,15 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import structlog
 
+from workers.hop import HopStatus
 from workers.runner import Runner
 
 LOOK_SECONDS = 0.1
+HOUSE_SECONDS = 5.0
 logger = structlog.get_logger()
 
 
@@ -24,11 +26,16 @@ class Service:
         self._period = period
         # A plain flag: a lock that a signal handler shares with the interrupted code could never be had.
         self._asked = False
+        self._ended = threading.Event()
         self._failures: list[Exception] = []
 
     def stop(self) -> None:
         """Ask all hops to drain (safe in a signal handler)."""
         self._asked = True
+
+    def statuses(self) -> list[HopStatus]:
+        """How each hop is doing."""
+        return [runner.status for runner in self._runners]
 
     def run(self) -> None:
         """Run until all hops have drained; raises the error of the first hop that failed."""
@@ -36,19 +43,20 @@ class Service:
             threading.Thread(target=self._run_hop, args=(runner,), name=f"{runner.hop.name}-runner")
             for runner in self._runners
         ]
-        for thread in threads:
+        # A thread of its own, not waited for without end: a broker that is away must not keep the hops from draining.
+        house = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
+        for thread in (*threads, house):
             thread.start()
-        due = 0.0
         while any(thread.is_alive() for thread in threads):
             if self._asked or self._failures:
                 for runner in self._runners:
                     runner.stop()
-            elif time.monotonic() >= due:
-                self._keep_house()
-                due = time.monotonic() + self._period
             time.sleep(LOOK_SECONDS)
-        for runner in self._runners:
-            runner.close()
+        self._ended.set()
+        house.join(HOUSE_SECONDS)
+        with ExitStack() as stack:
+            for runner in self._runners:
+                stack.callback(runner.close)
         if self._failures:
             raise self._failures[0]
 
@@ -60,10 +68,13 @@ class Service:
             logger.error("hop stopped", hop=runner.hop.name, exc_info=error)
 
     def _keep_house(self) -> None:
-        try:
-            self._housekeeping()
-        except Exception as error:
-            logger.warning("housekeeping failed", exc_info=error)
+        while True:
+            try:
+                self._housekeeping()
+            except Exception as error:
+                logger.warning("housekeeping failed", exc_info=error)
+            if self._ended.wait(self._period):
+                return
 
 
 @contextmanager

@@ -302,6 +302,11 @@ class Code(Enum):
         "the library {detail} is not installed",
         "install the extra that brings it, such as synoptic-gateway[worker] or [ocr]",
     )
+    CANNOT_LISTEN = _fatal(
+        611,
+        "metrics.address and metrics.port cannot be listened on ({detail})",
+        "choose a free port, end what listens there, or set metrics.port to 0 to serve nothing",
+    )
     DEFECT = _fatal(
         607,
         "the program has a defect ({detail})",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from schemas.errors import SynopticError
+from schemas.errors import Code, SynopticError
 from workers.bus import Outgoing, Record
 
 
@@ -26,3 +26,24 @@ class Hop(Protocol):
     def process(self, records: Sequence[Record]) -> list[Result]:
         """One result a record, in order. A reject is returned in its `Result`; retry and fatal errors are raised."""
         ...
+
+
+@dataclass(frozen=True)
+class HopStatus:
+    """How a running hop is doing, for health checks; nothing in it comes from a message.
+
+    `joined`: it has read from the bus. `alive`: its loop has not ended by itself. `silent_seconds`: since its thread
+    last did anything. `idle_seconds`: since it last read or committed. `error`: what it waits for to pass.
+    """
+
+    hop: str
+    joined: bool
+    alive: bool
+    silent_seconds: float
+    idle_seconds: float
+    error: Code | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """True where records flow, or would if there were any."""
+        return self.joined and self.alive and self.error is None

@@ -19,7 +19,7 @@ from schemas import metrics
 from schemas.errors import Code, Kind, SynopticError, fault_location
 from schemas.settings import BusSettings
 from workers.bus import Batch, Bus, Outgoing, Record, check_size
-from workers.hop import Hop, Result
+from workers.hop import Hop, HopStatus, Result
 from workers.rejects import load_state, rejected
 
 POLL_SECONDS = 1.0
@@ -35,23 +35,35 @@ class Backoff:
     first: float = 0.5
     most: float = 30.0
     attempts: int | None = None
+    longest_asked: float = 300.0
 
-    def seconds(self, attempt: int) -> float:
-        """The wait after the failed `attempt` (from 1), doubled each time, with jitter against a herd."""
-        return min(self.most, self.first * 2.0 ** min(attempt - 1, 16)) * random.uniform(0.5, 1.0)  # noqa: S311
+    def seconds(self, attempt: int, asked: float | None = None) -> float:
+        """The wait after the failed `attempt` (from 1), doubled each time, with jitter against a herd.
+
+        Where the other side asked for a time, that time comes first, but no more than `longest_asked` of it.
+        """
+        own = min(self.most, self.first * 2.0 ** min(attempt - 1, 16)) * random.uniform(0.5, 1.0)  # noqa: S311
+        return min(max(asked or 0.0, 0.0), self.longest_asked) + own
 
 
 class Runner:
     """Runs one hop until told to stop."""
 
     def __init__(self, hop: Hop, bus: Bus, settings: BusSettings, backoff: Backoff | None = None) -> None:
-        """Join the hop's consumer group; raises SYN-507 where the hop stopped and nobody has acknowledged it."""
+        """Join the hop's consumer group; raises SYN-507 where the hop stopped and nobody has acknowledged it.
+
+        `waits` tells that the last step found only records that are not due.
+        """
         self.hop = hop
         self._bus = bus
         self._settings = settings
         self._backoff = backoff or Backoff()
         self._stop = threading.Event()
         self._unfinished = False
+        self._joined = self._ended = False
+        self.waits = False
+        self._error: Code | None = None
+        self._progress = self._life = time.monotonic()
         self._state = load_state(bus, hop.name, settings.instance_id)
         self._refuse_if_stopped()
         self.group = f"synoptic-{hop.name}"
@@ -62,41 +74,101 @@ class Runner:
         """Ask to drain: the batch in work is finished and committed, then `run` returns."""
         self._stop.set()
 
+    @property
+    def status(self) -> HopStatus:
+        """How the hop is doing; may be asked from any thread."""
+        now = time.monotonic()
+        return HopStatus(
+            hop=self.hop.name,
+            joined=self._joined,
+            alive=not self._ended or self._stop.is_set(),
+            silent_seconds=now - self._life,
+            idle_seconds=now - self._progress,
+            error=self._error,
+        )
+
+    def is_idle(self) -> bool:
+        """True where the last step found nothing, and nothing is left to read but what is not due."""
+        return self.waits or not any(self._bus.lag(self.group, self.hop.topics).values())
+
     def run(self) -> None:
         """Process batches until `stop`; raises a fatal error where going on makes no sense."""
-        while not self._stop.is_set():
-            self.step(POLL_SECONDS)
+        try:
+            while not self._stop.is_set():
+                self.step(POLL_SECONDS)
+        finally:
+            self._ended = True
 
     def step(self, timeout: float = 0.0) -> int:
         """Process one batch, trying again as long as the backoff allows; returns how many records it held."""
         attempt = 0
         while True:
             try:
-                return self._once(timeout)
+                count = self._once(timeout)
             except SynopticError as error:
+                self.waits = error.code is Code.NOT_DUE
+                if self.waits:
+                    self._error = None
+                    self._pause(min(timeout, error.retry_after or 0.0))
+                    return 0
                 attempt += 1
                 if error.code.kind is not Kind.RETRY or attempt == self._backoff.attempts:
                     raise
+                self._error = error.code
                 metrics.RETRIES.add(hop=self.hop.name, code=error.code.label)
                 logger.warning("waiting to try again", hop=self.hop.name, error=error, attempt=attempt)
-                if self._stop.wait(self._backoff.seconds(attempt)):
+                self._pause(self._backoff.seconds(attempt, error.retry_after))
+                if self._stop.is_set():
                     return 0
+            else:
+                self.waits, self._error = False, None
+                return count
 
     def close(self) -> None:
         """Leave the group and end the worker thread."""
         self._worker.shutdown(wait=True)
-        self._subscription.close()
+        try:
+            self._subscription.close()
+        except SynopticError as error:
+            if error.code.kind is not Kind.RETRY:
+                raise
+            # The bus is away: it takes the place back by itself after a while.
+            logger.warning("left without a word", hop=self.hop.name, error=error)
 
     def _once(self, timeout: float) -> int:
         if self._unfinished:
             self._subscription.rewind()
         self._unfinished = True
         batch = self._subscription.poll(self._settings.batch_size, timeout)
+        self._joined = True
+        self._moved()
         if batch.records:
+            if self._stop.is_set():
+                return 0
             self._work(batch)
+            self._moved()
         self._unfinished = False
         self._refuse_if_stopped()
         return len(batch.records)
+
+    def _moved(self) -> None:
+        self._progress = self._life = time.monotonic()
+
+    def _pause(self, seconds: float) -> None:
+        """Wait until the time is over or somebody asks to stop, and keep the place on the bus meanwhile."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self._stop.wait(min(left, HEARTBEAT_SECONDS)):
+            self._keep_place()
+
+    def _keep_place(self) -> None:
+        self._life = time.monotonic()
+        try:
+            self._subscription.heartbeat()
+        except SynopticError as error:
+            if error.code.kind is not Kind.RETRY:
+                raise
+            # Whether the place is lost, the next poll or commit finds out.
+            logger.debug("no heartbeat", hop=self.hop.name, error=error)
 
     def _work(self, batch: Batch) -> None:
         began = time.monotonic()
@@ -113,7 +185,7 @@ class Runner:
     def _in_worker(self, records: Sequence[Record]) -> list[Result]:
         future = self._worker.submit(self._process, records)
         while not wait([future], timeout=HEARTBEAT_SECONDS).done:
-            self._subscription.heartbeat()
+            self._keep_place()
         return future.result()
 
     def _process(self, records: Sequence[Record]) -> list[Result]:
@@ -191,9 +263,11 @@ class Runner:
             raise SynopticError(Code.REJECTED_SHARE, self._state.summary)
 
 
-def run_until_idle(runners: Sequence[Runner]) -> int:
-    """Step all runners in turn until none finds a record; returns how many records were processed."""
+def run_until_idle(runners: Sequence[Runner], timeout: float = 0.0) -> int:
+    """Step all runners in turn until none has a record left that is due; returns how many were processed."""
     total = 0
-    while done := sum(runner.step() for runner in runners):
+    while True:
+        done = sum(runner.step(timeout) for runner in runners)
         total += done
-    return total
+        if not done and all(runner.is_idle() for runner in runners):
+            return total

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from gateway.commands.extract import write_bundle
-from gateway.composition import HOPS, build_bus, open_hops
+from gateway.composition import PROCESSES, build_bus, open_hops
 from gateway.presentation import Extracted, Refusal, evidence_lines, table, wide_console
 from schemas.errors import Code, SynopticError
 from schemas.logs import configure
@@ -67,7 +67,7 @@ def _settings(out: Path) -> Settings:
 def _code(files: Sequence[Path], settings: Settings) -> Iterator[Coded]:
     """Publish the reports one after another, so that what each becomes can be told apart on the topics."""
     progress = Console(stderr=True).status("loading the model")
-    with progress, open_hops(HOPS, settings) as hops, closing(build_bus(settings.bus)) as bus:
+    with progress, open_hops(PROCESSES, settings) as hops, closing(build_bus(settings.bus)) as bus:
         runners = [Runner(hop, bus, settings.bus) for hop in hops]
         try:
             for number, file in enumerate(files, start=1):

@@ -1,22 +1,28 @@
 """`synoptic run`: one hop, or all of them, over the bus until SIGTERM or Ctrl-C."""
 
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from enum import StrEnum
 from typing import Annotated
 
+import structlog
 import typer
 
-from gateway.composition import HOPS, build_bus, open_hops
+from gateway.composition import PROCESSES, build_bus, open_hops
+from gateway.health import HealthServer
 from gateway.service import Service, signals_stop
 from schemas import metrics
+from schemas.errors import SynopticError
 from schemas.logs import configure
+from schemas.messages import TOPIC_DELAYED
 from schemas.settings import Settings, load_settings
 from workers.bus import Bus
 from workers.bus_embedded import EmbeddedBus
 from workers.runner import Backoff, Runner, run_until_idle
 
 IDLE_ATTEMPTS = 6
+IDLE_POLL_SECONDS = 0.1
+logger = structlog.get_logger()
 
 
 class Which(StrEnum):
@@ -35,34 +41,48 @@ def run(
     """Run hops over the bus until told to stop; what is in work then is finished first."""
     settings = load_settings()
     configure(settings.logging)
-    names = HOPS if which is Which.ALL else (which.value,)
+    processes = PROCESSES if which is Which.ALL else (which.value,)
     # The model loads before the bus is joined: a group must not wait for a member that is still loading.
-    with open_hops(names, settings) as hops, closing(build_bus(settings.bus)) as bus:
+    with open_hops(processes, settings) as hops, closing(build_bus(settings.bus)) as bus:
         backoff = Backoff(attempts=IDLE_ATTEMPTS) if until_idle else Backoff()
         runners = [Runner(hop, bus, settings.bus, backoff) for hop in hops]
         if until_idle:
-            typer.echo(f"processed {run_until_idle(runners)} records", err=True)
-            for runner in runners:
-                runner.close()
-            return
+            _run_until_idle(runners, bus)
+        else:
+            _run_until_told(runners, bus, settings)
+
+
+def _run_until_idle(runners: list[Runner], bus: Bus) -> None:
+    with ExitStack() as stack:
+        for runner in runners:
+            stack.callback(runner.close)
+        count = run_until_idle(runners, IDLE_POLL_SECONDS)
+        waiting = sum(bus.lag(runner.group, [TOPIC_DELAYED])[TOPIC_DELAYED] for runner in runners if runner.waits)
+    more = f"; {waiting} findings still wait for what they refer to" if waiting else ""
+    typer.echo(f"processed {count} records{more}", err=True)
+
+
+def _run_until_told(runners: list[Runner], bus: Bus, settings: Settings) -> None:
+    service = Service(runners, lambda: _keep_house(bus, runners))
+    with ExitStack() as stack:
         if settings.metrics.port:
-            _serve_metrics(settings)
-        service = Service(runners, lambda: _keep_house(bus, runners))
-        with signals_stop(service):
-            typer.echo(f"running {', '.join(names)}; stop with Ctrl-C", err=True)
-            service.run()
-
-
-def _serve_metrics(settings: Settings) -> None:
-    from prometheus_client import start_http_server
-
-    start_http_server(settings.metrics.port, settings.metrics.address)
+            # A thread that is silent for longer than the bus allows has lost its place there in any case.
+            limit = settings.bus.poll_interval_seconds
+            stack.enter_context(HealthServer(settings.metrics.address, settings.metrics.port, service.statuses, limit))
+        stack.enter_context(signals_stop(service))
+        typer.echo(f"running {', '.join(runner.hop.name for runner in runners)}; stop with Ctrl-C", err=True)
+        service.run()
 
 
 def _keep_house(bus: Bus, runners: list[Runner]) -> None:
     """Publish each hop's lag, and erase what is past its retention where the bus does not do so by itself."""
     for runner in runners:
-        for topic, records in bus.lag(runner.group, runner.hop.topics).items():
+        try:
+            lag = bus.lag(runner.group, runner.hop.topics)
+        except SynopticError as error:
+            logger.warning("lag unknown", hop=runner.hop.name, error=error)
+            continue
+        for topic, records in lag.items():
             metrics.LAG.set(records, hop=runner.hop.name, topic=topic)
     if isinstance(bus, EmbeddedBus):
         bus.expire(time.time())

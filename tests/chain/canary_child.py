@@ -59,7 +59,7 @@ def main() -> None:
         chain.run(*GOOD[:2])
         show_errors(chain)
     with opened(settings_in(folder / "failing-store", privacy=KEY), engine) as chain:
-        chain._hops[2]._store = FailingStore(folder / "failing-store" / "fhir")  # type: ignore[attr-defined]
+        chain.emission._store = FailingStore(folder / "failing-store" / "fhir")
         chain.run(*GOOD[:2])
         show_errors(chain)
     sys.stdout.write(generate_latest().decode())

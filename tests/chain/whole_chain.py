@@ -1,4 +1,4 @@
-"""The product's three hops over an embedded bus and a folder store in one folder, run until nothing is left to read."""
+"""The product's hops over an embedded bus and a folder store in one folder, run until nothing is left to read."""
 
 import hashlib
 import json
@@ -10,15 +10,16 @@ from typing import Any
 import orjson
 from generated import SITE
 
+from gateway.composition import build_bus
+from gateway.delayed import DelayedHop
 from gateway.emission import EmissionHop
-from gateway.folder_store import FolderStore
 from gateway.intake import Intake
+from gateway.resource_store import open_store
 from model.engine import Engine
 from schemas.messages import TOPIC_BUNDLES, TOPIC_REJECTED, TOPIC_REPORTS
 from schemas.pack_loader import load_pack
 from schemas.settings import BusSettings, FhirSettings, Settings
 from workers.bus import Outgoing, Record
-from workers.bus_embedded import EmbeddedBus
 from workers.extraction import ExtractionHop, Extractor
 from workers.runner import Runner, run_until_idle
 from workers.sealing import load_seal
@@ -43,13 +44,11 @@ class WholeChain:
         self._packs = {name: load_pack(name) for name in settings.packs}
         self.seal = load_seal(settings)
         self.extractor = Extractor(self._packs, engine, self.seal)
-        self.bus = EmbeddedBus(settings.bus.path, settings.bus.maximum_message_bytes)
+        self.bus = build_bus(settings.bus)
         self.intake = Intake(settings)
-        self._hops = (
-            self.intake,
-            ExtractionHop(self.extractor),
-            EmissionHop(settings, FolderStore(settings.fhir.folder), self.seal),
-        )
+        self.emission = EmissionHop(settings, open_store(settings.fhir), self.seal)
+        delayed = DelayedHop(self.emission, settings.fhir.target_retry_seconds)
+        self._hops = (self.intake, ExtractionHop(self.extractor), self.emission, delayed)
 
     def run(self, *messages: bytes) -> None:
         """Publish the messages and work until idle."""
@@ -99,6 +98,7 @@ class WholeChain:
     def close(self) -> None:
         """Release subprocesses and files."""
         self.intake.close()
+        self.emission.close()
         self.bus.close()
 
 

@@ -1,89 +1,36 @@
 """The emission hop over a folder store and the shipped breast pack: written, replaced, merged, withdrawn, published."""
 
 import json
+import threading
 from pathlib import Path
+from uuid import UUID
 
-import orjson
 import pytest
 import structlog
 from emission_made import context
+from findings_made import SEAL, LackingStore, emit, make_hop, message, record
 
-from gateway.emission import WAITING_SINCE, EmissionHop, first_bundle
+from gateway.emission import DUE, WAITING_SINCE, EmissionHop, first_bundle
 from gateway.folder_store import CONFLICTS, HISTORY, FolderStore
-from gateway.resource_store import Put, Resource, Stored
+from gateway.resource_store import Put, Stored
 from mappers.provenance import read_manifest
 from schemas.errors import Code, SynopticError
-from schemas.findings import Evidence, Finding, Primary
 from schemas.messages import (
     TOPIC_BUNDLES,
     TOPIC_DELAYED,
-    TOPIC_FINDINGS,
-    Action,
-    Configuration,
+    Identifier,
+    Reference,
     ReportFindings,
     ReportVersion,
+    SpecimenPart,
 )
 from schemas.metrics import CONFLICTS as CONFLICTS_METRIC
-from schemas.metrics import UNMAPPED, value_of
+from schemas.metrics import EMITTED, UNMAPPED, WAITING, value_of
 from schemas.pack_loader import load_pack
-from schemas.settings import Settings
-from workers.bus import Record
+from schemas.settings import FhirSettings, Settings
 from workers.sealing import Seal
 
-SEAL = Seal(b"0123456789abcdef0123456789abcdef")
 VALUES = {"T": "T1", "N": "N0", "grade": "G2", "ER": "positive", "HER2": "negative"}
-
-
-def finding(value: str) -> Finding:
-    """A coded finding with evidence."""
-    return Finding(
-        value=value,
-        status="coded",
-        basis="stated",
-        probability=0.99,
-        evidence=(Evidence(quote=value, start=0, end=len(value)),),
-        source="model",
-        attributes={"prefix": "p"} if value[0] in "TN" else {},
-    )
-
-
-def message(day: int = 1, action: str = "replace", report: str = "report", adapter: str = "a", **values: str) -> bytes:
-    """The findings of one version of a report, as extraction publishes them."""
-    about = context(report, day)
-    primary = Primary(
-        key="breast-left",
-        organ="breast",
-        laterality="left",
-        principal=True,
-        assertion="primary_invasive",
-        histology="IDC",
-        behaviour="invasive",
-        procedure="mastectomy",
-        findings={task: finding(value) for task, value in values.items()},
-    )
-    findings = ReportFindings(
-        report_hmac=SEAL.report_hmac(about.report_key),
-        action=Action(action),
-        pack="breast",
-        primaries=(primary,) if values else (),
-        content_digest=f"{report} {day} {action} {sorted(values.items())}",
-        configuration=Configuration(
-            pack="breast",
-            pack_version="1",
-            pack_digest="p",
-            model="m",
-            model_digest="d",
-            adapter_digest=adapter,
-            policy="agreement",
-        ),
-        sealed=SEAL.seal(about),
-    )
-    return findings.model_dump_json().encode()
-
-
-def record(value: bytes, topic: str = TOPIC_FINDINGS, headers: tuple = ()) -> Record:
-    """A record as the bus gives it."""
-    return Record(topic, 0, 0, value, key=b"k", headers=headers)
 
 
 @pytest.fixture
@@ -96,20 +43,6 @@ def folder(tmp_path) -> Path:
 def hop(folder) -> EmissionHop:
     """Emission over that folder."""
     return make_hop(FolderStore(folder))
-
-
-def make_hop(store, **more) -> EmissionHop:
-    """Emission over a store."""
-    return EmissionHop(Settings(_env_file=None), store, SEAL, **more)
-
-
-def emit(hop: EmissionHop, value: bytes) -> Resource:
-    """Process one message, which must succeed; the published Bundle."""
-    (result,) = hop.process([record(value)])
-    assert result.error is None
-    (outgoing,) = result.outgoing
-    assert outgoing.topic == TOPIC_BUNDLES
-    return orjson.loads(outgoing.value)
 
 
 def observations(folder: Path) -> dict[str, str]:
@@ -260,38 +193,175 @@ def test_endless_conflicts_end_as_a_retry(folder):
     assert store.attempts == 5
 
 
-class WithoutPatient(FolderStore):
-    """A store that lacks whatever is asked for, until told otherwise."""
+def test_findings_without_their_patient_are_put_aside_and_nobody_waits_for_them(folder):
+    """Nothing is written without its subject; the next report in the same batch, whose subject is there, is."""
+    store = LackingStore(folder)
+    store.lacking = frozenset({"Encounter"})
+    counted = value_of(WAITING, target="Encounter")
+    first = message(T="T1", about={"encounter": Reference(type="Encounter", literal="Encounter/1")})
+    waiting, written = make_hop(store, clock=lambda: 1000.0).process(
+        [record(first), record(message(report="b", T="T2"))]
+    )
+    (delayed,) = waiting.outgoing
+    assert (delayed.topic, delayed.value, delayed.key) == (TOPIC_DELAYED, first, b"k")
+    assert delayed.headers == ((WAITING_SINCE, "1000.000"), (DUE, "1015.000"))
+    assert [outgoing.topic for outgoing in written.outgoing] == [TOPIC_BUNDLES]
+    assert value_of(WAITING, target="Encounter") == counted + 1
+    assert len(list((folder / "Provenance").glob("*.json"))) == 1
 
-    lacking = True
 
-    def missing_targets(self, references):
-        """All, or none."""
-        return tuple(references) if self.lacking else ()
+def test_findings_that_may_not_wait_are_rejected_by_name(folder):
+    """Where the site lets nothing wait, what is missing is a reject that names types and nothing else."""
+    store = LackingStore(folder)
+    store.lacking = frozenset({"Patient", "DiagnosticReport"})
+    settings = Settings(_env_file=None, fhir=FhirSettings(target_wait_seconds=0))
+    (result,) = make_hop(store, settings).process([record(message(T="T1"))])
+    assert result.error.code is Code.MISSING_TARGET
+    assert result.error.detail == "DiagnosticReport, Patient"
 
 
-def test_findings_wait_for_their_patient_and_then_are_rejected_by_name(folder):
-    """Nothing is written without its subject: the findings go round the delayed topic until the time is up."""
-    now = [1000.0]
-    pauses = []
-    store = WithoutPatient(folder)
-    hop = make_hop(store, clock=lambda: now[0], pause=pauses.append)
-    (first,) = hop.process([record(message(T="T1"))])
-    (waiting,) = first.outgoing
-    assert (waiting.topic, waiting.value, waiting.key) == (TOPIC_DELAYED, message(T="T1"), b"k")
-    now[0] += 600
-    (second,) = hop.process([record(waiting.value, TOPIC_DELAYED, waiting.headers)])
-    assert second.outgoing[0].headers == waiting.headers == ((WAITING_SINCE, "1000"),)
-    now[0] += 600
-    (third,) = hop.process([record(waiting.value, TOPIC_DELAYED, waiting.headers)])
-    assert third.error is not None
-    assert third.error.code is Code.MISSING_TARGET
-    assert "Patient" in third.error.one_line()
-    assert len(pauses) == 2
-    assert not (folder / "Observation").exists()
-    store.lacking = False
-    (fourth,) = hop.process([record(waiting.value, TOPIC_DELAYED, waiting.headers)])
-    assert fourth.outgoing[0].topic == TOPIC_BUNDLES
+def test_everything_that_is_referred_to_is_looked_up_and_used_as_found(folder):
+    """Identifiers become the server's own references, ids stay, and the same report again writes nothing."""
+    subject = Reference(type="Patient", identifier=Identifier(system="urn:mrn", value="4711"))
+    specimen = Reference(type="Specimen", identifier=Identifier(value="S24-1-A"))
+    encounter = Reference(type="Encounter", literal="Encounter/9")
+    report = context().report
+    specimens = (SpecimenPart(reference=specimen),)
+    value = message(about={"subject": subject, "encounter": encounter, "specimens": specimens}, **VALUES)
+    before = emit(make_hop(FolderStore(folder.with_name("before"))), value)
+    store = LackingStore(folder)
+    store.known = {
+        subject: subject.model_copy(update={"literal": "Patient/77"}),
+        specimen: specimen.model_copy(update={"literal": "Specimen/78"}),
+        report: report.model_copy(update={"literal": "DiagnosticReport/79"}),
+        encounter: encounter,
+    }
+    bundle = emit(make_hop(store), value)
+    assert [entry["request"] for entry in bundle["entry"]] == [entry["request"] for entry in before["entry"]]
+    text = json.dumps(bundle)
+    for literal in ("Patient/77", "Specimen/78", "DiagnosticReport/79"):
+        assert f'"{literal}"' in text
+        assert literal not in json.dumps(before)
+    written = snapshot(folder)
+    assert emit(make_hop(store), value) == bundle
+    assert snapshot(folder) == written
+
+
+PATIENTS = [UUID(int=number) for number in range(4)]
+
+
+def of_patient(number: int, day: int, **more: object) -> bytes:
+    """A version of the only report of a patient, or of the report named in `more`."""
+    report = str(more.pop("report", f"r{number}"))
+    return message(day, report=report, about={"patient_key": PATIENTS[number], **more}, T=f"T{day}")
+
+
+class MeetingStore(FolderStore):
+    """A folder that lets nobody pass the look-up before as many reports as expected have come there."""
+
+    def __init__(self, folder: Path, expected: int) -> None:
+        super().__init__(folder)
+        self.meeting = threading.Barrier(expected, timeout=30)
+
+    def look_up(self, references):
+        """Wait for the others."""
+        self.meeting.wait()
+        return super().look_up(references)
+
+
+def test_reports_of_several_patients_are_written_at_once(folder):
+    """Four reports of four patients are in work together, and their Bundles come out in the order of the records."""
+    records = [record(of_patient(number, 1)) for number in range(4)]
+    results = make_hop(MeetingStore(folder, 4)).process(records)
+    keys = [result.outgoing[0].key for result in results]
+    assert keys == [str(context(f"r{number}").report_key).encode() for number in range(4)]
+
+
+class WatchedStore(FolderStore):
+    """A folder that notes which reports are looked up, and when two of them were in work together."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.working: set[str] = set()
+        self.order: list[str] = []
+        self.met: set[frozenset[str]] = set()
+
+    def look_up(self, references):
+        """A report begins."""
+        name = next(item.literal for item in references if item.type == "DiagnosticReport")
+        self.working.add(name)
+        self.order.append(name)
+        self.met |= {frozenset((name, other)) for other in self.working if other != name}
+        return super().look_up(references)
+
+    def transact(self, puts):
+        """The report that targets this manifest ends."""
+        answer = super().transact(puts)
+        self.working -= {puts[-1].resource["entity"][0]["what"]["reference"]}
+        return answer
+
+
+def test_one_patients_reports_are_written_one_after_another(folder):
+    """Whoever shares a patient or a report, by whatever detour, is written in the order of the records."""
+    moved = "moved to another patient"
+    values = [
+        of_patient(0, 1),
+        of_patient(0, 2, report="second of the first"),
+        of_patient(1, 1, report=moved),
+        of_patient(0, 2, report=moved),
+        of_patient(1, 3),
+    ]
+    store = WatchedStore(folder)
+    make_hop(store).process([record(value) for value in values])
+    names = ["r0", "second of the first", moved, moved, "r1"]
+    assert store.order == [f"DiagnosticReport/{name}" for name in names]
+    assert store.met == set()
+
+
+class FailingStore(FolderStore):
+    """A folder that cannot be asked about one report."""
+
+    failing = "DiagnosticReport/r1"
+
+    def look_up(self, references):
+        """Fail for that report."""
+        if any(item.literal == self.failing for item in references):
+            raise SynopticError(Code.STORE_UNAVAILABLE, "503", retry_after=7)
+        return super().look_up(references)
+
+
+def test_what_the_store_cannot_do_for_one_report_is_done_for_the_others(folder):
+    """One report's retry discards no other's write: it is raised at the end, and the second time they are unchanged."""
+    records = [record(of_patient(number, 1)) for number in range(4)]
+    store = FailingStore(folder)
+    with pytest.raises(SynopticError) as caught:
+        make_hop(store).process(records)
+    assert (caught.value.code, caught.value.retry_after) == (Code.STORE_UNAVAILABLE, 7)
+    assert len(list((folder / "Provenance").glob("*.json"))) == 3
+    counted = {action: value_of(EMITTED, action=action) for action in ("write", "unchanged")}
+    store.failing = ""
+    results = make_hop(store).process(records)
+    assert all(result.error is None for result in results)
+    assert value_of(EMITTED, action="write") == counted["write"] + 1
+    assert value_of(EMITTED, action="unchanged") == counted["unchanged"] + 3
+
+
+def test_a_reject_stays_with_its_record(folder):
+    """A report that can never be written is a result among the others, in its place."""
+
+    class Rejecting(FailingStore):
+        def look_up(self, references):
+            if any(item.literal == self.failing for item in references):
+                raise SynopticError(Code.STORE_REJECTS, "422")
+            return FolderStore.look_up(self, references)
+
+    results = make_hop(Rejecting(folder)).process([record(of_patient(number, 1)) for number in range(4)])
+    assert [result.error.code if result.error else None for result in results] == [
+        None,
+        Code.STORE_REJECTS,
+        None,
+        None,
+    ]
 
 
 def test_findings_sealed_elsewhere_and_of_unknown_packs_are_rejected(folder):

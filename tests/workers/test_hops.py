@@ -9,6 +9,7 @@ from uuid import UUID
 
 from hop_contract import hop_contract, record
 
+from gateway.delayed import DelayedHop
 from gateway.emission import EmissionHop
 from gateway.folder_store import FolderStore
 from gateway.intake import Intake
@@ -102,4 +103,14 @@ def test_emission_keeps_the_contract(tmp_path):
     folders = count()
     hop_contract(
         lambda: EmissionHop(Settings(), FolderStore(tmp_path / str(next(folders))), SEAL), [result.outgoing[0].value]
+    )
+
+
+def test_the_hop_of_what_waits_keeps_the_contract(tmp_path):
+    """What is due passes as emission would have it, and bad bytes are rejected by number there as well."""
+    (result,) = extraction().process([record(report_text(TEXT))])
+    folders = count()
+    hop_contract(
+        lambda: DelayedHop(EmissionHop(Settings(), FolderStore(tmp_path / str(next(folders))), SEAL), 15),
+        [result.outgoing[0].value],
     )

@@ -275,7 +275,8 @@ def test_stop_outlives_a_restart_until_acknowledged(bus):
             run(bus, UpperHop(), LIMITED)
     assert len(read(bus, TOPIC_REJECTED)) == 10
     assert acknowledge(bus, ["intake"]) == []
-    assert acknowledge(bus) == ["extraction: 10 of the last 10"]
+    (summary,) = acknowledge(bus)
+    assert summary.startswith("extraction: 10 of the last 10")
     assert acknowledge(bus) == []
     run(bus, UpperHop(), LIMITED)
     assert len(read(bus, "out")) == 10
