@@ -106,8 +106,9 @@ class MeasuredChain:
         self.clock = Clock()
         self.prompts: list[PromptInput] = []
         self._engine = engine
+        # One report at a time: the clock takes each step's time from the steps around it, on one thread.
         self._settings = Settings(
-            bus=BusSettings(path=folder / "bus.sqlite"), fhir=FhirSettings(folder=folder / "fhir")
+            bus=BusSettings(path=folder / "bus.sqlite"), fhir=FhirSettings(folder=folder / "fhir", connections=1)
         )
         self._stack = ExitStack()
 
@@ -126,7 +127,7 @@ class MeasuredChain:
             ExtractionHop(Extractor(packs, _Watched(self._engine, self), seal)),
             EmissionHop(settings, store, seal),
         )
-        clock.on_methods("store", store, ("read", "provenances_of", "claim", "transact", "missing_targets"))
+        clock.on_methods("store", store, ("read", "provenances_of", "claim", "transact", "look_up"))
         clock.on_methods("bus", self.bus, ("publish",))
         for hop, step in zip(hops, ("intake", "decide and seal", "reconcile"), strict=True):
             clock.on_methods(step, hop, ("process",))
