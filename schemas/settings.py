@@ -6,10 +6,12 @@
 import os
 from collections.abc import Iterator
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from schemas.errors import Code, SynopticError
@@ -18,6 +20,7 @@ SETTINGS_FILE = "synoptic.yaml"
 SETTINGS_VARIABLE = "SYNOPTIC_SETTINGS"
 PREFIX = "SYNOPTIC_"
 DELIMITER = "__"
+_OWN_WORDS = "Value error, "  # what pydantic puts before a validator's own words
 STARTER_MODEL = Path(__file__).resolve().parent.parent / "model" / "starter"
 
 
@@ -196,6 +199,15 @@ class Settings(BaseSettings):
     logging: LoggingSettings = LoggingSettings()
     metrics: MetricsSettings = MetricsSettings()
 
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        """Refuse keys that are each right and together wrong, all of them at once."""
+        plaintext = self.privacy.allow_plaintext
+        bus_faults = _bus_faults(self.bus, plaintext) if self.bus.kind == "kafka" else ()
+        if faults := [*bus_faults, *_fhir_faults(self.fhir, plaintext)]:
+            raise ValueError("; ".join(faults))
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -210,6 +222,44 @@ class Settings(BaseSettings):
         return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=path)
 
 
+def _bus_faults(bus: BusSettings, plaintext: bool) -> Iterator[str]:
+    servers = [server.strip() for server in bus.bootstrap_servers.split(",") if server.strip()]
+    if not servers:
+        yield "bus.bootstrap_servers: give at least one host:port"
+    encrypted = bus.security_protocol in ("SSL", "SASL_SSL")
+    if not (encrypted or plaintext or all(_is_this_machine(f"//{server}") for server in servers)):
+        yield (
+            f"bus.security_protocol: {bus.security_protocol} would send patient data unencrypted to another machine; "
+            "use SSL or SASL_SSL, or set privacy.allow_plaintext where the network is closed"
+        )
+    if (bus.certificate_file is None) != (bus.key_file is None):
+        yield "bus.certificate_file, bus.key_file: give both or neither"
+    if bus.security_protocol.startswith("SASL_"):
+        if bus.sasl_mechanism == "OAUTHBEARER":
+            if bus.token_file is None:
+                yield "bus.token_file: give it, OAUTHBEARER needs it"
+        elif not (bus.username and bus.password):
+            yield f"bus.username, bus.password: give both, {bus.sasl_mechanism} needs them"
+
+
+def _fhir_faults(fhir: FhirSettings, plaintext: bool) -> Iterator[str]:
+    if fhir.base_url and fhir.base_url.startswith("http://") and not (plaintext or _is_this_machine(fhir.base_url)):
+        yield (
+            "fhir.base_url: http would send patient data unencrypted to another machine; "
+            "use https, or set privacy.allow_plaintext where the network is closed"
+        )
+    if fhir.bearer_token and fhir.bearer_token_file:
+        yield "fhir.bearer_token, fhir.bearer_token_file: give one or the other"
+
+
+def _is_this_machine(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def load_settings() -> Settings:
     """Read the settings; raises SYN-601 that lists every fault with its key and what was expected."""
     faults = _unknown_variables()
@@ -218,8 +268,9 @@ def load_settings() -> Settings:
         if not faults:
             return settings
     except ValidationError as error:
+        # Faults between keys belong to no single one: they have no place, and name their keys themselves.
         faults += [
-            f"{'.'.join(str(step) for step in item['loc'])}: {item['msg']}"
+            ": ".join(filter(None, (".".join(str(step) for step in item["loc"]), item["msg"].removeprefix(_OWN_WORDS))))
             for item in error.errors(include_url=False, include_input=False)
         ]
     raise SynopticError(Code.BAD_SETTINGS, "; ".join(faults))
