@@ -1,10 +1,12 @@
 """What every resource store promises to emission; each store's tests run all of it (a class to inherit from)."""
 
 import threading
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 
-from gateway.resource_store import Conflict, Put, ResourceStore
+from gateway.resource_store import Conflict, Put, ResourceStore, Targets
 
 
 def observation(identifier: str = "a", value: str = "G1", **more) -> dict:
@@ -22,6 +24,15 @@ def provenance(identifier: str, *targets: str, **more) -> dict:
         "agent": [{"who": {"display": "test"}}],
         **more,
     }
+
+
+def _run(work: Callable[[Any], None], arguments: Iterable[Any]) -> None:
+    """Do the work in a thread for each argument."""
+    threads = [threading.Thread(target=work, args=(argument,)) for argument in arguments]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 class StoreContract:
@@ -78,13 +89,60 @@ class StoreContract:
 
     def test_a_claim_gives_way_to_what_is_there(self, store):
         """Claiming creates once, and afterwards answers with what stands there."""
+        store.transact([Put(observation("a"), None), Put(observation("b"), None)])
         first = store.claim(provenance("m", "Observation/a"))
         store.transact([Put(provenance("m", "Observation/b"), first.version)])
         again = store.claim(provenance("m", "Observation/a"))
         assert again.resource["target"] == [{"reference": "Observation/b"}]
+        assert again.version != first.version
+
+    def test_the_version_of_a_claim_is_the_one_to_expect(self, store):
+        """What was claimed can be replaced on the version that the claim answered with, and only once."""
+        store.transact([Put(observation("a"), None)])
+        version = store.claim(provenance("m", "Observation/a")).version
+        assert store.transact([Put(provenance("m", "Observation/a", reason=[{"text": "1"}]), version)])
+        assert not store.transact([Put(provenance("m", "Observation/a", reason=[{"text": "2"}]), version)])
+
+    def test_of_claims_that_race_one_stands(self, store):
+        """Of many that claim at once, each with content of its own, all are told the same."""
+        store.transact([Put(observation("a"), None)])
+        start, told = threading.Barrier(6), []
+
+        def claim(number: int) -> None:
+            start.wait()
+            stored = store.claim(provenance("m", "Observation/a", reason=[{"text": str(number)}]))
+            told.append((stored.resource["reason"][0]["text"], stored.version))
+
+        _run(claim, range(6))
+        assert len(told) == 6
+        assert len(set(told)) == 1
+        standing = store.read(["Provenance/m"])["Provenance/m"]
+        assert (standing.resource["reason"][0]["text"], standing.version) == told[0]
+
+    def test_a_claim_that_comes_late_replaces_nothing(self, store):
+        """Who found nothing there and claims only after others have claimed and written is told what they wrote."""
+        store.transact([Put(observation("a"), None)])
+        ready, written, told = threading.Event(), threading.Event(), []
+
+        def sleeper() -> None:
+            assert store.read(["Provenance/m"]) == {}
+            ready.set()
+            assert written.wait(30)
+            told.append(store.claim(provenance("m", "Observation/a")))
+
+        thread = threading.Thread(target=sleeper)
+        thread.start()
+        assert ready.wait(30)
+        claimed = store.claim(provenance("m", "Observation/a"))
+        assert store.transact([Put(provenance("m", "Observation/a", reason=[{"text": "real"}]), claimed.version)])
+        written.set()
+        thread.join()
+        assert told[0].resource["reason"] == [{"text": "real"}]
+        assert store.read(["Provenance/m"])["Provenance/m"].version == told[0].version
 
     def test_provenances_are_found_by_target(self, store):
         """Each Provenance that targets one of the references is found, as it is at present."""
+        store.transact([Put(observation(name), None) for name in "abc"])
         store.transact([Put(provenance("one", "Observation/a"), None), Put(provenance("two", "Observation/b"), None)])
         assert [item["id"] for item in store.provenances_of(["Observation/a"])] == ["one"]
         version = store.read(["Provenance/one"])["Provenance/one"].version
@@ -103,13 +161,15 @@ class StoreContract:
             if store.transact([Put(observation(value=value), version)]):
                 won.append(value)
 
-        threads = [threading.Thread(target=write, args=(f"other {number}",)) for number in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        _run(write, [f"other {number}" for number in range(6)])
         assert len(won) == 1
         assert store.read(["Observation/a"])["Observation/a"].resource["valueString"] == won[0]
+
+    def test_nothing_asked_is_nothing_answered(self, store):
+        """Empty questions have empty answers, and writing nothing succeeds."""
+        assert store.read([]) == {}
+        assert store.look_up([]) == Targets()
+        assert store.transact([])
 
     def test_the_same_conflict_twice_is_one(self, store):
         """Recording a conflict again changes nothing and raises nothing."""

@@ -1,0 +1,124 @@
+"""A resource store on a FHIR R4 server: reads in one batch, writes in one guarded transaction.
+
+What it needs of the server: batch, transaction, update-as-create, versioned updates, and a search for Provenance by
+target; gateway/guarded_writer.py tells how a write is guarded. A new report takes four requests: the look-up of its
+targets, the claim, one batch of reads and one transaction.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+
+from gateway.fhir_bundles import batch
+from gateway.fhir_client import FhirClient
+from gateway.fhir_conflicts import make_task
+from gateway.fhir_targets import TargetFinder
+from gateway.guarded_writer import GuardedWriter, Written
+from gateway.resource_store import Conflict, Put, Resource, Stored, Targets
+from schemas.errors import Code, SynopticError
+from schemas.messages import Reference
+from schemas.settings import FhirSettings
+
+_REFERENCE = re.compile(r"[A-Z][A-Za-z]{2,40}/[A-Za-z0-9.-]{1,64}")
+_HISTORY = re.compile(r"/_history/[^/]*$")
+_TARGETS_ASKED = 50
+_PAGE = "200"
+_ATTEMPTS = 3
+
+
+class FhirStore:
+    """One server; threads share it."""
+
+    def __init__(self, settings: FhirSettings, client: FhirClient | None = None) -> None:
+        """Give `client` where it is not one of its own."""
+        self._client = client or FhirClient(settings)
+        self._writer = GuardedWriter(self._client)
+        self._targets = TargetFinder(self._client)
+        self._organization = settings.organization
+        self._knows_organization = False
+
+    def read(self, references: Collection[str]) -> dict[str, Stored]:
+        """The present version of each that exists."""
+        names = [_checked(reference) for reference in dict.fromkeys(references)]
+        found = zip(names, batch(self._client, names), strict=True)
+        return {name: _stored(entry.resource, entry.version) for name, entry in found if entry.answer.is_success}
+
+    def provenances_of(self, references: Collection[str]) -> tuple[Resource, ...]:
+        """Every Provenance that targets any of them, in the order of their ids, its targets without host and version."""
+        names = sorted({_checked(reference) for reference in references})
+        found: dict[str, Resource] = {}
+        for start in range(0, len(names), _TARGETS_ASKED):
+            asked = {"target": ",".join(names[start : start + _TARGETS_ASKED]), "_count": _PAGE}
+            found |= {resource["id"]: resource for resource in self._client.search("Provenance", asked)}
+        return tuple(self._with_plain_targets(found[identifier]) for identifier in sorted(found))
+
+    def claim(self, resource: Resource) -> Stored:
+        """Create the resource unless one of its id exists; what stands there then."""
+        name = f"{resource['resourceType']}/{resource['id']}"
+        for _ in range(_ATTEMPTS):
+            written = self._write([Put(resource, None)])
+            if written.entries is not None:
+                return _stored(resource, written.entries[0].version)
+            if name in written.standing and written.standing[name].answer.is_success:
+                standing = written.standing[name]
+                return _stored(standing.resource, standing.version)
+        raise SynopticError(Code.STORE_CONTENDED, f"{_ATTEMPTS} claims")
+
+    def transact(self, puts: Sequence[Put]) -> bool:
+        """Write all, or none where any expected version is gone."""
+        return not puts or self._write(puts).entries is not None
+
+    def record_conflict(self, conflict: Conflict) -> None:
+        """Keep the conflict as a Task; one that stands there, or that a person deleted, is left alone."""
+        task = make_task(conflict)
+        (entry,) = batch(self._client, [f"Task/{task['id']}"])
+        if entry.answer.status != 404:
+            return
+        focus = self.read([conflict.reference])
+        self._write([Put(make_task(conflict, bool(focus)), None)])
+
+    def look_up(self, references: Sequence[Reference]) -> Targets:
+        """How to refer to each of the EHR's own resources, and those that are not there."""
+        return self._targets.look_up(references)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _write(self, puts: Sequence[Put]) -> Written:
+        self._require_organization()
+        try:
+            return self._writer.write(puts)
+        except SynopticError as error:
+            if error.code is Code.STORE_CONTENDED:
+                self._targets.forget()
+            raise
+
+    def _require_organization(self) -> None:
+        """Raise SYN-460 before the first write where every manifest would refer to what is not there."""
+        if self._knows_organization or not _REFERENCE.fullmatch(self._organization):
+            return
+        (entry,) = batch(self._client, [self._organization])
+        if not entry.answer.is_success:
+            raise SynopticError(Code.NO_ORGANIZATION)
+        self._knows_organization = True
+
+    def _with_plain_targets(self, provenance: Resource) -> Resource:
+        """The Provenance with "Type/id" for each target: a person's software may name a version or the whole URL."""
+        plain = [
+            {**target, "reference": _HISTORY.sub("", self._targets.relative(target.get("reference", "")))}
+            for target in provenance.get("target", [])
+        ]
+        return {**provenance, "target": plain}
+
+
+def _stored(resource: Resource | None, version: str | None) -> Stored:
+    if resource is None or version is None:
+        raise SynopticError(Code.UNGUARDED_STORE, "a resource without a version")
+    return Stored(resource, version)
+
+
+def _checked(reference: str) -> str:
+    """The reference, if it may stand in a url."""
+    if not _REFERENCE.fullmatch(reference):
+        raise SynopticError(Code.STORE_UNUSABLE, "a reference that is no Type/id")
+    return reference

@@ -1,0 +1,175 @@
+"""Writes that a FHIR server itself refuses where another was faster, on servers that guard in different ways.
+
+Replacing is the same everywhere: If-Match with the version that was read. Creating is not. A plain PUT could overwrite
+a manifest that another worker wrote meanwhile, even minutes after we had found nothing there. FHIR R5 has
+`If-None-Match: *` for it (Google, LinuxForHealth, Blaze); HAPI passes over that, but checks `If-Match: W/"0"` against
+whatever stands there, also a deleted version, and creates where nothing does. A server that takes If-Match by the
+letter refuses that one always. So both are sent at first; where they are refused though nothing stands there, the
+standard's alone. Whichever is accepted is proven once: the same write sent again must be refused.
+
+A deleted resource keeps its version on HAPI: it is revived by If-Match with that version. HAPI creates also where an
+expected version is gone for good (expunged): the answer tells, and what was written is taken back. So it is with a
+resource that a server replaced unguarded before the proof; then nothing more is written.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+from gateway.authorship import unversioned
+from gateway.fhir_answers import REFUSED_BY_GUARD, Answer, fault_of, lacks_target
+from gateway.fhir_bundles import Entry, batch, bundle, delete, match, put, read_entries, read_entry
+from gateway.fhir_client import FhirClient
+from gateway.resource_store import Put, Resource
+from schemas.errors import Code, SynopticError
+
+_STANDARD = {"ifNoneMatch": "*"}
+_WIDEST = {**_STANDARD, "ifMatch": match("0")}
+_TRIALS = (_WIDEST, _WIDEST, _STANDARD)  # the same again first: a server refuses now and then for a lock alone
+_FIRST_VERSION = "1"
+_PROOFS = frozenset(["create", "replace"])
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a write: an entry for each put, or none where a guard refused; then what was found there."""
+
+    entries: Sequence[Entry] | None
+    standing: Mapping[str, Entry] = field(default_factory=dict, repr=False)
+
+
+class GuardedWriter:
+    """Writes to one server; threads share it."""
+
+    def __init__(self, client: FhirClient) -> None:
+        """Which guard the server honours is found out by the first writes, one at a time."""
+        self._client = client
+        self._create_guard: Mapping[str, str] = _WIDEST
+        self._proven: set[str] = set()
+        self._discovery = threading.Lock()
+
+    def write(self, puts: Sequence[Put]) -> Written:
+        """Write all of them or nothing."""
+        with nullcontext() if self._proven >= _PROOFS else self._discovery:
+            entries, revived, standing = self._send(puts), {}, {}
+            if entries is None:
+                standing = self._standing(puts)
+                revived = self._deleted(standing)
+                entries = self._send_again(puts, standing, revived)
+            if entries is None:
+                return Written(None, standing)
+            return Written(self._verified(puts, entries, revived))
+
+    def _send_again(
+        self, puts: Sequence[Put], standing: Mapping[str, Entry], revived: Mapping[str, str]
+    ) -> list[Entry] | None:
+        """After a refusal: again where what stands there was deleted, or where nothing explains the refusal."""
+        if not standing or any(entry.answer.is_success for entry in standing.values()):
+            return None
+        if revived:
+            return self._send(puts, revived)
+        if "create" in self._proven:
+            return None
+        for guard in _TRIALS:
+            self._create_guard = guard
+            entries = self._send(puts)
+            if entries is not None:
+                return entries
+        self._create_guard = _WIDEST
+        return None
+
+    def _send(self, puts: Sequence[Put], revived: Mapping[str, str] | None = None) -> list[Entry] | None:
+        """One transaction; None where a guard refused it."""
+        entries = [put(item.resource, **self._guard(item, revived or {})) for item in puts]
+        answer = self._client.post(bundle("transaction", entries), minimal=True)
+        if not answer.is_success:
+            _raise_unless_refused(answer)
+            return None
+        answered = read_entries(answer)
+        failed = [entry.answer for entry in answered if not entry.answer.is_success]
+        if len(answered) != len(puts) or 0 < len(failed) < len(answered):
+            done = len(answered) - len(failed)
+            raise SynopticError(Code.UNGUARDED_STORE, f"a transaction was done in part, {done} of {len(puts)}")
+        if failed:
+            _raise_unless_refused(next((one for one in failed if one.status not in REFUSED_BY_GUARD), failed[0]))
+            return None
+        return answered
+
+    def _guard(self, item: Put, revived: Mapping[str, str]) -> Mapping[str, str]:
+        expected = item.expected or revived.get(_reference(item.resource))
+        return self._create_guard if expected is None else {"ifMatch": match(expected)}
+
+    def _standing(self, puts: Sequence[Put]) -> dict[str, Entry]:
+        """What stands where nothing was expected."""
+        names = [_reference(item.resource) for item in puts if item.expected is None]
+        return dict(zip(names, batch(self._client, names), strict=True))
+
+    def _deleted(self, standing: Mapping[str, Entry]) -> dict[str, str]:
+        """The version of each resource that was deleted; a deletion is a version of its own."""
+        names = [name for name, entry in standing.items() if entry.answer.status == 410]
+        histories = zip(names, self._history(names, 1), strict=True)
+        latest = {name: read_entry(entries[0]) for name, entries in histories if entries}
+        return {name: entry.version for name, entry in latest.items() if entry.version is not None}
+
+    def _history(self, names: Sequence[str], versions: int) -> list[list[Resource]]:
+        """The latest versions of each, newest first."""
+        found = batch(self._client, [f"{name}/_history?_count={versions}" for name in names])
+        return [(entry.resource or {}).get("entry", []) for entry in found]
+
+    def _verified(
+        self, puts: Sequence[Put], entries: Sequence[Entry], revived: Mapping[str, str]
+    ) -> Sequence[Entry] | None:
+        """The entries, if each did what was expected of it; else what was written is taken back."""
+        pairs = list(zip(puts, entries, strict=True))
+        made_over = any(
+            item.expected is None and _reference(item.resource) not in revived and _replaced(entry)
+            for item, entry in pairs
+        )
+        if made_over or any(item.expected is not None and entry.answer.status == 201 for item, entry in pairs):
+            self._take_back(pairs)
+            if made_over:
+                raise SynopticError(Code.UNGUARDED_STORE, "a create replaced a resource, which was put back")
+            return None
+        self._prove(pairs, revived)
+        return entries
+
+    def _take_back(self, pairs: Sequence[tuple[Put, Entry]]) -> None:
+        """Delete what was created, and put back what was replaced."""
+        undo = [delete(_reference(item.resource)) for item, entry in pairs if entry.answer.status == 201]
+        changed = [(item, entry) for item, entry in pairs if _replaced(entry) and entry.version != item.expected]
+        histories = self._history([_reference(item.resource) for item, _ in changed], 2)
+        for (_, entry), versions in zip(changed, histories, strict=True):
+            if len(versions) > 1 and "resource" in versions[1]:
+                undo.append(put(unversioned(versions[1]["resource"]), ifMatch=match(entry.version or "")))
+        answer = self._client.post(bundle("transaction", undo), minimal=True)
+        if not answer.is_success:
+            raise SynopticError(Code.UNGUARDED_STORE, "a write went through unguarded and could not be taken back")
+
+    def _prove(self, pairs: Iterable[tuple[Put, Entry]], revived: Mapping[str, str]) -> None:
+        """Send the first create and the first replacement again: a server that accepts them guards nothing."""
+        for item, entry in pairs:
+            proof = "create" if item.expected is None else "replace"
+            if proof in self._proven or _reference(item.resource) in revived or entry.version == item.expected:
+                continue
+            if self._send([item]) is not None:
+                raise SynopticError(Code.UNGUARDED_STORE, f"it accepts a stale {proof}")
+            self._proven.add(proof)
+
+
+def _raise_unless_refused(answer: Answer) -> None:
+    """Raise what an unsuccessful answer means, unless a guard refused."""
+    # A server that takes If-Match by the letter may answer 404 where nothing stands.
+    if answer.status in REFUSED_BY_GUARD or (answer.status == 404 and answer.explains):
+        return
+    if lacks_target(answer):
+        raise SynopticError(Code.STORE_CONTENDED, "something that the resources refer to is gone")
+    raise fault_of(answer)
+
+
+def _replaced(entry: Entry) -> bool:
+    return entry.answer.status == 200 and entry.version != _FIRST_VERSION
+
+
+def _reference(resource: Resource) -> str:
+    return f"{resource['resourceType']}/{resource['id']}"
