@@ -31,9 +31,8 @@ class KafkaCluster:
         nodes: int = 1,
         secured: bool = False,
         port: int | None = None,
-        transaction_version: int | None = None,
     ) -> None:
-        """Choose the ports; `port` fixes that of the first node, `transaction_version` the cluster's feature level."""
+        """Choose the ports; `port` fixes that of the first node."""
         if nodes not in HEAP or (secured and nodes != 1):
             raise ValueError("a cluster has one node or three, a secured one has one")
         self._folder = folder.resolve()
@@ -41,7 +40,6 @@ class KafkaCluster:
         if port is not None:
             self._ports[1] = port
         self._controller_ports = {node: free_port() for node in self._ports}
-        self._transaction_version = transaction_version
         self.security = SecuredListeners(self._folder / "security") if secured else None
         self._nodes: dict[int, JavaProcess] = {}
 
@@ -121,8 +119,6 @@ class KafkaCluster:
         format_one = (program("java"), *QUICK_START, logging, *class_path, "kafka.tools.StorageTool", "format")
         voters = ",".join(f"{node}@{HOST}:{port}:{directories[node]}" for node, port in self._controller_ports.items())
         options = ["--cluster-id", _identifier(), "--initial-controllers", voters]
-        if self._transaction_version is not None:
-            options += ["--feature", f"transaction.version={self._transaction_version}"]
         if self.security is not None:
             options += self.security.format_options
         with ThreadPoolExecutor(len(self._ports)) as pool:
