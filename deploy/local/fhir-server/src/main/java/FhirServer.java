@@ -76,7 +76,9 @@ public class FhirServer {
         connector.setPort(Integer.getInteger("fhir.port", 0));
         jetty.addConnector(connector);
         var handler = new ServletContextHandler();
-        handler.addServlet(new ServletHolder(context.getBean(RestfulServer.class)), PATH + "/*");
+        var holder = new ServletHolder(context.getBean(RestfulServer.class));
+        holder.setInitOrder(0); // with the server, not at the first request
+        handler.addServlet(holder, PATH + "/*");
         jetty.setHandler(handler);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> close(jetty, context)));
         jetty.start();
