@@ -4,62 +4,24 @@ import errno
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
 import pytest
 from hop_contract import hop_contract
+from hops_made import FAST, POISON, FailingHop, UpperHop, publish, read, run
 
 from schemas import metrics
 from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_REJECTED
 from schemas.settings import BusSettings
 from schemas.topics import TOPIC_STATES
-from workers.bus import Outgoing, Record
+from workers.bus import Outgoing
 from workers.bus_embedded import EmbeddedBus
 from workers.hop import Result
 from workers.rejects import acknowledge, replayed
 from workers.runner import Backoff, Runner, run_until_idle
-
-FAST = Backoff(first=0.001, most=0.002)
-POISON = b"poison of Erika Mustermann"
-
-
-class UpperHop:
-    """Upper-cases JSON-like values; rejects others; breaks, without naming a record, on poison."""
-
-    name = "extraction"
-    topics = ("in",)
-
-    def process(self, records: Sequence[Record]) -> list[Result]:
-        """Raise on poison anywhere in the batch, as a careless hop would."""
-        if any(record.value == POISON for record in records):
-            raise ValueError(f"cannot read {POISON!r}")
-        return [self._one(record) for record in records]
-
-    def _one(self, record: Record) -> Result:
-        if record.value == b"skip":
-            return Result(ignored="on purpose")
-        if not record.value.startswith(b"ok"):
-            return Result(error=SynopticError(Code.NOT_JSON, "line 1"))
-        return Result((Outgoing("out", record.value.upper(), record.key),))
-
-
-class FailingHop(UpperHop):
-    """Raises the given errors one after another, then works."""
-
-    def __init__(self, *errors: Exception) -> None:
-        """Remember what to raise."""
-        self.errors = list(errors)
-
-    def process(self, records: Sequence[Record]) -> list[Result]:
-        """Fail as long as there is a failure left."""
-        if self.errors:
-            raise self.errors.pop(0)
-        return super().process(records)
 
 
 @pytest.fixture
@@ -68,25 +30,6 @@ def bus(tmp_path: Path):
     opened = EmbeddedBus(tmp_path / "bus.sqlite")
     yield opened
     opened.close()
-
-
-def run(bus: EmbeddedBus, hop: UpperHop, settings: BusSettings | None = None) -> int:
-    """Run a hop until it is idle."""
-    runner = Runner(hop, bus, settings or BusSettings(rejected_share=1), FAST)
-    try:
-        return run_until_idle([runner])
-    finally:
-        runner.close()
-
-
-def publish(bus: EmbeddedBus, *values: bytes) -> None:
-    """Publish to the hop's input."""
-    bus.publish([Outgoing("in", value, b"key") for value in values])
-
-
-def read(bus: EmbeddedBus, topic: str) -> list[bytes]:
-    """All values of a topic."""
-    return [record.value for record in bus.read(topic)]
 
 
 def test_upper_hop_keeps_the_contract():
@@ -134,7 +77,7 @@ def test_unexpected_fault_names_type_and_place_only(bus):
     (record,) = bus.read(TOPIC_REJECTED)
     assert record.header("code") == "SYN-506"
     reason = record.header("reason") or ""
-    assert "ValueError at test_runner:" in reason
+    assert "ValueError at hops_made:" in reason
     assert "Erika" not in reason
 
 
@@ -191,24 +134,12 @@ def test_retry_gives_up_where_asked_to(bus):
     assert bus.lag("synoptic-extraction", ["in"]) == {"in": 1}
 
 
-def test_stop_ends_the_waiting(bus):
-    """A hop that waits for something that never comes still stops when asked."""
-    publish(bus, b"ok")
-    runner = Runner(FailingHop(*[SynopticError(Code.BUS_UNAVAILABLE)] * 99), bus, BusSettings(), Backoff(60, 60))
-    thread = threading.Thread(target=runner.run)
-    thread.start()
-    runner.stop()
-    thread.join(30)
-    assert not thread.is_alive()
-    runner.close()
-    assert run(bus, UpperHop()) == 1
-
-
-def test_commit_refused_by_the_bus_is_done_again(bus, monkeypatch):
+@pytest.mark.parametrize("code", [Code.STALE_BATCH, Code.FENCED, Code.BUS_UNAVAILABLE])
+def test_commit_refused_by_the_bus_is_done_again(bus, monkeypatch, code):
     """When the bus refuses a commit, the batch is read and processed again, once."""
     publish(bus, b"ok1", b"ok2")
     runner = Runner(UpperHop(), bus, BusSettings(), FAST)
-    commit, refusals = runner._subscription.commit, [SynopticError(Code.STALE_BATCH)] * 2
+    commit, refusals = runner._subscription.commit, [SynopticError(code)] * 2
 
     def refuse(batch, outgoing):
         if refusals:
@@ -313,24 +244,6 @@ def test_state_is_written_only_while_it_says_something(bus):
     assert [record.offset for record in bus.read(TOPIC_STATES)] == [state.offset]
 
 
-def test_place_is_kept_alive_while_the_hop_works(bus, monkeypatch):
-    """During a long batch the polling thread keeps telling the bus that it lives."""
-    beats = threading.Event()
-
-    class Slow(UpperHop):
-        def process(self, records):
-            assert beats.wait(30)
-            return super().process(records)
-
-    publish(bus, b"ok")
-    runner = Runner(Slow(), bus, BusSettings(), FAST)
-    monkeypatch.setattr(runner._subscription, "heartbeat", beats.set)
-    monkeypatch.setattr("workers.runner.HEARTBEAT_SECONDS", 0.01)
-    run_until_idle([runner])
-    runner.close()
-    assert read(bus, "out") == [b"OK"]
-
-
 def test_two_hops_run_until_both_are_idle(bus):
     """What the first hop puts out, the second has processed when both are idle."""
 
@@ -351,7 +264,7 @@ DRAIN = """
 import signal, sys, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_runner import UpperHop
+from hops_made import UpperHop
 from schemas.settings import BusSettings
 from workers.bus_embedded import EmbeddedBus
 from workers.runner import Runner
