@@ -12,7 +12,7 @@ from gateway.fhir_bundles import batch
 from gateway.fhir_client import FhirClient
 from gateway.fhir_conflicts import make_task
 from gateway.fhir_targets import TargetFinder
-from gateway.guarded_writer import GuardedWriter, Written
+from gateway.guarded_writer import GuardedWriter, MissingTargetError, Written
 from gateway.resource_store import Conflict, Put, Resource, Stored, Targets
 from schemas.errors import Code, SynopticError
 from schemas.messages import Reference
@@ -23,6 +23,7 @@ _HISTORY = re.compile(r"/_history/[^/]*$")
 _TARGETS_ASKED = 50
 _PAGE = "200"
 _ATTEMPTS = 3
+_REMEMBERED = 1000
 
 
 class FhirStore:
@@ -35,6 +36,7 @@ class FhirStore:
         self._targets = TargetFinder(self._client)
         self._organization = settings.organization
         self._knows_organization = False
+        self._missed: frozenset[str] = frozenset()
 
     def read(self, references: Collection[str]) -> dict[str, Stored]:
         """The present version of each that exists."""
@@ -88,10 +90,22 @@ class FhirStore:
         self._require_organization()
         try:
             return self._writer.write(puts)
-        except SynopticError as error:
-            if error.code is Code.STORE_CONTENDED:
-                self._targets.forget()
+        except MissingTargetError:
+            self._targets.forget()
+            self._reject_where_missed_before([put.resource for put in puts])
             raise
+
+    def _reject_where_missed_before(self, resources: Sequence[Resource]) -> None:
+        """Raise SYN-455 where the same target was missing before.
+
+        What emission looks up itself is found missing there, and waits. What only the server knows of, such as a
+        Condition that a person deleted, would come back here for ever, and nothing behind it would be written.
+        """
+        missing = self._targets.missing_of(resources)
+        again = missing & self._missed
+        self._missed = (missing | self._missed) if len(self._missed) < _REMEMBERED else missing
+        if again:
+            raise SynopticError(Code.MISSING_TARGET, ", ".join(sorted({name.partition("/")[0] for name in again})))
 
     def _require_organization(self) -> None:
         """Raise SYN-460 before the first write where every manifest would refer to what is not there."""

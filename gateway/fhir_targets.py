@@ -13,12 +13,13 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 from gateway.fhir_bundles import Entry, batch
 from gateway.fhir_client import FhirClient
-from gateway.resource_store import Targets
+from gateway.resource_store import Resource, Targets
 from schemas.messages import Identifier, Reference
 
 REMEMBERED = 4096
@@ -55,6 +56,14 @@ class TargetFinder:
         """Look everything up again: something that was found is gone."""
         with self._lock:
             self._found.clear()
+
+    def missing_of(self, resources: Sequence[Resource]) -> frozenset[str]:
+        """What these resources refer to that neither is on the server nor one of them."""
+        own = {f"{resource['resourceType']}/{resource['id']}" for resource in resources}
+        named = {literal for resource in resources for literal in _literals(resource)} - own
+        asked = [Reference(type=literal.partition("/")[0], literal=literal) for literal in sorted(named)]
+        there = {reference.literal for reference in self._by_literal(asked)}
+        return frozenset(literal for literal in named if literal not in there)
 
     def relative(self, literal: str) -> str:
         """A literal reference without the server's own base."""
@@ -99,6 +108,18 @@ class TargetFinder:
                 self._found.move_to_end(reference)
             while len(self._found) > REMEMBERED:
                 self._found.popitem(last=False)
+
+
+def _literals(node: Any) -> Iterator[str]:
+    """Every relative literal reference within."""
+    if isinstance(node, dict):
+        literal = node.get("reference")
+        if isinstance(literal, str) and _LITERAL.fullmatch(literal):
+            yield literal
+        node = list(node.values())
+    if isinstance(node, list):
+        for item in node:
+            yield from _literals(item)
 
 
 def _count(entry: Entry) -> int:

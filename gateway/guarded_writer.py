@@ -39,6 +39,10 @@ class Written:
     standing: Mapping[str, Entry] = field(default_factory=dict, repr=False)
 
 
+class MissingTargetError(SynopticError):
+    """The server rejects a write that refers to what it does not hold."""
+
+
 class GuardedWriter:
     """Writes to one server; threads share it."""
 
@@ -88,13 +92,20 @@ class GuardedWriter:
             return None
         answered = read_entries(answer)
         failed = [entry.answer for entry in answered if not entry.answer.is_success]
-        if len(answered) != len(puts) or 0 < len(failed) < len(answered):
-            done = len(answered) - len(failed)
-            raise SynopticError(Code.UNGUARDED_STORE, f"a transaction was done in part, {done} of {len(puts)}")
+        if len(answered) != len(puts):
+            raise SynopticError(Code.UNGUARDED_STORE, f"{len(answered)} of {len(puts)} entries answered")
         if failed:
+            self._require_nothing_done(puts)
             _raise_unless_refused(next((one for one in failed if one.status not in REFUSED_BY_GUARD), failed[0]))
             return None
         return answered
+
+    def _require_nothing_done(self, puts: Sequence[Put]) -> None:
+        """After an answer that says success for some entries and failure for others: see what is true."""
+        found = batch(self._client, [_reference(item.resource) for item in puts])
+        done = sum(entry.version != item.expected for item, entry in zip(puts, found, strict=True))
+        if done:
+            raise SynopticError(Code.UNGUARDED_STORE, f"a transaction was done in part, {done} of {len(puts)}")
 
     def _guard(self, item: Put, revived: Mapping[str, str]) -> Mapping[str, str]:
         expected = item.expected or revived.get(_reference(item.resource))
@@ -163,7 +174,7 @@ def _raise_unless_refused(answer: Answer) -> None:
     if answer.status in REFUSED_BY_GUARD or (answer.status == 404 and answer.explains):
         return
     if lacks_target(answer):
-        raise SynopticError(Code.STORE_CONTENDED, "something that the resources refer to is gone")
+        raise MissingTargetError(Code.STORE_CONTENDED, "what the resources refer to is gone")
     raise fault_of(answer)
 
 

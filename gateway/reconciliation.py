@@ -101,9 +101,14 @@ def order_of(version: ReportVersion) -> tuple[datetime, datetime, int]:
 
 
 def make_claim(manifest: Resource) -> Resource:
-    """The empty manifest that holds a report's place before its first write; it says nothing of any version."""
+    """The empty manifest that holds a report's place before its first write; it says nothing of any version.
+
+    Its agent is the Organization: the Devices may not be on the store yet, which a server would not have.
+    """
     report = [entity["what"] for entity in manifest["entity"]]
-    return {key: value for key, value in manifest.items() if key != "extension"} | {"target": report}
+    agents = [{"type": agent["type"], "who": agent["onBehalfOf"]} for agent in manifest["agent"][:1]]
+    kept = {key: value for key, value in manifest.items() if key != "extension"}
+    return {**kept, "target": report, "agent": agents}
 
 
 def concerned(manifest: Resource, incoming: Incoming) -> frozenset[str]:
