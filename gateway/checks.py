@@ -3,10 +3,10 @@
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from gateway.outcome import Outcome, fault
 from schemas.errors import SynopticError
 from schemas.pack_loader import PACKS_FOLDER, check_pack, load_pack
 from schemas.settings import Settings, load_settings
@@ -15,26 +15,12 @@ from workers.sealing import KEY_FILE, load_seal
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """One line of the answer; `remedy` is empty where nothing is wrong."""
-
-    name: str
-    found: str
-    remedy: str = ""
-
-    @property
-    def is_fault(self) -> bool:
-        """True where something has to be done."""
-        return bool(self.remedy)
-
-
 def run_checks() -> Iterator[Outcome]:
     """Every check in turn; without settings none of the others means anything."""
     try:
         settings = load_settings()
     except SynopticError as error:
-        yield _fault("settings", error)
+        yield fault("settings", error)
         return
     yield Outcome("settings", "valid")
     for check in CHECKS:
@@ -46,8 +32,8 @@ def check_packs(settings: Settings) -> Iterator[Outcome]:
     for identifier in settings.packs:
         name = f"pack {identifier}"
         faults = check_pack(PACKS_FOLDER / identifier)
-        for fault in faults:
-            yield Outcome(name, str(fault), "correct the file at that line")
+        for found in faults:
+            yield Outcome(name, str(found), "correct the file at that line")
         if not faults:
             yield Outcome(name, "valid")
 
@@ -69,7 +55,7 @@ def check_model(settings: Settings) -> Iterator[Outcome]:
         for identifier in settings.packs:
             manifest.require_pack(load_pack(identifier).definition)
     except SynopticError as error:
-        yield _fault("model", error)
+        yield fault("model", error)
         return
     yield Outcome("model", f"for pack {manifest.pack} {manifest.pack_version}, digests right")
 
@@ -82,9 +68,14 @@ def _elsewhere(path: str) -> Outcome:
 
 
 def check_bus(settings: Settings) -> Iterator[Outcome]:
-    """The embedded bus's file can be written and is a bus."""
-    if settings.bus.kind != "embedded":
-        yield Outcome("bus", f"kind {settings.bus.kind}", "set bus.kind to embedded: this version has no other")
+    """The brokers are there and let us work, or the embedded bus's file can be written and is a bus."""
+    if settings.bus.kind == "kafka":
+        if find_spec("kafka") is None:
+            yield Outcome("Kafka", "not installed: kafka", "install synoptic-gateway[kafka]")
+            return
+        from gateway.kafka_checks import check_kafka
+
+        yield from check_kafka(settings)
         return
     if not settings.bus.path.exists():
         yield _writable("bus", settings.bus.path.parent, "bus.path")
@@ -96,15 +87,17 @@ def check_bus(settings: Settings) -> Iterator[Outcome]:
         bus.publish([])
         bus.close()
     except SynopticError as error:
-        yield _fault("bus", error)
+        yield fault("bus", error)
         return
     yield Outcome("bus", "embedded, writable")
 
 
 def check_store(settings: Settings) -> Iterator[Outcome]:
-    """The folder for coded resources can be written."""
+    """The FHIR server is fit to take coded resources, or the folder for them can be written."""
     if settings.fhir.base_url is not None:
-        yield Outcome("store", "fhir.base_url is set", "unset it: this version writes to fhir.folder")
+        from gateway.fhir_checks import check_fhir
+
+        yield from check_fhir(settings)
         return
     yield _writable("store", settings.fhir.folder, "fhir.folder")
 
@@ -117,7 +110,7 @@ def check_ocr(settings: Settings) -> Iterator[Outcome]:
         engine = find_engine(settings.intake)
         engine.close()
     except SynopticError as error:
-        yield _fault("ocr", error)
+        yield fault("ocr", error)
         return
     yield Outcome("ocr", "an engine is found")
 
@@ -131,7 +124,7 @@ def check_privacy_key(settings: Settings) -> Iterator[Outcome]:
     try:
         load_seal(settings)
     except SynopticError as error:
-        yield _fault("privacy key", error)
+        yield fault("privacy key", error)
         return
     yield Outcome("privacy key", "usable")
 
@@ -152,8 +145,3 @@ def _writable(name: str, folder: Path, key: str) -> Outcome:
     if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
         return Outcome(name, "writable" if nearest == folder.absolute() else "can be made at the first run")
     return Outcome(name, f"the folder of {key} cannot be written", f"correct {key}, or the folder's rights")
-
-
-def _fault(name: str, error: SynopticError) -> Outcome:
-    message = error.code.message.format(detail=error.detail or "no detail")
-    return Outcome(name, f"{error.code.label} {message}", error.code.remedy)

@@ -1,7 +1,7 @@
 """The command line: lists the commands, imports only the one that is asked for, and turns errors into one line.
 
 A command is a module of gateway/commands/ with a function of the module's name, or with a Typer `app` where it has
-subcommands. Exit codes: 0 done, 1 something was rejected, 2 wrong use or a fatal error.
+subcommands. Exit codes: 0 done, 1 something was rejected, 2 wrong use, or it could not be done.
 """
 
 import importlib
@@ -19,6 +19,7 @@ COMMANDS = {
     "extract": "Read reports from files and print their findings.",
     "run": "Run hops over the bus until told to stop.",
     "publish": "Put FHIR reports on the bus.",
+    "status": "Show what waits before each hop, and which hops have stopped.",
     "rejected": "List, show, replay and acknowledge rejected records.",
     "mapping": "Check and try the mapping from findings to FHIR.",
     "stage": "Print the stage group of categories such as T2 N1a M0.",
@@ -100,4 +101,4 @@ def _configure_logs() -> None:
 
 def _end(error: SynopticError) -> NoReturn:
     typer.echo(str(error), err=True)
-    sys.exit(FAILED if error.code.kind is Kind.FATAL else REJECTED)
+    sys.exit(REJECTED if error.code.kind is Kind.REJECT else FAILED)

@@ -1,14 +1,15 @@
 """Prints rows: a table on a terminal, tab-separated lines elsewhere, so that a script can read them."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
-def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print the rows under their header; control characters never reach the terminal."""
-    clean = [[_printable(cell) for cell in row] for row in rows]
+def print_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print the rows under their header as they come; control characters never reach the terminal."""
+    clean = ([_printable(cell) for cell in row] for row in rows)
     if not sys.stdout.isatty():
-        for row in [header, *clean]:
+        sys.stdout.write("\t".join(header) + "\n")
+        for row in clean:
             sys.stdout.write("\t".join(row) + "\n")
         return
     from rich.console import Console

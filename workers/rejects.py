@@ -4,7 +4,7 @@ A rejected record is the hop's input, bytes unchanged, with the reason in its he
 in `synoptic.hop-states`, written in the same transaction as the offsets, so that a stop outlives a restart.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -18,6 +18,7 @@ from workers.bus import Bus, Outgoing, Record
 
 INPUT_HEADER = "input."
 REPLAYED_PREFIX = b"replayed/"
+REPLAY_BYTES = 16 * 1024 * 1024
 
 
 class HopState(Frozen):
@@ -73,10 +74,22 @@ def number(record: Record) -> str:
     return str(record.offset) if record.partition == 0 else f"{record.partition}-{record.offset}"
 
 
-def replay(bus: Bus, records: Sequence[Record]) -> None:
-    """Send rejected records to their hops again and note it, in one transaction."""
-    notes = [Outgoing(TOPIC_STATES, b"{}", REPLAYED_PREFIX + number(record).encode()) for record in records]
-    bus.publish([replayed(record) for record in records] + notes)
+def replay(bus: Bus, records: Iterable[Record]) -> int:
+    """Send rejected records to their hops again, each in one transaction with the note of it; returns how many.
+
+    A transaction holds several records up to REPLAY_BYTES, so that any number of them fits into memory.
+    """
+    count, size = 0, 0
+    outgoing: list[Outgoing] = []
+    for record in records:
+        if outgoing and size + len(record.value) > REPLAY_BYTES:
+            bus.publish(outgoing)
+            outgoing, size = [], 0
+        outgoing += [replayed(record), Outgoing(TOPIC_STATES, b"{}", REPLAYED_PREFIX + number(record).encode())]
+        size += len(record.value)
+        count += 1
+    bus.publish(outgoing)
+    return count
 
 
 def waiting(bus: Bus) -> Iterator[Record]:
@@ -95,6 +108,11 @@ class StoredState:
 
     key: bytes
     state: HopState
+
+    @property
+    def summary(self) -> str:
+        """The share in words, and of which instance."""
+        return f"{self.state.summary} (instance {self.key.decode().rpartition('/')[2]})"
 
 
 def states(bus: Bus) -> Iterator[StoredState]:
@@ -123,4 +141,4 @@ def acknowledge(bus: Bus, hops: Sequence[str] = ()) -> list[str]:
             for stored in found
         ]
     )
-    return [stored.state.summary for stored in found]
+    return [stored.summary for stored in found]

@@ -3,6 +3,7 @@
 import typer
 
 from gateway.checks import run_checks
+from gateway.outcome import Outcome
 
 
 def doctor() -> None:
@@ -10,7 +11,13 @@ def doctor() -> None:
     faults = 0
     for outcome in run_checks():
         faults += outcome.is_fault
-        remedy = f"; {outcome.remedy}" if outcome.is_fault else ""
-        typer.echo(f"{'fault' if outcome.is_fault else 'ok':5}  {outcome.name}: {outcome.found}{remedy}")
+        remedy = f"; {outcome.remedy}" if outcome.remedy else ""
+        typer.echo(f"{_word(outcome):6} {outcome.name}: {outcome.found}{remedy}")
     if faults:
         raise typer.Exit(2)
+
+
+def _word(outcome: Outcome) -> str:
+    if outcome.is_fault:
+        return "fault"
+    return "advice" if outcome.is_advice else "ok"

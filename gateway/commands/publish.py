@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway.composition import build_bus
-from schemas.errors import Code, SynopticError
+from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import TOPIC_REPORTS
 from schemas.settings import load_settings
 from workers.bus import Outgoing
@@ -30,11 +30,13 @@ def publish(
                 bus.publish(messages)
                 published += len(messages)
             except SynopticError as error:
+                if error.code.kind is not Kind.REJECT:
+                    raise  # the bus itself is at fault: no other file would fare better
                 failed = True
                 typer.echo(f"{path}: {error}", err=True)
     finally:
         bus.close()
-    typer.echo(f"published {published} message{'' if published == 1 else 's'}", err=True)
+        typer.echo(f"published {published} message{'' if published == 1 else 's'}", err=True)
     if failed:
         raise typer.Exit(1)
 

@@ -1,7 +1,7 @@
 """`synoptic rejected`: what could not be processed, why, and how to try again."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -27,16 +27,16 @@ def list_rejected(
     everything: Annotated[bool, typer.Option("--all", help="those already replayed too")] = False,
 ) -> None:
     """List rejected records without their content."""
-    with _bus() as bus:
+    with closing(build_bus(load_settings().bus)) as bus:
         records = bus.read(TOPIC_REJECTED) if everything else rejects.waiting(bus)
-        rows = [
+        rows = (
             (rejects.number(record), *(record.header(name) or "" for name in ("code", "hop", "topic", "reason")))
             for record in _matching(records, hop, code)
-        ]
+        )
         print_rows(("number", "code", "hop", "topic", "reason"), rows)
         for stored in rejects.states(bus):
             if stored.state.stopped:
-                typer.echo(f"stopped, {stored.state.summary}; `synoptic rejected acknowledge` starts it", err=True)
+                typer.echo(f"stopped, {stored.summary}; `synoptic rejected acknowledge` starts it", err=True)
 
 
 @app.command()
@@ -47,7 +47,7 @@ def show(
     ] = False,
 ) -> None:
     """Show why one record was rejected and where it came from."""
-    with _bus() as bus:
+    with closing(build_bus(load_settings().bus)) as bus:
         record = _find(bus, [number])[0]
     if with_phi:
         print_message(record.value)
@@ -67,10 +67,10 @@ def replay(
     """Send rejected records to the hop that rejected them again, as they first came."""
     if bool(numbers) == everything:
         raise typer.BadParameter("give numbers, or --all")
-    with _bus() as bus:
-        records = _find(bus, numbers) if numbers else list(_matching(rejects.waiting(bus), hop, code))
-        rejects.replay(bus, records)
-    typer.echo(f"replayed {len(records)}", err=True)
+    with closing(build_bus(load_settings().bus)) as bus:
+        records = _find(bus, numbers) if numbers else _matching(rejects.waiting(bus), hop, code)
+        count = rejects.replay(bus, records)
+    typer.echo(f"replayed {count}", err=True)
 
 
 @app.command()
@@ -78,19 +78,10 @@ def acknowledge(
     hops: Annotated[list[str] | None, typer.Argument(help="hops that stopped; none: all of them")] = None,
 ) -> None:
     """Let hops that stopped for too many rejects start again, with an empty count."""
-    with _bus() as bus:
+    with closing(build_bus(load_settings().bus)) as bus:
         found = rejects.acknowledge(bus, hops or ())
     for summary in found or ["no hop has stopped"]:
         typer.echo(summary, err=True)
-
-
-@contextmanager
-def _bus() -> Iterator[Bus]:
-    bus = build_bus(load_settings().bus)
-    try:
-        yield bus
-    finally:
-        bus.close()
 
 
 def _matching(records: Iterator[Record], hop: str | None, code: str | None) -> Iterator[Record]:
@@ -102,8 +93,14 @@ def _matching(records: Iterator[Record], hop: str | None, code: str | None) -> I
 
 
 def _find(bus: Bus, numbers: list[str]) -> list[Record]:
-    found = {rejects.number(record): record for record in bus.read(TOPIC_REJECTED) if rejects.number(record) in numbers}
+    """The records of these numbers; reading ends with the last of them."""
+    found: dict[str, Record] = {}
+    for record in bus.read(TOPIC_REJECTED):
+        if (number := rejects.number(record)) in numbers:
+            found[number] = record
+            if len(found) == len(set(numbers)):
+                break
     missing = [number for number in numbers if number not in found]
     if missing:
         raise SynopticError(Code.NO_REJECTED_RECORD, ", ".join(missing))
-    return [found[number] for number in numbers]
+    return list(found.values())

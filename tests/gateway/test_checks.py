@@ -1,10 +1,12 @@
 """`synoptic doctor`: what it looks at, and what it says to do."""
 
 import os
+from importlib.util import find_spec
 
 import pytest
 
 from gateway import checks, cli
+from gateway.outcome import Outcome
 from schemas.settings import BusSettings, FhirSettings, ModelSettings, PrivacySettings, Settings
 from workers.bus_embedded import EmbeddedBus
 from workers.sealing import load_seal
@@ -56,7 +58,7 @@ def test_bus_before_and_after_the_first_run(settings):
     assert not settings.bus.path.exists()
     EmbeddedBus(settings.bus.path).close()
     (outcome,) = checks.check_bus(settings)
-    assert outcome == checks.Outcome("bus", "embedded, writable")
+    assert outcome == Outcome("bus", "embedded, writable")
 
 
 def test_broken_bus_file(settings):
@@ -68,10 +70,12 @@ def test_broken_bus_file(settings):
     assert outcome.found.startswith("SYN-503")
 
 
-def test_kafka_is_not_in_this_version(settings):
-    """The other kind of bus is a fault with its remedy."""
+def test_kafka_without_its_library(settings, monkeypatch):
+    """Where the extra is missing, that is the fault, and nothing else is tried."""
+    monkeypatch.setattr(checks, "find_spec", lambda name: None if name == "kafka" else find_spec(name))
     (outcome,) = checks.check_bus(settings.model_copy(update={"bus": BusSettings(kind="kafka")}))
-    assert outcome.is_fault
+    assert outcome.found == "not installed: kafka"
+    assert "synoptic-gateway[kafka]" in outcome.remedy
 
 
 def test_store_folder_that_is_a_file(settings, tmp_path):
@@ -90,7 +94,7 @@ def test_privacy_key(settings):
     assert not settings.bus.path.parent.exists()
     load_seal(settings)
     (outcome,) = checks.check_privacy_key(settings)
-    assert outcome == checks.Outcome("privacy key", "usable")
+    assert outcome == Outcome("privacy key", "usable")
     (settings.bus.path.parent / "privacy.key").chmod(0o640)
     (outcome,) = checks.check_privacy_key(settings)
     assert outcome.is_fault

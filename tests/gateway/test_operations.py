@@ -295,11 +295,3 @@ def test_run_keeps_house(folder):
         run_command._keep_house(bus, [runner])
         runner.close()
     assert metrics.value_of(metrics.LAG, hop="intake", topic=TOPIC_REPORTS) == 3
-
-
-def test_run_refuses_an_unknown_bus(folder, monkeypatch, capsys):
-    """A bus that this version does not have is a fatal error, not a silent default."""
-    monkeypatch.setattr(run_command, "open_hops", lambda _names, _settings: _hops(AcceptingHop()))
-    monkeypatch.setenv("SYNOPTIC_BUS__KIND", "kafka")
-    assert end("run", "intake") == 2
-    assert "SYN-509" in capsys.readouterr().err

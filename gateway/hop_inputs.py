@@ -1,0 +1,18 @@
+"""What each hop reads, and as which consumer group: for commands that look at the bus without running a hop.
+
+Named here, and held equal to the hops by a test: importing all of them to ask takes longer than the answer.
+"""
+
+from schemas.messages import TOPIC_DELAYED, TOPIC_FINDINGS, TOPIC_REPORTS, TOPIC_TEXTS
+
+HOP_INPUTS = {
+    "intake": TOPIC_REPORTS,
+    "extraction": TOPIC_TEXTS,
+    "emission": TOPIC_FINDINGS,
+    "delayed": TOPIC_DELAYED,
+}
+
+
+def group_of(hop: str) -> str:
+    """The consumer group of a hop."""
+    return f"synoptic-{hop}"
