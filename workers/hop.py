@@ -32,7 +32,7 @@ class Hop(Protocol):
 class HopStatus:
     """How a running hop is doing, for health checks; nothing in it comes from a message.
 
-    `joined`: it has read from the bus. `alive`: its loop has not ended by itself. `silent_seconds`: since its thread
+    `joined`: it has read from the bus. `alive`: no error has ended it. `silent_seconds`: since its thread
     last did anything. `idle_seconds`: since it last read or committed. `error`: what it waits for to pass.
     """
 

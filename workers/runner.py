@@ -60,7 +60,7 @@ class Runner:
         self._backoff = backoff or Backoff()
         self._stop = threading.Event()
         self._unfinished = False
-        self._joined = self._ended = False
+        self._joined = self._failed = False
         self.waits = False
         self._error: Code | None = None
         self._progress = self._life = time.monotonic()
@@ -81,7 +81,7 @@ class Runner:
         return HopStatus(
             hop=self.hop.name,
             joined=self._joined,
-            alive=not self._ended or self._stop.is_set(),
+            alive=not self._failed,
             silent_seconds=now - self._life,
             idle_seconds=now - self._progress,
             error=self._error,
@@ -96,8 +96,9 @@ class Runner:
         try:
             while not self._stop.is_set():
                 self.step(POLL_SECONDS)
-        finally:
-            self._ended = True
+        except BaseException:
+            self._failed = True
+            raise
 
     def step(self, timeout: float = 0.0) -> int:
         """Process one batch, trying again as long as the backoff allows; returns how many records it held."""

@@ -94,3 +94,57 @@ def test_failing_housekeeping_stops_nothing(bus):
     service = Service(chain(bus), fail, period=0.1)
     service.run()
     assert sum(1 for _ in bus.read("four")) == RECORDS
+
+
+def test_housekeeping_that_hangs_keeps_no_hop_from_draining(bus, monkeypatch):
+    """A broker that does not answer the question for lag delays no shutdown."""
+    monkeypatch.setattr("gateway.service.HOUSE_SECONDS", 0.01)
+    asked, answered = threading.Event(), threading.Event()
+    service: Service | None = None
+
+    def hang() -> None:
+        assert service is not None
+        asked.set()
+        service.stop()
+        assert answered.wait(60)
+
+    service = Service(chain(bus), hang)
+    service.run()
+    assert asked.is_set()
+    assert not answered.is_set()
+    answered.set()
+
+
+def test_statuses_are_those_of_all_hops(bus):
+    """A supervisor sees every hop: which ended by a fault, and which were asked to end."""
+    bus.publish([Outgoing("one", b"1")])
+    service = Service(chain(bus, Broken), lambda: None)
+    assert [(status.hop, status.joined) for status in service.statuses()] == [
+        ("intake", False),
+        ("extraction", False),
+        ("emission", False),
+    ]
+    with pytest.raises(SynopticError, match="SYN-602"):
+        service.run()
+    assert [status.joined for status in service.statuses()] == [True, True, True]
+    assert [status.alive for status in service.statuses()] == [True, True, False]
+
+
+def test_all_runners_are_closed_though_one_cannot_be(bus, monkeypatch):
+    """A place that cannot be given up keeps no other from being given up."""
+    runners = chain(bus)
+    closed = []
+    for runner in runners:
+        monkeypatch.setattr(
+            runner, "close", lambda name=runner.hop.name, close=runner.close: (close(), closed.append(name))
+        )
+
+    def fail() -> None:
+        raise SynopticError(Code.BUS_REFUSES)
+
+    monkeypatch.setattr(runners[1], "close", fail)
+    service: Service | None = None
+    service = Service(runners, lambda: service.stop() if service else None)
+    with pytest.raises(SynopticError, match="SYN-512"):
+        service.run()
+    assert sorted(closed) == ["emission", "intake"]

@@ -1,0 +1,178 @@
+"""`synoptic run` in this process: its health checks, and what it says of findings that wait."""
+
+import json
+import os
+import signal
+import socket
+import threading
+import urllib.error
+import urllib.request
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway import cli
+from gateway.commands import run as run_command
+from schemas import metrics
+from schemas.errors import Code, SynopticError
+from schemas.messages import TOPIC_DELAYED, TOPIC_REPORTS
+from schemas.settings import BusSettings, FhirSettings, Settings
+from workers.bus import Outgoing
+from workers.bus_embedded import EmbeddedBus
+from workers.hop import Result
+from workers.runner import Runner
+
+
+class PassingHop:
+    """Passes everything on."""
+
+    name = "intake"
+    topics = (TOPIC_REPORTS,)
+
+    def process(self, records):
+        """One output a record."""
+        return [Result((Outgoing("out", record.value),)) for record in records]
+
+
+class WaitingHop(PassingHop):
+    """Has nothing that is due."""
+
+    name = "delayed"
+    topics = (TOPIC_DELAYED,)
+
+    def process(self, records):
+        """Never now."""
+        raise SynopticError(Code.NOT_DUE, retry_after=600)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder without settings, with quiet logs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "_configure_logs", lambda: None)
+    monkeypatch.setattr(run_command, "configure", lambda _settings: None)
+    return tmp_path
+
+
+@pytest.fixture
+def hops(monkeypatch):
+    """Lets the program run other hops."""
+
+    def use(*chosen) -> None:
+        @contextmanager
+        def opened(_processes, _settings):
+            yield list(chosen)
+
+        monkeypatch.setattr(run_command, "open_hops", opened)
+
+    return use
+
+
+def end(*arguments: str) -> int:
+    """Run the program in this process; returns its exit code."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+@contextmanager
+def opened():
+    """The bus of the working folder."""
+    with closing(EmbeddedBus(Path("synoptic-data/bus.sqlite"))) as bus:
+        yield bus
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        return int(listening.getsockname()[1])
+
+
+def test_health_is_served_while_the_hops_run(folder, hops, monkeypatch):
+    """Where metrics.port is set, readiness and metrics are there from the start to the end, and not after it."""
+    port = free_port()
+    hops(PassingHop())
+    answers = {}
+
+    def ask_then_end() -> None:
+        for path in ("/health/live", "/metrics"):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+                answers[path] = answer.read()
+        while "/health/ready" not in answers:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=30) as answer:
+                    answers["/health/ready"] = answer.read()
+            except urllib.error.HTTPError as error:
+                error.close()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=ask_then_end)
+    # The thread ends the program by a signal, so it starts when the service does: the handler is there then.
+    monkeypatch.setattr(run_command, "_keep_house", lambda *_: thread.start() if not thread.ident else None)
+    monkeypatch.setenv("SYNOPTIC_METRICS__PORT", str(port))
+    assert end("run", "intake") == 0
+    thread.join()
+    assert [hop["hop"] for hop in json.loads(answers["/health/ready"])["hops"]] == ["intake"]
+    assert b"synoptic_ready{" in answers["/metrics"]
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/health/live", timeout=30)
+
+
+def test_a_port_that_is_taken_ends_the_program(folder, hops, monkeypatch, capsys):
+    """Nothing runs unobserved that was to be observed."""
+    hops(PassingHop())
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        monkeypatch.setenv("SYNOPTIC_METRICS__PORT", str(taken.getsockname()[1]))
+        assert end("run", "intake") == 2
+    assert "SYN-611" in capsys.readouterr().err
+
+
+def test_until_idle_says_how_many_still_wait(folder, hops, capsys):
+    """Findings whose Patient is not there yet do not keep the program running, and are not passed over in silence."""
+    hops(PassingHop(), WaitingHop())
+    with opened() as bus:
+        bus.publish([Outgoing(TOPIC_REPORTS, b"{}")] * 4 + [Outgoing(TOPIC_DELAYED, b"{}")] * 3)
+    assert end("run", "--until-idle") == 0
+    assert "processed 4 records; 3 findings still wait for what they refer to" in capsys.readouterr().err
+
+
+def test_a_broker_that_is_away_costs_a_warning_only(folder, monkeypatch):
+    """Where one hop's lag is not to be had, that of the others is, and the embedded bus is cleaned all the same."""
+    with opened() as bus:
+        bus.publish([Outgoing(TOPIC_DELAYED, b"{}")] * 3)
+        runners = [Runner(hop, bus, BusSettings()) for hop in (PassingHop(), WaitingHop())]
+        lag, expired = bus.lag, []
+
+        def fail_once(group, topics):
+            if group == "synoptic-intake":
+                raise SynopticError(Code.BUS_UNAVAILABLE)
+            return lag(group, topics)
+
+        monkeypatch.setattr(bus, "lag", fail_once)
+        monkeypatch.setattr(bus, "expire", expired.append)
+        run_command._keep_house(bus, runners)
+        for runner in runners:
+            runner.close()
+    assert metrics.value_of(metrics.LAG, hop="delayed", topic=TOPIC_DELAYED) == 3
+    assert len(expired) == 1
+
+
+def test_emission_brings_the_hop_of_what_waits(tmp_path):
+    """`run emission` works on both topics over one store, which ends with it; nothing else has a second hop."""
+    from gateway.composition import open_hops
+
+    settings = Settings(
+        bus=BusSettings(path=tmp_path / "bus.sqlite"),
+        fhir=FhirSettings(folder=tmp_path / "fhir", target_retry_seconds=3),
+    )
+    with open_hops(("emission",), settings) as both:
+        assert [hop.name for hop in both] == ["emission", "delayed"]
+        assert both[1]._emission is both[0]
+    with pytest.raises(RuntimeError, match="shutdown"):
+        both[0]._pool.submit(len, "")
+    with open_hops(("intake",), settings) as one:
+        assert [hop.name for hop in one] == ["intake"]
+    with pytest.raises(SynopticError, match="SYN-511"), open_hops(("delayed",), settings):
+        pass
