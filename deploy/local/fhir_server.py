@@ -20,6 +20,7 @@ class FhirServer:
     def __init__(self, folder: Path, port: int | None = None, database: Literal["memory", "file"] = "memory") -> None:
         """Choose the port unless it is given, and where the resources are held."""
         self._folder = folder.resolve()
+        self.log = self._folder / "fhir-server.log"
         self._database = database
         self._port = free_port() if port is None else port
         self._process: JavaProcess | None = None
@@ -82,7 +83,7 @@ class FhirServer:
             os.pathsep.join((f"{target}/*", f"{target}/lib/*")),
             "FhirServer",
         ]
-        return JavaProcess(arguments, self._folder / "fhir-server.log", self._port, self._folder)
+        return JavaProcess(arguments, self.log, self._port, self._folder)
 
     def _address_of_database(self) -> str:
         """The JDBC address; a file is written before a request is answered, or a kill would take back what was said."""
