@@ -7,10 +7,11 @@ each poll and kept. It moves on to the next generation only where no other membe
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition, errors
+from kafka import KafkaConsumer, TopicPartition, errors
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.structs import MemberState, OffsetAndMetadata
 
@@ -23,6 +24,7 @@ from workers.kafka_topics import KafkaTopics
 from workers.kafka_transactions import CLOSE_SECONDS, Transactions
 
 HEARTBEAT_SECONDS = 3.0
+REJOIN_SECONDS = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,17 +78,15 @@ class KafkaSubscription:
         self._misplaced = False
         self._transactions = Transactions(settings, topics, topics.wire(f"{group}-{settings.instance_id}"))
         self._consumer = connect(KafkaConsumer, **_arguments(settings, topics.wire(group)))
-        self._listener = _PausesNew(self._consumer)
-        self._consumer.subscribe([topics.wire(name) for name in names], listener=self._listener)
+        self._consumer.subscribe([topics.wire(name) for name in names])
 
     def poll(self, maximum: int, timeout: float) -> Batch:
         """Up to `maximum` records, each partition in order; an empty batch after `timeout` seconds without any."""
         self._refuse_if_closed()
-        if self._misplaced:
-            self.rewind()
-        self._listener.pausing = False
         with translated():
-            self._consumer.resume(*self._consumer.paused())
+            self._take_part()
+            if self._misplaced:
+                self.rewind()
             # Should the poll fail, it may have moved past records that it never gave.
             self._misplaced = True
             found = self._consumer.poll(round(timeout * MILLISECONDS), max_records=maximum)
@@ -125,16 +125,9 @@ class KafkaSubscription:
     def heartbeat(self) -> None:
         """Take part in the group's life without reading on; whether the batch is still ours, its commit tells."""
         self._refuse_if_closed()
-        self._listener.pausing = True
-        self._consumer.pause(*self._consumer.assignment())
-        try:
-            # With no time to wait, it goes through one generation at most: none is missed by what follows.
-            self._consumer.poll(0)
-        except errors.KafkaError:
-            # The broker may be back before the batch is done.
-            return
-        finally:
-            self._follow_membership()
+        # The broker may be back before the batch is done: a fault is for the commit to tell.
+        with suppress(errors.KafkaError):
+            self._take_part()
 
     def rewind(self) -> None:
         """Go back to the last committed place, after an error."""
@@ -160,10 +153,21 @@ class KafkaSubscription:
             self._consumer.close(autocommit=False, timeout_ms=round(CLOSE_SECONDS * MILLISECONDS))
             self._report_closed(self)
 
+    def _take_part(self) -> None:
+        """Say that this member is alive, and join where the group forms anew: one generation at most.
+
+        The consumer's own `poll` would fetch as well, and a poll that is over before the others have joined too makes
+        kafka-python drop the answer and begin again. This asks the part of it that alone speaks for the group.
+        """
+        try:
+            self._consumer._coordinator.poll(timeout_ms=round(REJOIN_SECONDS * MILLISECONDS))
+        finally:
+            self._follow_membership()
+
     def _follow_membership(self) -> None:
         """Keep the uncommitted batches through a rebalance that took nothing of theirs, else give them up."""
         metadata = self._consumer.group_metadata()
-        if metadata.state is not MemberState.STABLE or metadata.generation_id < 0 or not metadata.member_id:
+        if metadata.state != MemberState.STABLE or metadata.generation_id < 0 or not metadata.member_id:
             # Nothing is decided yet: until it is, the broker judges by the membership of before.
             return
         before, now = self._membership, Membership(metadata, frozenset(self._consumer.assignment()))
@@ -189,22 +193,6 @@ class KafkaSubscription:
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise SynopticError(Code.STALE_BATCH, "the subscription is closed")
-
-
-class _PausesNew(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Pauses what is assigned while a batch is in work, before a record of it can be fetched and passed over."""
-
-    def __init__(self, consumer: Any) -> None:
-        self._consumer = consumer
-        self.pausing = False
-
-    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Nothing: the membership after the poll tells."""
-
-    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Pause them where a batch is in work."""
-        if self.pausing:
-            self._consumer.pause(*assigned)
 
 
 def _arguments(settings: BusSettings, group: str) -> dict[str, Any]:
