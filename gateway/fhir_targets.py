@@ -26,7 +26,7 @@ REMEMBERED = 4096
 REMEMBERED_SECONDS = 60.0
 _LITERAL = re.compile(r"([A-Z][A-Za-z]{2,40})/([A-Za-z0-9.-]{1,64})")
 _TYPE = re.compile(r"[A-Z][A-Za-z]{2,40}")
-_ELSEWHERE = re.compile(r"https?://.+")
+_URL = re.compile(r"https?://.+")
 _SPECIAL = re.compile(r"([\\,|$])")
 
 
@@ -46,7 +46,10 @@ class TargetFinder:
         rest = [reference for reference in asked if reference not in found]
         fresh = self._by_literal(rest)
         for reference in rest:
-            if reference not in fresh and (used := self._by_identifier(reference) or _elsewhere(reference)) is not None:
+            if (
+                reference not in fresh
+                and (used := self._by_identifier(reference) or self._elsewhere(reference)) is not None
+            ):
                 fresh[reference] = used
         self._remember(fresh)
         found |= fresh
@@ -96,6 +99,10 @@ class TargetFinder:
         literal = f"{reference.type}/{hits.pop()}"
         return reference.model_copy(update={"literal": literal}) if _LITERAL.fullmatch(literal) else None
 
+    def _elsewhere(self, reference: Reference) -> Reference | None:
+        """The reference as it is, where it names a resource of another server."""
+        return reference if _URL.fullmatch(self.relative(reference.literal or "")) else None
+
     def _remembered(self, reference: Reference) -> Reference | None:
         with self._lock:
             until, used = self._found.get(reference, (0.0, None))
@@ -127,11 +134,6 @@ def _count(entry: Entry) -> int:
     result = entry.resource or {}
     total = result.get("total", len(result.get("entry", [])))
     return total if entry.answer.is_success and isinstance(total, int) else 0
-
-
-def _elsewhere(reference: Reference) -> Reference | None:
-    """The reference as it is, where it names a resource of another server."""
-    return reference if reference.literal and _ELSEWHERE.fullmatch(reference.literal) else None
 
 
 def _token(identifier: Identifier) -> str:

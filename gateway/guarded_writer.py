@@ -28,6 +28,7 @@ _STANDARD = {"ifNoneMatch": "*"}
 _WIDEST = {**_STANDARD, "ifMatch": match("0")}
 _TRIALS = (_WIDEST, _WIDEST, _STANDARD)  # the same again first: a server refuses now and then for a lock alone
 _FIRST_VERSION = "1"
+_NOT_TAKEN_BACK = "a write went through unguarded and could not be taken back"
 _PROOFS = frozenset(["create", "replace"])
 
 
@@ -119,14 +120,9 @@ class GuardedWriter:
     def _deleted(self, standing: Mapping[str, Entry]) -> dict[str, str]:
         """The version of each resource that was deleted; a deletion is a version of its own."""
         names = [name for name, entry in standing.items() if entry.answer.status == 410]
-        histories = zip(names, self._history(names, 1), strict=True)
-        latest = {name: read_entry(entries[0]) for name, entries in histories if entries}
+        found = batch(self._client, [f"{name}/_history?_count=1" for name in names])
+        latest = {name: read_entry(item) for name, entry in zip(names, found, strict=True) for item in _listed(entry)}
         return {name: entry.version for name, entry in latest.items() if entry.version is not None}
-
-    def _history(self, names: Sequence[str], versions: int) -> list[list[Resource]]:
-        """The latest versions of each, newest first."""
-        found = batch(self._client, [f"{name}/_history?_count={versions}" for name in names])
-        return [(entry.resource or {}).get("entry", []) for entry in found]
 
     def _verified(
         self, puts: Sequence[Put], entries: Sequence[Entry], revived: Mapping[str, str]
@@ -134,7 +130,7 @@ class GuardedWriter:
         """The entries, if each did what was expected of it; else what was written is taken back."""
         pairs = list(zip(puts, entries, strict=True))
         made_over = any(
-            item.expected is None and _reference(item.resource) not in revived and _replaced(entry)
+            item.expected is None and _reference(item.resource) not in revived and _replaced(entry, None)
             for item, entry in pairs
         )
         if made_over or any(item.expected is not None and entry.answer.status == 201 for item, entry in pairs):
@@ -148,14 +144,15 @@ class GuardedWriter:
     def _take_back(self, pairs: Sequence[tuple[Put, Entry]]) -> None:
         """Delete what was created, and put back what was replaced."""
         undo = [delete(_reference(item.resource)) for item, entry in pairs if entry.answer.status == 201]
-        changed = [(item, entry) for item, entry in pairs if _replaced(entry) and entry.version != item.expected]
-        histories = self._history([_reference(item.resource) for item, _ in changed], 2)
-        for (_, entry), versions in zip(changed, histories, strict=True):
-            if len(versions) > 1 and "resource" in versions[1]:
-                undo.append(put(unversioned(versions[1]["resource"]), ifMatch=match(entry.version or "")))
+        changed = [(item, entry.version or "") for item, entry in pairs if _replaced(entry, item.expected)]
+        earlier = [f"{_reference(item.resource)}/_history/{item.expected or _before(now)}" for item, now in changed]
+        for (_, now), entry in zip(changed, batch(self._client, earlier), strict=True):
+            if entry.resource is None or not entry.answer.is_success:
+                raise SynopticError(Code.UNGUARDED_STORE, _NOT_TAKEN_BACK)
+            undo.append(put(unversioned(entry.resource), ifMatch=match(now)))
         answer = self._client.post(bundle("transaction", undo), minimal=True)
         if not answer.is_success:
-            raise SynopticError(Code.UNGUARDED_STORE, "a write went through unguarded and could not be taken back")
+            raise SynopticError(Code.UNGUARDED_STORE, _NOT_TAKEN_BACK)
 
     def _prove(self, pairs: Iterable[tuple[Put, Entry]], revived: Mapping[str, str]) -> None:
         """Send the first create and the first replacement again: a server that accepts them guards nothing."""
@@ -178,8 +175,20 @@ def _raise_unless_refused(answer: Answer) -> None:
     raise fault_of(answer)
 
 
-def _replaced(entry: Entry) -> bool:
-    return entry.answer.status == 200 and entry.version != _FIRST_VERSION
+def _replaced(entry: Entry, expected: str | None) -> bool:
+    """True where another version stood there before."""
+    return entry.answer.status == 200 and entry.version not in (expected, _FIRST_VERSION)
+
+
+def _before(version: str) -> str:
+    """The version before, where versions are counted."""
+    return str(int(version) - 1) if version.isdecimal() else version
+
+
+def _listed(history: Entry) -> Sequence[Resource]:
+    """The latest version in a history."""
+    listed: list[Resource] = (history.resource or {}).get("entry", [])
+    return listed[:1]
 
 
 def _reference(resource: Resource) -> str:

@@ -1,26 +1,19 @@
-"""The FHIR store on a real server: the contract, claims that race, deletions, look-ups, conflicts and pages."""
+"""The FHIR store on a real server: the contract, deletions, pages, what cannot be written, and conflicts."""
 
 import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
-import httpx
 import pytest
-from store_contract import StoreContract
+from fhir_made import Person, StrictServer, settings_on, unique
+from store_contract import StoreContract, observation, provenance
 
+from gateway import fhir_bundles, fhir_store
+from gateway.fhir_conflicts import make_task
 from gateway.fhir_store import FhirStore
 from gateway.resource_store import Conflict, Put, Resource, ResourceStore, Stored, Targets
+from schemas.errors import Code, SynopticError
 from schemas.messages import Reference
-from schemas.settings import FhirSettings
-
-
-@pytest.fixture
-def settings(fhir_url) -> FhirSettings:
-    """Settings of a server that holds the Organization."""
-    organization = {"resourceType": "Organization", "id": "synoptic", "name": "Synoptic"}
-    headers = {"Content-Type": "application/fhir+json"}
-    assert httpx.put(f"{fhir_url}/Organization/synoptic", json=organization, headers=headers).is_success
-    return FhirSettings(base_url=fhir_url)
 
 
 class Renamed:
@@ -31,34 +24,36 @@ class Renamed:
         self._ending = f"-{ending}"
 
     def read(self, references: Collection[str]) -> dict[str, Stored]:
+        """As the store."""
         found = self._store.read([name + self._ending for name in references])
         return {self._cut(name): replace(one, resource=self._inward(one.resource)) for name, one in found.items()}
 
     def provenances_of(self, references: Collection[str]) -> tuple[Resource, ...]:
+        """As the store."""
         found = self._store.provenances_of([name + self._ending for name in references])
         return tuple(self._inward(resource) for resource in found)
 
     def claim(self, resource: Resource) -> Stored:
+        """As the store."""
         stored = self._store.claim(self._outward(resource))
         return replace(stored, resource=self._inward(stored.resource))
 
     def transact(self, puts: Sequence[Put]) -> bool:
+        """As the store."""
         return self._store.transact([replace(put, resource=self._outward(put.resource)) for put in puts])
 
     def record_conflict(self, conflict: Conflict) -> None:
-        self._store.record_conflict(
-            replace(
-                conflict,
-                reference=conflict.reference + self._ending,
-                report=conflict.report + self._ending,
-                offered=self._outward(conflict.offered),
-            )
-        )
+        """As the store."""
+        reference, report = conflict.reference + self._ending, conflict.report + self._ending
+        offered = self._outward(conflict.offered)
+        self._store.record_conflict(replace(conflict, reference=reference, report=report, offered=offered))
 
     def look_up(self, references: Sequence[Reference]) -> Targets:
+        """As the store."""
         return self._store.look_up(references)
 
     def close(self) -> None:
+        """As the store."""
         self._store.close()
 
     def _outward(self, resource: Resource) -> Resource:
@@ -71,19 +66,212 @@ class Renamed:
         return name.removesuffix(self._ending)
 
 
-def _renamed(resource: Resource, rename) -> Resource:
+def _renamed(resource: Resource, rename: Callable[[str], str]) -> Resource:
     changed = {**resource, "id": rename(resource["id"])}
     if "target" in resource:
         changed["target"] = [{"reference": rename(item["reference"])} for item in resource["target"]]
     return changed
 
 
+@pytest.fixture
+def person(fhir_url) -> Iterator[Person]:
+    """A person at the server."""
+    person = Person(fhir_url)
+    yield person
+    person.close()
+
+
+@pytest.fixture
+def store(fhir_url, person) -> Iterator[FhirStore]:
+    """A store on the server, without any renaming."""
+    store = FhirStore(settings_on(fhir_url))
+    yield store
+    store.close()
+
+
 class TestFhirStore(StoreContract):
     """A FHIR server keeps the contract."""
 
     @pytest.fixture
-    def store(self, settings) -> Iterator[ResourceStore]:
+    def store(self, fhir_url, person) -> Iterator[ResourceStore]:
         """A store of which this test alone uses the ids."""
-        store = Renamed(FhirStore(settings), secrets.token_hex(5))
+        store = Renamed(FhirStore(settings_on(fhir_url)), secrets.token_hex(5))
         yield store
         store.close()
+
+
+class TestFhirStoreOfTheStandard(StoreContract):
+    """So does a server that knows If-None-Match and takes If-Match by the letter."""
+
+    @pytest.fixture
+    def store(self, fhir_url, person) -> Iterator[ResourceStore]:
+        """A store of which this test alone uses the ids, on such a server."""
+        with StrictServer(fhir_url) as server:
+            store = Renamed(FhirStore(settings_on(server.base_url)), secrets.token_hex(5))
+            yield store
+            store.close()
+
+
+def test_what_a_person_deleted_is_absent_and_can_be_written_again(store, person):
+    """A put that expects nothing revives a deleted resource, once, as its next version."""
+    name = unique()
+    assert store.transact([Put(observation(name), None)])
+    person.delete(f"Observation/{name}")
+    assert store.read([f"Observation/{name}"]) == {}
+    assert store.transact([Put(observation(name, "G2"), None)])
+    assert not store.transact([Put(observation(name, "G3"), None)])
+    values = [version and version["valueString"] for version in person.versions(f"Observation/{name}")]
+    assert values == ["G1", None, "G2"]
+
+
+def test_a_deleted_manifest_can_be_claimed_again(store, person):
+    """A person who deletes a manifest does not keep its report out for ever."""
+    name, target = unique("m"), person.put(observation(unique()))
+    store.claim(provenance(name, target))
+    person.delete(f"Provenance/{name}")
+    claimed = store.claim(provenance(name, target))
+    assert store.read([f"Provenance/{name}"])[f"Provenance/{name}"].version == claimed.version == "3"
+
+
+def test_a_version_that_is_gone_for_good_takes_everything_back(store, person):
+    """HAPI creates where an expected version does not exist at all: nothing of such a transaction stays."""
+    kept, gone, new = unique("kept"), unique("gone"), unique("new")
+    person.put(observation(kept, "G1"))
+    version = store.read([f"Observation/{kept}"])[f"Observation/{kept}"].version
+    puts = [Put(observation(kept, "G2"), version), Put(observation(gone), "1"), Put(observation(new), None)]
+    assert not store.transact(puts)
+    assert [person.get(f"Observation/{name}") for name in (gone, new)] == [None, None]
+    assert [version["valueString"] for version in person.versions(f"Observation/{kept}")] == ["G1", "G2", "G1"]
+
+
+def test_more_than_one_batch_is_read(store, person, monkeypatch):
+    """Reads are split into Bundles of bounded size, and nothing falls between them."""
+    monkeypatch.setattr(fhir_bundles, "ENTRIES", 2)
+    names = [person.put(observation(unique())) for _ in range(5)]
+    assert set(store.read([*names, "Observation/absent"])) == set(names)
+
+
+def test_provenances_are_found_on_every_page(store, person, monkeypatch):
+    """Further pages are followed, and found once where one Provenance targets two of the references."""
+    monkeypatch.setattr(fhir_store, "_PAGE", "2")
+    targets = [person.put(observation(unique())) for _ in range(3)]
+    names = [unique("p") for _ in range(5)]
+    for name in names:
+        person.put(provenance(name, *targets[:2]))
+    person.put(provenance(unique("p"), targets[2]))
+    assert [found["id"] for found in store.provenances_of(targets[:2])] == sorted(names)
+
+
+def test_the_target_of_a_verification_is_plain(store, person):
+    """A person's software may name the version that was verified: it is the same resource."""
+    name = unique()
+    target = person.put(observation(name))
+    person.put(provenance(unique("p"), f"{target}/_history/1"))
+    (found,) = store.provenances_of([target])
+    assert found["target"] == [{"reference": target}]
+
+
+@pytest.mark.parametrize(
+    "reference", ["Observation/../a", "Observation", "Observation/a?x=1", "a/b", "Observation/a\n"]
+)
+def test_a_reference_never_leaves_its_place_in_a_url(store, reference):
+    """What is no Type/id is refused."""
+    for ask in (store.read, store.provenances_of):
+        with pytest.raises(SynopticError) as caught:
+            ask([reference])
+        assert caught.value.code is Code.STORE_UNUSABLE
+
+
+def test_nothing_is_written_without_the_organization(fhir_url, person):
+    """A manifest would refer to what is not there: the first write says so, and writes nothing."""
+    store = FhirStore(settings_on(fhir_url, organization=f"Organization/{unique()}"))
+    name = unique()
+    for write in (lambda: store.transact([Put(observation(name), None)]), lambda: store.claim(observation(name))):
+        with pytest.raises(SynopticError) as caught:
+            write()
+        assert caught.value.code is Code.NO_ORGANIZATION
+    assert person.versions(f"Observation/{name}") == []
+    store.close()
+
+
+def test_a_missing_target_is_compared_again_and_then_rejected(store, person):
+    """It may have gone between look-up and write; where it is missing again, nobody looks it up: no endless loop."""
+    name, patient = unique(), unique("patient")
+    puts = [Put(observation(name, subject={"reference": f"Patient/{patient}"}), None)]
+    codes = []
+    for _ in range(2):
+        with pytest.raises(SynopticError) as caught:
+            store.transact(puts)
+        codes.append(caught.value.code)
+        assert patient not in str(caught.value)
+    assert codes == [Code.STORE_CONTENDED, Code.MISSING_TARGET]
+    person.put({"resourceType": "Patient", "id": patient})
+    assert store.transact(puts)
+
+
+def test_what_the_server_cannot_take_is_rejected(store):
+    """A reference of a wrong type rejects the report; the error shows codes alone, and nothing is written."""
+    wrong = observation(unique(), subject={"reference": "Practitioner/SECRET"})
+    with pytest.raises(SynopticError) as caught:
+        store.transact([Put(wrong, None)])
+    assert caught.value.code is Code.STORE_REJECTS
+    assert caught.value.detail == "status 422, processing, HAPI-0931"
+    assert store.read([f"Observation/{wrong['id']}"]) == {}
+
+
+class TestConflicts:
+    """A conflict is a Task that a person finds."""
+
+    @pytest.fixture
+    def conflict(self, person) -> Conflict:
+        """A person's version of an Observation stands, and a report says otherwise."""
+        patient = person.put({"resourceType": "Patient", "id": unique("patient")})
+        kept = person.put(observation(unique(), "G1"))
+        manifest = person.put(provenance(unique("m"), kept))
+        offered = observation(kept.partition("/")[2], "G3", subject={"reference": patient}, meta={"profile": ["p"]})
+        return Conflict(kept, "edited by a person", manifest, offered)
+
+    def task_of(self, conflict: Conflict, person: Person) -> str:
+        """The Task's reference."""
+        return f"Task/{make_task(conflict)['id']}"
+
+    def test_it_says_what_why_and_what_was_offered(self, store, person, conflict):
+        """The Task points at what is kept and at the manifest, and holds what the report says; it has no clock time."""
+        store.record_conflict(conflict)
+        task = person.get(self.task_of(conflict, person))
+        assert task["focus"]["reference"] == conflict.reference
+        assert task["reasonReference"]["reference"] == conflict.report
+        assert task["reasonCode"]["text"] == "edited by a person"
+        assert task["for"] == conflict.offered["subject"]
+        assert task["contained"][0]["valueString"] == "G3"
+        assert task["input"][0]["valueReference"]["reference"] == f"#{task['contained'][0]['id']}"
+        assert [label["code"] for label in task["meta"]["security"]] == ["AIAST"]
+        assert (task["status"], task["intent"]) == ("requested", "proposal")
+        assert "authoredOn" not in task
+
+    def test_the_same_again_leaves_what_a_person_did_with_it(self, store, person, conflict):
+        """A Task that was completed stays completed, and one that was deleted stays deleted."""
+        store.record_conflict(conflict)
+        reference = self.task_of(conflict, person)
+        person.put({**person.get(reference), "status": "completed"})
+        store.record_conflict(conflict)
+        assert [version["status"] for version in person.versions(reference)] == ["requested", "completed"]
+        person.delete(reference)
+        store.record_conflict(conflict)
+        assert person.get(reference) is None
+
+    def test_another_offer_is_another_task(self, store, person, conflict):
+        """What differs in reason or content is kept beside it."""
+        other = replace(conflict, offered={**conflict.offered, "valueString": "G2"})
+        for one in (conflict, other):
+            store.record_conflict(one)
+        assert person.get(self.task_of(conflict, person))["contained"][0]["valueString"] == "G3"
+        assert person.get(self.task_of(other, person))["contained"][0]["valueString"] == "G2"
+
+    def test_what_was_deleted_is_named_all_the_same(self, store, person, conflict):
+        """A server takes no reference to a deleted resource: the Task names it in words."""
+        for reference in (conflict.report, conflict.reference):
+            person.delete(reference)
+        store.record_conflict(replace(conflict, reason="deleted by a person"))
+        task = person.get(self.task_of(replace(conflict, reason="deleted by a person"), person))
+        assert task["focus"] == {"type": "Observation", "display": conflict.reference}
