@@ -27,8 +27,10 @@ _REFUSED = (
     errors.IllegalSaslStateError,
     errors.SecurityDisabledError,
 )
-# What a broker that expects TLS answers to plain text is no frame of Kafka's protocol.
 _REFUSED_WHILE_CONNECTING = (*_REFUSED, errors.InvalidReceiveError, ssl.SSLError)
+# A broker may close the connection faster than its reason is read, and one that expects TLS gives plain text none.
+_HUNG_UP = "socket disconnected"
+_CONNECTION_END = "kafka.net.connection"
 _FENCED = (
     errors.ProducerFencedError,
     errors.InvalidProducerEpochError,
@@ -144,18 +146,32 @@ def open_reader(settings: BusSettings, group: str | None = None) -> Iterator[Any
 
 
 class _Refusals(logging.Handler):
-    """Notes the kind of the last error that says that the broker answered and refused."""
+    """Reads from the log whether a broker answered and refused, or whether none answered at all."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.seen = ""
+        self._named = ""
+        self._hung_up = 0
+        self._unreachable = 0
+
+    @property
+    def seen(self) -> str:
+        """Why the broker refused; empty where nothing says that it did."""
+        hangs_up = self._hung_up > 1 and not self._unreachable
+        return self._named or ("it hangs up" if hangs_up else "")
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Note the kinds of the errors that the record carries."""
         arguments = record.args if isinstance(record.args, tuple) else ()
-        for error in (argument for argument in arguments if isinstance(argument, BaseException)):
-            for fault in (error, error.__context__):
-                if isinstance(fault, _REFUSED_WHILE_CONNECTING):
-                    self.seen = type(fault).__name__
+        carried = [argument for argument in arguments if isinstance(argument, BaseException)]
+        causes = [error.__context__ for error in carried] + [record.exc_info[1] if record.exc_info else None]
+        for error in (*carried, *causes):
+            if isinstance(error, _REFUSED_WHILE_CONNECTING) and not isinstance(error, ssl.SSLEOFError):
+                self._named = type(error).__name__
+        if record.name == _CONNECTION_END and carried:
+            hung_up = _HUNG_UP in str(carried[0]) or isinstance(carried[0].__context__, ssl.SSLEOFError)
+            self._hung_up += hung_up
+            self._unreachable += not hung_up
 
 
 def _tls(settings: BusSettings) -> ssl.SSLContext:
