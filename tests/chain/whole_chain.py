@@ -30,7 +30,8 @@ Resource = dict[str, Any]
 def settings_in(folder: Path, **sections: Any) -> Settings:
     """The shipped settings, with bus and store in the folder."""
     bus = {"path": folder / "bus.sqlite", "rejected_share": 1.0} | sections.pop("bus", {})
-    return Settings(bus=BusSettings(**bus), fhir=FhirSettings(folder=folder / "fhir"), **sections)
+    fhir = {"folder": folder / "fhir"} | sections.pop("fhir", {})
+    return Settings(bus=BusSettings(**bus), fhir=FhirSettings(**fhir), **sections)
 
 
 class WholeChain:
