@@ -1,5 +1,6 @@
 """deploy/compose.yaml, read as an engine would: valid, made of real settings and commands, pinned and closed."""
 
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.local import maven
+from deploy.local.java_process import program
+from deploy.local.kafka_cluster import SOURCES
 from gateway.composition import PROCESSES
 from schemas.settings import PREFIX, load_settings
 
@@ -144,3 +148,56 @@ def test_messages_are_as_large_as_everywhere():
     """The broker takes a record of the largest message, its frame included."""
     largest = int(SERVICES["kafka"]["environment"]["KAFKA_MESSAGE_MAX_BYTES"])
     assert largest > load_settings().bus.maximum_message_bytes
+
+
+def set_up_broker(folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """What the image of Kafka does when it starts: its own class turns the environment into a formatted broker."""
+    for name in ("default", "mounted", "final", "data"):
+        (folder / name).mkdir(parents=True)
+    for name in ("server.properties", "log4j2.yaml", "tools-log4j2.yaml"):
+        (folder / "default" / name).touch()
+    class_path = f"{maven.build(SOURCES) / 'lib'}/*"
+    command = [program("java"), "-cp", class_path, "kafka.docker.KafkaDockerWrapper", "setup"]
+    folders = {name: folder / name for name in ("default", "mounted", "final")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("KAFKA_")}
+    return subprocess.run(
+        [*command, *(word for name, path in folders.items() for word in (f"--{name}-configs-dir", str(path)))],
+        env={
+            **inherited,
+            **environment,
+            "KAFKA_LOG_DIRS": str(folder / "data"),
+            "CLUSTER_ID": "5L6g3nShT-eMCtK--X86sw",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_kafka_takes_its_environment(tmp_path):
+    """The broker is configured and formatted from exactly what the file says; without its roles it would not be."""
+    environment = SERVICES["kafka"]["environment"]
+    answer = set_up_broker(tmp_path / "as written", environment)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert (tmp_path / "as written" / "data" / "meta.properties").is_file()
+    written = (tmp_path / "as written" / "final" / "server.properties").read_text(encoding="utf-8")
+    assert f"advertised.listeners={environment['KAFKA_ADVERTISED_LISTENERS']}" in written
+    lacking = {name: value for name, value in environment.items() if name != "KAFKA_PROCESS_ROLES"}
+    assert set_up_broker(tmp_path / "lacking", lacking).returncode != 0
+
+
+def test_kafka_is_the_version_that_is_tested():
+    """The image holds the release that the tests run from Maven's artifacts."""
+    pom = (SOURCES / "pom.xml").read_text(encoding="utf-8")
+    tested = re.search(r"<artifactId>kafka_2\.13</artifactId>\s*<version>([^<]+)</version>", pom)
+    assert tested is not None
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{tested.group(1)}"
+
+
+def test_the_fhir_server_is_the_version_that_is_tested():
+    """The image holds the HAPI release that the tests run from Maven's artifacts."""
+    pom = (SOURCES.parent / "fhir-server" / "pom.xml").read_text(encoding="utf-8")
+    tested = re.search(r"<hapi\.version>([^<]+)</hapi\.version>", pom)
+    assert tested is not None
+    assert SERVICES["fhir"]["image"].startswith(f"hapiproject/hapi:v{tested.group(1)}-")
