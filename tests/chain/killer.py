@@ -22,13 +22,21 @@ class Killer:
         self.point, self.count, self.report, self.number = point, count, report, number
         self.passed: Counter[str] = Counter()
         self.hop = ""
+        self.reached = False
         self._guard = threading.Lock()
+
+    def arm(self, point: str, count: int, number: int) -> None:
+        """Choose another point, and count from here on."""
+        with self._guard:
+            self.point, self.count, self.number, self.reached = point, count, number, False
+            self.passed.clear()
 
     def at(self, point: str) -> None:
         """Pass a point; at the chosen one the process ends here, without any clean-up, or stands still."""
         with self._guard:
             self.passed.update([point, EACH])
             if self.point in (point, EACH) and self.passed[self.point] == self.count:
+                self.reached = True
                 os.write(self.report, json.dumps({"reached": point, "passed": self.count}).encode() + b"\n")
                 os.kill(os.getpid(), self.number)
 

@@ -1,0 +1,46 @@
+"""The shipped model, loaded once, and sites of a test's own on the shared servers."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.register_assert_rewrite(
+    "bench", "lifecycle_contract", "processes", "servers.server_chain", "two_hundred_contract"
+)
+
+from bench import Bench  # noqa: E402 (asserts of what is imported before are not rewritten)
+from processes import Start, emission_processes  # noqa: E402
+
+from model.engine import Engine  # noqa: E402
+from schemas.settings import Settings  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The checkpoint that ships."""
+    from model.engine import load_engine
+
+    return load_engine(Settings().model)
+
+
+@pytest.fixture
+def new_bench(kafka_servers: str, fhir_url: str, engine: Engine, tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+    """Makes benches, each for a site of its own."""
+    with ExitStack() as stack:
+
+        def make(kafka_servers: str = kafka_servers, fhir_url: str = fhir_url, **sections: Any) -> Bench:
+            bench = Bench(kafka_servers, fhir_url, engine, tmp_path, **sections)
+            stack.callback(bench.close)
+            return bench
+
+        yield make
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts emission processes, all of which have ended when the test has."""
+    with emission_processes() as starter:
+        yield starter

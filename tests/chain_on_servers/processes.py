@@ -1,0 +1,130 @@
+"""Emission processes as a test sees them: started over both servers, stopped or killed at a point, continued, ended."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from servers.server_chain import PRIVACY, WAIT_SECONDS, wait_until
+
+from schemas.settings import Settings
+
+HERE = Path(__file__).resolve().parent
+FOLDERS = (HERE.parents[1], HERE.parent, HERE.parent / "chain")
+DRAIN_SECONDS = 30
+THE_PRODUCT = "the product"
+
+
+class EmissionProcess:
+    """A process of emission_child.py."""
+
+    def __init__(self, settings: Settings, instance: str, variant: str = THE_PRODUCT) -> None:
+        """Start it; it has joined no group yet."""
+        plain = plain_settings(settings)
+        plain["bus"]["instance_id"] = instance
+        self._process = subprocess.Popen(
+            [sys.executable, str(HERE / "emission_child.py"), json.dumps(plain), variant],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, FOLDERS))},
+        )
+        self._passed: dict[str, int] = {}
+        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        assert self._next() == {"running": True}
+
+    def arm(self, point: str, number: signal.Signals, count: int = 1) -> None:
+        """Let the process send itself the signal (SIGSTOP or SIGKILL) at its `count`-th pass of the point from now."""
+        assert self._process.stdin
+        order = {"point": point, "count": count, "number": int(number)}
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.flush()
+        assert self._next() == {"armed": point}
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def wait_for_stop(self, point: str) -> None:
+        """Return when the process has reached the point and stands still there."""
+        assert self._next()["reached"] == point
+        wait_until(self.stands_still, "the process stands still")
+
+    def wait_for_death(self, point: str) -> None:
+        """Return when the process has reached the point and was killed there."""
+        assert self._next()["reached"] == point
+        assert self._process.wait(WAIT_SECONDS) == -signal.SIGKILL
+
+    def wait_for_pass(self, point: str) -> None:
+        """Return when a process that went on has passed the point."""
+        while self._next()["went_on"] != point:
+            pass
+
+    def stands_still(self) -> bool:
+        """Whether the process is stopped by a signal."""
+        return bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
+
+    def go_on(self) -> None:
+        """Continue a process that stands still."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def end(self) -> dict[str, int]:
+        """Let the process drain, if it lives; how often it passed each point."""
+        assert self._process.stdin
+        if self._process.poll() is None:
+            self.go_on()
+            self._process.terminate()
+            try:
+                assert self._process.wait(DRAIN_SECONDS) == 0
+            finally:
+                self._process.kill()
+        self._process.stdin.close()
+        self._reader.join()
+        return self._passed
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        with self._process.stdout as output:
+            for line in output:
+                self._passed |= json.loads(line).get("passed", {}) if line.startswith(b'{"passed"') else {}
+                self._lines.put(line)
+        self._lines.put(b"")
+
+    def _next(self) -> dict[str, Any]:
+        line = self._lines.get(timeout=WAIT_SECONDS)
+        assert line, "the process ended"
+        said: dict[str, Any] = json.loads(line)
+        return said
+
+
+Start = Callable[..., EmissionProcess]
+
+
+@contextmanager
+def emission_processes() -> Iterator[Start]:
+    """Starts processes that are all ended at the end."""
+    with ExitStack() as stack:
+
+        def start(*arguments: Any, **keywords: Any) -> EmissionProcess:
+            process = EmissionProcess(*arguments, **keywords)
+            stack.callback(process.end)
+            return process
+
+        yield start
+
+
+def plain_settings(settings: Settings) -> dict[str, Any]:
+    """The settings as JSON, for another process of the same installation."""
+    plain: dict[str, Any] = settings.model_dump(mode="json", exclude_defaults=True, exclude={"privacy"})
+    assert PRIVACY.key
+    return {"bus": {}} | plain | {"privacy": {"key": PRIVACY.key.get_secret_value()}}
