@@ -7,6 +7,7 @@ first, and the offsets are sent last. And it waits for ever for the answers that
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaProducer, errors
@@ -42,7 +43,8 @@ class BoundedProducer(KafkaProducer):  # type: ignore[misc]
         """Close without sending what is left: its transaction is for the next producer of this id to end."""
         self._sender.force_close()
         self._sender.join(CLOSE_SECONDS)
-        self.close(CLOSE_SECONDS)
+        with suppress(errors.KafkaTimeoutError):
+            self.close(CLOSE_SECONDS)
 
     def _answer(self, result: Any) -> None:
         self._sender.wakeup()
@@ -51,7 +53,7 @@ class BoundedProducer(KafkaProducer):  # type: ignore[misc]
 
 
 class Transactions:
-    """One transactional id: its producer, replaced after a failure that cannot be aborted."""
+    """One transactional id and its producer, which is replaced after every failure."""
 
     def __init__(self, settings: BusSettings, topics: KafkaTopics, transactional_id: str) -> None:
         """Connect and end whatever a dead predecessor with this id left open."""
@@ -119,12 +121,14 @@ class Transactions:
         return self._producer
 
     def _give_up(self, producer: BoundedProducer) -> None:
-        """Abort; a producer that cannot do even that is thrown away, and its successor ends the transaction."""
-        try:
+        """Abort, so that readers need not wait; and never use a producer again that has failed.
+
+        Where it cannot abort, its successor ends the transaction. Where it can, its numbering of messages may be wrong.
+        """
+        self._producer = None
+        with suppress(errors.KafkaError):
             producer.abort_transaction()
-        except errors.KafkaError:
-            self._producer = None
-            producer.discard()
+        producer.discard()
 
     def _arguments(self) -> dict[str, Any]:
         settings = self._settings
@@ -135,6 +139,7 @@ class Transactions:
             "max_request_size": settings.maximum_message_bytes + RECORD_ROOM_BYTES,
             "batch_size": BATCH_BYTES,
             "linger_ms": LINGER_MILLISECONDS,
+            "delivery_timeout_ms": wait + LINGER_MILLISECONDS,
             "max_block_ms": wait,
             "allow_auto_create_topics": False,
             "metrics_enabled": False,
