@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from deploy.local import stack as stack_module
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 START_SECONDS = 240
@@ -286,3 +288,44 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path):
     assert "holds other files" in answer.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
     assert precious.read_text() == "chapter one"
+
+
+class EndingServer:
+    """Stands for both servers: it starts, is there when it is first looked at, and has ended when it is next."""
+
+    bootstrap_servers = "127.0.0.1:9"
+    base_url = "http://127.0.0.1:9/fhir"
+
+    def __init__(self, *arguments: object, **options: object) -> None:
+        self.looks = iter([{1: 1}])
+        self.calls: list[str] = []
+
+    @property
+    def pids(self) -> dict[int, int]:
+        """The process, at the first look only."""
+        return next(self.looks, {})
+
+    @property
+    def running(self) -> bool:
+        """The FHIR server goes on."""
+        return True
+
+    def __enter__(self) -> "EndingServer":
+        self.calls.append("start")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.calls.append("stop")
+
+
+def test_a_server_that_ends_ends_the_stack(tmp_path, monkeypatch, capsys):
+    """Where Kafka ends by itself, the FHIR server is stopped too, and one line says which of them ended."""
+    servers: list[EndingServer] = []
+    for name in ("KafkaCluster", "FhirServer"):
+        monkeypatch.setattr(stack_module, name, lambda *a, **o: servers.append(EndingServer()) or servers[-1])
+    monkeypatch.setattr(stack_module.KafkaTopics, "require", lambda topics, names: None)
+    monkeypatch.setattr(stack_module, "seed", lambda base_url, resources: None)
+    assert stack_module.main(["--folder", str(tmp_path / "stack")]) == 1
+    assert capsys.readouterr().err == "Kafka has ended by itself\n"
+    assert [server.calls for server in servers] == [["start", "stop"]] * 2
+    assert not (tmp_path / "stack" / "environment").exists()
