@@ -31,6 +31,8 @@ _REFUSED_WHILE_CONNECTING = (*_REFUSED, errors.InvalidReceiveError, ssl.SSLError
 # A broker may close the connection faster than its reason is read, and one that expects TLS gives plain text none.
 _HUNG_UP = "socket disconnected"
 _CONNECTION_END = "kafka.net.connection"
+# When the time to connect is over, the client ends what it has begun: that says nothing of the broker.
+_OUR_PATIENCE_ENDED = (errors.RequestTimedOutError, errors.KafkaTimeoutError)
 _FENCED = (
     errors.ProducerFencedError,
     errors.InvalidProducerEpochError,
@@ -168,7 +170,7 @@ class _Refusals(logging.Handler):
         for error in (*carried, *causes):
             if isinstance(error, _REFUSED_WHILE_CONNECTING) and not isinstance(error, ssl.SSLEOFError):
                 self._named = type(error).__name__
-        if record.name == _CONNECTION_END and carried:
+        if record.name == _CONNECTION_END and carried and not isinstance(carried[0], _OUR_PATIENCE_ENDED):
             hung_up = _HUNG_UP in str(carried[0]) or isinstance(carried[0].__context__, ssl.SSLEOFError)
             self._hung_up += hung_up
             self._unreachable += not hung_up
