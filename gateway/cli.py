@@ -96,7 +96,7 @@ def _configure_logs() -> None:
     from schemas.logs import configure
     from schemas.settings import LoggingSettings
 
-    configure(LoggingSettings(level="warning"))
+    configure(LoggingSettings(level="warning"), libraries=False)
 
 
 def _end(error: SynopticError) -> NoReturn:

@@ -37,13 +37,13 @@ def check_kafka(settings: Settings) -> Iterator[Outcome]:
         update={"request_timeout_seconds": min(SECONDS, settings.bus.request_timeout_seconds)}
     )
     try:
-        arguments = client_arguments(bus)
-        reached = yield from _reached(bus, arguments.get("ssl_context"))
+        reached = yield from _reached(bus, client_arguments(bus).get("ssl_context"))
         if not reached:
             return
-        admin = connect(KafkaAdminClient, **arguments)
+        bus = bus.model_copy(update={"bootstrap_servers": ",".join(reached)})
+        admin = connect(KafkaAdminClient, **client_arguments(bus))
     except SynopticError as error:
-        yield _misplaced(bus, error) or fault(BUS, error)
+        yield _misplaced(bus, error.code is Code.BUS_REFUSES) or fault(BUS, error)
         return
     try:
         for name, check in (("Kafka cluster", _cluster), ("Kafka topics", check_topics), ("Kafka groups", _groups)):
@@ -62,8 +62,8 @@ def _guarded(name: str, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
         yield fault(name, error)
 
 
-def _reached(bus: BusSettings, tls: ssl.SSLContext | None) -> Generator[Outcome, None, int]:
-    """Say which of the addresses cannot be reached; returns how many can."""
+def _reached(bus: BusSettings, tls: ssl.SSLContext | None) -> Generator[Outcome, None, list[str]]:
+    """Say which of the addresses cannot be reached; returns those that can."""
     found = {server: _reach(server, tls) for server in _addresses(bus)}
     reached = [server for server, wrong in found.items() if wrong is None]
     for server, wrong in found.items():
@@ -71,7 +71,7 @@ def _reached(bus: BusSettings, tls: ssl.SSLContext | None) -> Generator[Outcome,
             yield Outcome(f"broker {server}", wrong.found, wrong.remedy, is_advice=bool(reached))
     if tls is None and not all(is_loopback(_host_and_port(server)[0]) for server in reached):
         yield advice(BUS, "patient data travel to it unencrypted", "set bus.security_protocol to SSL or SASL_SSL")
-    return len(reached)
+    return reached
 
 
 def _addresses(bus: BusSettings) -> list[str]:
@@ -97,8 +97,8 @@ def _reach(server: str, tls: ssl.SSLContext | None) -> NetworkFault | None:
     return None
 
 
-def _misplaced(bus: BusSettings, error: SynopticError) -> Outcome | None:
-    """What is wrong where not Kafka in plain text answers a client that speaks it."""
+def _misplaced(bus: BusSettings, refuses: bool) -> Outcome | None:
+    """What is wrong where something listens, and `refuses` a client without TLS or gives it no answer."""
     if bus.security_protocol.endswith("SSL"):
         return None
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -106,8 +106,9 @@ def _misplaced(bus: BusSettings, error: SynopticError) -> Outcome | None:
     trusting.verify_mode = ssl.CERT_NONE
     if any(_reach(server, trusting) is None for server in _addresses(bus)):
         return Outcome(BUS, "it speaks TLS there", "set bus.security_protocol to SSL or SASL_SSL")
-    if error.detail == errors.InvalidReceiveError.__name__:
-        return Outcome(BUS, "what answers is no Kafka broker", "correct bus.bootstrap_servers")
+    if refuses and bus.security_protocol == "PLAINTEXT":
+        found = "what answers is no Kafka broker, or one that wants a login"
+        return Outcome(BUS, found, "correct bus.bootstrap_servers or bus.security_protocol")
     return None
 
 

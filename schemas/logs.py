@@ -73,8 +73,11 @@ ALLOWED: Mapping[str, re.Pattern[str] | str] = {
 EventDict = MutableMapping[str, Any]
 
 
-def configure(settings: LoggingSettings, stream: TextIO | None = None) -> None:
-    """Send structlog, libraries, warnings and uncaught exceptions through the allow-list, to standard error."""
+def configure(settings: LoggingSettings, stream: TextIO | None = None, libraries: bool = True) -> None:
+    """Send structlog, libraries, warnings and uncaught exceptions through the allow-list, to standard error.
+
+    Without `libraries` theirs are dropped: beside the one line in which a command ends, they would only be noise.
+    """
     target = stream or sys.stderr
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     json = settings.format == "json" or (settings.format == "auto" and not target.isatty())
@@ -92,7 +95,7 @@ def configure(settings: LoggingSettings, stream: TextIO | None = None) -> None:
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
-    root.handlers = [_LibraryHandler()]
+    root.handlers = [_LibraryHandler() if libraries else logging.NullHandler()]
     root.setLevel(max(level, logging.WARNING))
     logging.raiseExceptions = False
     logging.captureWarnings(True)
