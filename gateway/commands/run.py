@@ -3,6 +3,7 @@
 import time
 from contextlib import ExitStack, closing
 from enum import StrEnum
+from itertools import count
 from typing import Annotated
 
 import structlog
@@ -12,12 +13,13 @@ from gateway.composition import PROCESSES, build_bus, open_hops
 from gateway.health import HealthServer
 from gateway.service import Service, signals_stop
 from schemas import metrics
-from schemas.errors import SynopticError
+from schemas.errors import Kind, SynopticError
 from schemas.logs import configure
 from schemas.messages import TOPIC_DELAYED
-from schemas.settings import Settings, load_settings
+from schemas.settings import BusSettings, Settings, load_settings
 from workers.bus import Bus
 from workers.bus_embedded import EmbeddedBus
+from workers.hop import Hop
 from workers.runner import Backoff, Runner, run_until_idle
 
 IDLE_ATTEMPTS = 6
@@ -45,21 +47,34 @@ def run(
     # The model loads before the bus is joined: a group must not wait for a member that is still loading.
     with open_hops(processes, settings) as hops, closing(build_bus(settings.bus)) as bus:
         backoff = Backoff(attempts=IDLE_ATTEMPTS) if until_idle else Backoff()
-        runners = [Runner(hop, bus, settings.bus, backoff) for hop in hops]
+        runners = [_join(hop, bus, settings.bus, backoff) for hop in hops]
         if until_idle:
             _run_until_idle(runners, bus)
         else:
             _run_until_told(runners, bus, settings)
 
 
+def _join(hop: Hop, bus: Bus, settings: BusSettings, backoff: Backoff) -> Runner:
+    """The hop's runner, as soon as the bus is there: it may start later than this process."""
+    for attempt in count(1):
+        try:
+            return Runner(hop, bus, settings, backoff)
+        except SynopticError as error:
+            if error.code.kind is not Kind.RETRY or attempt == backoff.attempts:
+                raise
+            logger.warning("waiting for the bus", hop=hop.name, error=error, attempt=attempt)
+            time.sleep(backoff.seconds(attempt, error.retry_after))
+    raise AssertionError("count never ends")
+
+
 def _run_until_idle(runners: list[Runner], bus: Bus) -> None:
     with ExitStack() as stack:
         for runner in runners:
             stack.callback(runner.close)
-        count = run_until_idle(runners, IDLE_POLL_SECONDS)
+        done = run_until_idle(runners, IDLE_POLL_SECONDS)
         waiting = sum(bus.lag(runner.group, [TOPIC_DELAYED])[TOPIC_DELAYED] for runner in runners if runner.waits)
     more = f"; {waiting} findings still wait for what they refer to" if waiting else ""
-    typer.echo(f"processed {count} records{more}", err=True)
+    typer.echo(f"processed {done} records{more}", err=True)
 
 
 def _run_until_told(runners: list[Runner], bus: Bus, settings: Settings) -> None:

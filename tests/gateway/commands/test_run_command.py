@@ -21,7 +21,7 @@ from schemas.settings import BusSettings, FhirSettings, Settings
 from workers.bus import Outgoing
 from workers.bus_embedded import EmbeddedBus
 from workers.hop import Result
-from workers.runner import Runner
+from workers.runner import Backoff, Runner
 
 
 class PassingHop:
@@ -127,6 +127,30 @@ def test_a_port_that_is_taken_ends_the_program(folder, hops, monkeypatch, capsys
         monkeypatch.setenv("SYNOPTIC_METRICS__PORT", str(taken.getsockname()[1]))
         assert end("run", "intake") == 2
     assert "SYN-611" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fault", [Code.BUS_UNAVAILABLE, Code.BUS_REFUSES])
+def test_a_bus_that_is_not_there_yet_is_waited_for(folder, hops, monkeypatch, capsys, fault):
+    """The process may start before its broker; one that refuses it ends it."""
+    hops(PassingHop())
+    with opened() as bus:
+        bus.publish([Outgoing(TOPIC_REPORTS, b"{}")] * 4)
+    subscribe, faults = EmbeddedBus.subscribe, [SynopticError(fault)] * 2
+
+    def later(*arguments):
+        if faults:
+            raise faults.pop()
+        return subscribe(*arguments)
+
+    monkeypatch.setattr(EmbeddedBus, "subscribe", later)
+    monkeypatch.setattr(run_command, "Backoff", lambda attempts: Backoff(0.001, 0.001, attempts))
+    code = end("run", "--until-idle")
+    shown = capsys.readouterr().err
+    if fault is Code.BUS_REFUSES:
+        assert (code, shown.split()[0]) == (2, "SYN-512")
+    else:
+        assert (code, faults) == (0, [])
+        assert "processed 4 records" in shown
 
 
 def test_until_idle_says_how_many_still_wait(folder, hops, capsys):
