@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
 from kafka import KafkaAdminClient
+from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
 from pydantic import SecretStr
 
 from deploy.local.java_process import free_port
@@ -26,6 +28,11 @@ from workers.bus_kafka import KafkaBus
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAMES = ["Kafka cluster", "Kafka topics", "Kafka groups", "Kafka transactions"]
 ROOM = 33 * 1024 * 1024
+RIGHTS = {
+    ResourceType.TOPIC: (ACLOperation.READ, ACLOperation.WRITE, ACLOperation.CREATE, ACLOperation.DESCRIBE_CONFIGS),
+    ResourceType.GROUP: (ACLOperation.READ,),
+    ResourceType.TRANSACTIONAL_ID: (ACLOperation.WRITE,),
+}
 
 
 def bus_settings(servers: str, prefix: str = "", **bus) -> BusSettings:
@@ -226,6 +233,47 @@ def test_a_user_without_rights_sees_what_is_missing(secured, login, topic_prefix
     topics = [f"{topic_prefix}{topic.name}" for topic in TOPICS]
     assert sorted(found) == sorted([*topics, "Kafka groups", "Kafka transactions"])
     assert all(line.startswith("SYN-512 ") for line in found.values())
+
+
+def allow(servers: str, user: str, prefix: str) -> None:
+    """Give a user the rights that docs/operations.md lists, on names with that prefix."""
+    admin = KafkaAdminClient(bootstrap_servers=servers)
+    try:
+        admin.create_acls(
+            [
+                ACL(
+                    principal=f"User:{user}",
+                    host="*",
+                    operation=operation,
+                    permission_type=ACLPermissionType.ALLOW,
+                    resource_pattern=ResourcePattern(kind, f"{prefix}synoptic", ACLResourcePatternType.PREFIXED),
+                )
+                for kind, operations in RIGHTS.items()
+                for operation in operations
+            ]
+        )
+    finally:
+        admin.close()
+
+
+def test_a_user_with_the_documented_rights_can_work(secured, login, topic_prefix):
+    """The rights that the documentation lists are enough: for the doctor, to publish, to consume and to commit."""
+    security = secured.security
+    user = {"username": security.powerless_username, "password": SecretStr(security.powerless_password)}
+    settings = login | user
+    servers = settings.pop("servers")
+    allow(secured.bootstrap_servers, security.powerless_username, topic_prefix)
+    assert faults(outcomes(servers, topic_prefix, **settings)) == {}
+    with closing(KafkaBus(bus_settings(servers, topic_prefix, **settings))) as bus:
+        bus.publish([Outgoing(TOPIC_REPORTS, b"{}")])
+        subscription = bus.subscribe("synoptic-intake", [TOPIC_REPORTS])
+        subscription.commit(subscription.poll(1, 30.0), [Outgoing(TOPICS[1].name, b"{}")])
+        assert bus.lag("synoptic-intake", [TOPIC_REPORTS]) == {TOPIC_REPORTS: 0}
+        assert [record.value for record in bus.read(TOPICS[1].name)] == [b"{}"]
+    assert faults(outcomes(servers, topic_prefix, **settings)) == {}
+    assert topics_of(secured.bootstrap_servers, topic_prefix) == sorted(
+        f"{topic_prefix}{topic.name}" for topic in TOPICS
+    )
 
 
 @pytest.mark.parametrize("words", [("status",), ("rejected", "list"), ("publish", "report.json")])
