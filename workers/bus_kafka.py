@@ -28,7 +28,7 @@ class KafkaBus:
         self._subscriptions: set[KafkaSubscription] = set()
 
     def publish(self, outgoing: Sequence[Outgoing]) -> None:
-        """Publish all of `outgoing`, or none; after a time-out it is open which, as the error says."""
+        """Publish all of `outgoing`, or none; where the broker falls silent, SYN-501 leaves open which."""
         if not outgoing:
             return
         with self._guard:

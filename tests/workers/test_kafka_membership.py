@@ -17,10 +17,13 @@ from kafka_child import FIRST_BATCH
 from kafka_setting import bus_settings, copy_all, create_topic, values_of, wait_for
 
 from schemas.errors import Code, Kind, SynopticError
+from schemas.settings import BusSettings
 from workers import kafka_transactions
 from workers.bus import Outgoing
 from workers.bus_kafka import KafkaBus
+from workers.hop import Result
 from workers.kafka_subscription import Membership
+from workers.runner import Backoff, Runner
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WAIT_SECONDS = 20.0
@@ -95,6 +98,31 @@ def test_batch_longer_than_the_poll_interval_keeps_its_place(site):
     subscription.commit(batch, outputs(batch))
     assert values_of(bus, "out") == [b"a"]
     assert subscription._consumer.group_metadata().member_id == member
+
+
+class SlowHop:
+    """Works on a batch for longer than the broker waits for a silent member."""
+
+    name = "extraction"
+    topics = ("in",)
+
+    def process(self, records):
+        """Copy, late."""
+        began = time.monotonic()
+        while time.monotonic() - began < 4:
+            time.sleep(0.1)
+        return [Result((Outgoing("out", record.value),)) for record in records]
+
+
+def test_runner_holds_its_place_through_a_long_batch(site):
+    """The runner's heartbeats keep the member that it was, and the batch is worked once."""
+    site.make(1)
+    bus = site.open(poll_interval_seconds=2)
+    bus.publish([Outgoing("in", b"a"), Outgoing("in", b"b")])
+    runner = Runner(SlowHop(), bus, BusSettings(kind="kafka"), Backoff(attempts=1))
+    assert runner.step(WAIT_SECONDS) == 2
+    runner.close()
+    assert values_of(bus, "out") == [b"a", b"b"]
 
 
 def test_heartbeats_pass_over_nothing(site):
