@@ -77,9 +77,9 @@ def test_a_broker_keeps_its_records_over_a_kill(tmp_path):
         publish(servers, "notes", b"three")
         assert read(servers, "notes", 4) == [b"one", large, b"two", b"three"]
         last = cluster.pids[1]
-        cluster.stop()
+        cluster.stop_node(1)
         assert gone(last)
-        cluster.start()
+        cluster.start_node(1)
         assert read(servers, "notes", 1) == [b"one"]
         last = cluster.pids[1]
     assert gone(last)
