@@ -55,12 +55,16 @@ class Bench:
 
     def publish(self, *messages: bytes, patients: bool = True) -> None:
         """Hold what the reports refer to, and put their findings on the bus."""
+        self.bus.publish(self.expect(*messages, patients=patients))
+
+    def expect(self, *messages: bytes, patients: bool = True) -> list[Outgoing]:
+        """Hold what the reports refer to, and note what has to come of them; their findings."""
         self.ehr.seed(messages, patients)
         found = self.findings(*messages)
         for one in found:
             (bundle,) = self._results(self._undisturbed, one.topic, [one.value])
             self._expected_bundles.append(bundle.value)
-        self.bus.publish(found)
+        return found
 
     def wait(self, seconds: float = WAIT_SECONDS) -> None:
         """Return when emission has read everything."""

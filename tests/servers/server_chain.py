@@ -28,7 +28,7 @@ from workers.runner import Runner
 Resource = dict[str, Any]
 PRIVACY = PrivacySettings(key="0123456789abcdef0123456789abcdef")
 WAIT_SECONDS = 120.0
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.25
 HOPS = {
     "intake": "synoptic.diagnostic-reports",
     "extraction": "synoptic.report-texts",
