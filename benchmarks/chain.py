@@ -13,7 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from measured_chain import FreeEngine, MeasuredChain, on_cores
+from measured_chain import FreeEngine, MeasuredChain, grouped, on_cores, settings_in
 from reports import report_messages, report_texts
 
 from model.engine import Engine, load_engine
@@ -32,10 +32,14 @@ def chain_round(
     texts: list[str], engine: Engine | FreeEngine, cores: int
 ) -> tuple[dict[str, float], list[PromptInput]]:
     """One pass of all reports through a fresh chain: reports a second, seconds by step, and the prompts."""
-    with tempfile.TemporaryDirectory() as folder, on_cores(cores), MeasuredChain(Path(folder), engine) as chain:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        on_cores(cores),
+        MeasuredChain(settings_in(Path(folder)), engine) as chain,
+    ):
         seconds = chain.run(report_messages(texts))
         counts = chain.counts()
-    steps = dict(chain.clock.seconds)
+    steps = grouped(chain.clock.seconds)
     steps["other"] = seconds - sum(steps.values())
     return {"reports_per_second": len(texts) / seconds, "seconds": seconds, **counts, **steps}, chain.prompts
 
