@@ -171,7 +171,7 @@ def _watch(kafka: KafkaCluster, fhir: FhirServer) -> NoReturn:
 
 def _one_line(error: BaseException) -> str:
     """The first line of a message; what follows it quotes a server's log."""
-    text = error.one_line() if isinstance(error, SynopticError) else str(error)
+    text = error.one_line() if isinstance(error, SynopticError) else str(error) or type(error).__name__
     return text.splitlines()[0]
 
 
