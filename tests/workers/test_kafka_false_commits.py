@@ -113,49 +113,75 @@ def test_naive_client_loses_a_message_to_a_false_commit(kafka_servers, site, nai
     assert site.lag("group", ["in"]) == {"in": 0}
 
 
-@pytest.mark.parametrize("step", ["send", "send_offsets_to_transaction", "commit_transaction"])
-def test_our_bus_notices_the_coordinators_abort(kafka_servers, topic_prefix, site, monkeypatch, step):
-    """Wherever the transaction runs out of time, the commit fails, the batch is read again, and each comes once."""
-    paused_at = []
+@pytest.fixture
+def slow_producers(kafka_servers, monkeypatch):
+    """Makes the bus's producers pause at a step, once, until the coordinator has aborted; tells when that was done."""
 
-    class SlowProducer(kafka_transactions.BoundedProducer):
-        def pause(self, name: str) -> None:
-            """Sit still at the second pass of the step until the coordinator has had enough."""
-            if name == step and len(paused_at) < 2:
-                paused_at.append(name)
-                if len(paused_at) == (2 if name == "send" else 1):
+    def slow_at(step: str, passing: int = 1):
+        passed = []
+
+        class SlowProducer(kafka_transactions.BoundedProducer):
+            def pause(self, name: str) -> None:
+                """Sit still at the chosen passing of the step."""
+                passed.append(name)
+                if name == step and passed.count(name) == passing:
                     self.flush()
                     wait_for_abort(kafka_servers, self.config["transactional_id"])
-                    paused_at.extend(["done", "done"])
+                    passed.append("aborted")
 
-        def send(self, *arguments, **named):
-            """Send, late."""
-            self.pause("send")
-            return super().send(*arguments, **named)
+            def send(self, *arguments, **named):
+                """Send, late."""
+                self.pause("send")
+                return super().send(*arguments, **named)
 
-        def send_offsets_to_transaction(self, offsets, group_metadata):
-            """Send the offsets, late."""
-            self.pause("send_offsets_to_transaction")
-            super().send_offsets_to_transaction(offsets, group_metadata)
+            def send_offsets_to_transaction(self, offsets, group_metadata):
+                """Send the offsets, late."""
+                self.pause("offsets")
+                super().send_offsets_to_transaction(offsets, group_metadata)
 
-        def commit_transaction(self):
-            """Commit, late."""
-            self.pause("commit_transaction")
-            super().commit_transaction()
+            def commit_transaction(self):
+                """Commit, late."""
+                self.pause("commit")
+                super().commit_transaction()
 
-    monkeypatch.setattr(kafka_transactions, "BoundedProducer", SlowProducer)
+        monkeypatch.setattr(kafka_transactions, "BoundedProducer", SlowProducer)
+        return passed
+
+    return slow_at
+
+
+@pytest.mark.parametrize(("step", "passing"), [("send", 2), ("offsets", 1), ("commit", 1)])
+def test_our_bus_notices_the_coordinators_abort(site, slow_producers, step, passing):
+    """Wherever the transaction runs out of time, the commit fails, the batch is read again, and each comes once."""
+    passed = slow_producers(step, passing)
     subscription = site.subscribe("group", ["in"])
     batch = subscription.poll(10, WAIT_SECONDS)
     assert [record.value for record in batch.records] == [b"first", b"second"]
     with pytest.raises(SynopticError) as caught:
         subscription.commit(batch, [Outgoing("out", record.value) for record in batch.records])
-    assert "done" in paused_at
+    assert "aborted" in passed
     assert caught.value.code.kind is Kind.RETRY
     assert values_of(site, "out") == []
     subscription.rewind()
     copy_all(subscription, "out", 2)
     assert values_of(site, "out") == [b"first", b"second"]
     assert site.lag("group", ["in"]) == {"in": 0}
+
+
+@pytest.mark.parametrize(("step", "passing"), [("send", 2), ("commit", 1)])
+def test_publishing_does_not_seem_to_succeed(kafka_servers, topic_prefix, site, slow_producers, step, passing):
+    """A publication that runs out of time fails and leaves nothing, though no offsets are sent that would tell."""
+    passed = slow_producers(step, passing)
+    bus = KafkaBus(bus_settings(kafka_servers, topic_prefix, transaction_timeout_seconds=1))
+    messages = [Outgoing("out", b"one"), Outgoing("out", b"two")]
+    with pytest.raises(SynopticError) as caught:
+        bus.publish(messages)
+    assert "aborted" in passed
+    assert caught.value.code.kind is Kind.RETRY
+    assert values_of(bus, "out") == []
+    bus.publish(messages)
+    assert values_of(bus, "out") == [b"one", b"two"]
+    bus.close()
 
 
 def test_naive_client_commits_for_a_partition_that_is_not_its_own(site, naive):
