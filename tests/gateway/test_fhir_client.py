@@ -2,6 +2,7 @@
 
 import json
 import logging
+import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -10,6 +11,7 @@ import pytest
 from fhir_made import settings_on
 from servers.faulty_proxy import JSON_BODY, Action, Answer, ConnectionLostError, Exchange, FaultyProxy
 
+from deploy.local.certificates import CertificateAuthority
 from gateway.bearer_token import BearerToken
 from gateway.circuit_breaker import CircuitBreaker
 from gateway.fhir_client import LONGEST_ASKED, LONGEST_PAUSE, FhirClient, read_retry_after
@@ -354,6 +356,23 @@ def test_a_ca_file_without_certificates_is_told(tmp_path):
             FhirClient(settings_on("https://127.0.0.1:9/fhir", ca_file=file))
         assert caught.value.code is Code.BAD_SETTINGS
         assert "fhir.ca_file" in caught.value.detail
+
+
+def test_only_a_server_with_a_trusted_certificate_is_spoken_to(serve, tmp_path):
+    """Signed by the authority of the settings it is; signed by any other it gets no request, and the error says why."""
+    authority = CertificateAuthority(tmp_path / "authority")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.issue("server").key_and_certificate)
+    server = serve(give())
+    listener = server.proxy._listener
+    listener.socket = context.wrap_socket(listener.socket, server_side=True)
+    url = server.proxy.base_url.replace("http://", "https://")
+    other = CertificateAuthority(tmp_path / "other")
+    for ca_file in (None, other.ca_file):
+        error = fails(FhirClient(settings_on(url, ca_file=ca_file, attempts=1, bearer_token="abc")))
+        assert (error.code, error.detail) == (Code.STORE_UNAVAILABLE, "its certificate is not trusted")
+    assert server.came == []
+    assert FhirClient(settings_on(url, ca_file=authority.ca_file)).post(BATCH).status == 200
 
 
 def test_nothing_of_a_request_is_logged(serve, caplog):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
+from fhir.resources.R4B import get_fhir_model_class
 from fhir_made import Person, StrictServer, settings_on, unique
 from store_contract import StoreContract, observation, provenance
 
@@ -228,17 +229,18 @@ class TestConflicts:
         patient = person.put({"resourceType": "Patient", "id": unique("patient")})
         kept = person.put(observation(unique(), "G1"))
         manifest = person.put(provenance(unique("m"), kept))
-        offered = observation(kept.partition("/")[2], "G3", subject={"reference": patient}, meta={"profile": ["p"]})
+        more = {"code": {"text": "grade"}, "subject": {"reference": patient}, "meta": {"profile": ["p"]}}
+        offered = observation(kept.partition("/")[2], "G3", **more)
         return Conflict(kept, "edited by a person", manifest, offered)
 
-    def task_of(self, conflict: Conflict, person: Person) -> str:
+    def task_of(self, conflict: Conflict) -> str:
         """The Task's reference."""
         return f"Task/{make_task(conflict)['id']}"
 
     def test_it_says_what_why_and_what_was_offered(self, store, person, conflict):
         """The Task points at what is kept and at the manifest, and holds what the report says; it has no clock time."""
         store.record_conflict(conflict)
-        task = person.get(self.task_of(conflict, person))
+        task = person.get(self.task_of(conflict))
         assert task["focus"]["reference"] == conflict.reference
         assert task["reasonReference"]["reference"] == conflict.report
         assert task["reasonCode"]["text"] == "edited by a person"
@@ -252,7 +254,7 @@ class TestConflicts:
     def test_the_same_again_leaves_what_a_person_did_with_it(self, store, person, conflict):
         """A Task that was completed stays completed, and one that was deleted stays deleted."""
         store.record_conflict(conflict)
-        reference = self.task_of(conflict, person)
+        reference = self.task_of(conflict)
         person.put({**person.get(reference), "status": "completed"})
         store.record_conflict(conflict)
         assert [version["status"] for version in person.versions(reference)] == ["requested", "completed"]
@@ -260,18 +262,23 @@ class TestConflicts:
         store.record_conflict(conflict)
         assert person.get(reference) is None
 
+    @pytest.mark.parametrize("is_there", [True, False])
+    def test_it_is_valid(self, conflict, is_there):
+        """The Task and what it contains keep the rules of FHIR R4."""
+        get_fhir_model_class("Task").model_validate(make_task(conflict, is_there))
+
     def test_another_offer_is_another_task(self, store, person, conflict):
         """What differs in reason or content is kept beside it."""
         other = replace(conflict, offered={**conflict.offered, "valueString": "G2"})
         for one in (conflict, other):
             store.record_conflict(one)
-        assert person.get(self.task_of(conflict, person))["contained"][0]["valueString"] == "G3"
-        assert person.get(self.task_of(other, person))["contained"][0]["valueString"] == "G2"
+        assert person.get(self.task_of(conflict))["contained"][0]["valueString"] == "G3"
+        assert person.get(self.task_of(other))["contained"][0]["valueString"] == "G2"
 
     def test_what_was_deleted_is_named_all_the_same(self, store, person, conflict):
         """A server takes no reference to a deleted resource: the Task names it in words."""
         for reference in (conflict.report, conflict.reference):
             person.delete(reference)
         store.record_conflict(replace(conflict, reason="deleted by a person"))
-        task = person.get(self.task_of(replace(conflict, reason="deleted by a person"), person))
+        task = person.get(self.task_of(replace(conflict, reason="deleted by a person")))
         assert task["focus"] == {"type": "Observation", "display": conflict.reference}
