@@ -25,6 +25,7 @@ from workers.kafka_transactions import CLOSE_SECONDS, Transactions
 
 HEARTBEAT_SECONDS = 3.0
 REJOIN_SECONDS = 3.0
+SETTLE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,22 +77,33 @@ class KafkaSubscription:
         self._membership: Membership | None = None
         self._uncommitted: deque[Position] = deque()
         self._misplaced = False
+        self._settled: Membership | None = None
         self._transactions = Transactions(settings, topics, topics.wire(f"{group}-{settings.instance_id}"))
-        self._consumer = connect(KafkaConsumer, **_arguments(settings, topics.wire(group)))
+        try:
+            self._consumer = connect(KafkaConsumer, **_arguments(settings, topics.wire(group)))
+        except BaseException:
+            self._transactions.close()
+            raise
         self._consumer.subscribe([topics.wire(name) for name in names])
 
     def poll(self, maximum: int, timeout: float) -> Batch:
-        """Up to `maximum` records, each partition in order; an empty batch after `timeout` seconds without any."""
+        """Up to `maximum` records, each partition in order; an empty batch after `timeout` seconds without any.
+
+        The first poll after joining or rewinding waits longer: where to read from must be asked before anything comes.
+        """
         self._refuse_if_closed()
         with translated():
             self._take_part()
             if self._misplaced:
                 self.rewind()
+            settled = self._settled is not None and self._settled is self._membership
+            wait = timeout if settled else max(timeout, SETTLE_SECONDS)
             # Should the poll fail, it may have moved past records that it never gave.
             self._misplaced = True
-            found = self._consumer.poll(round(timeout * MILLISECONDS), max_records=maximum)
+            found = self._consumer.poll(round(wait * MILLISECONDS), max_records=maximum)
             self._misplaced = False
         self._follow_membership()
+        self._settled = self._membership
         if self._misplaced or not found:
             return Batch(())
         records = tuple(record_of(record, self._topics) for part in found.values() for record in part)
@@ -143,6 +155,7 @@ class KafkaSubscription:
                 else:
                     self._consumer.seek(partition, committed)
         self._misplaced = False
+        self._settled = None
 
     def close(self) -> None:
         """Leave the group at once; what was polled and not committed will be read again."""

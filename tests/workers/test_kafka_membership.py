@@ -125,6 +125,17 @@ def test_runner_holds_its_place_through_a_long_batch(site):
     assert values_of(bus, "out") == [b"a", b"b"]
 
 
+def test_first_poll_finds_what_is_there(site):
+    """Even a poll without patience finds the records when it is the first after joining, or after going back."""
+    site.make(4)
+    bus = site.open()
+    bus.publish([Outgoing("in", b"a")])
+    subscription = bus.subscribe("group", ["in"])
+    assert [record.value for record in subscription.poll(1, 0).records] == [b"a"]
+    subscription.rewind()
+    assert [record.value for record in subscription.poll(1, 0).records] == [b"a"]
+
+
 def test_heartbeats_pass_over_nothing(site):
     """What was fetched ahead while a batch is in work comes next, in order."""
     site.make(2)
