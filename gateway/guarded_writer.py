@@ -70,13 +70,14 @@ class GuardedWriter:
         self, puts: Sequence[Put], standing: Mapping[str, Entry], revived: Mapping[str, str]
     ) -> list[Entry] | None:
         """After a refusal: again where what stands there was deleted, or where nothing explains the refusal."""
-        if not standing or any(entry.answer.is_success for entry in standing.values()):
+        if not standing or _is_occupied(standing):
             return None
-        if revived:
-            return self._send(puts, revived)
-        if "create" in self._proven:
-            return None
+        entries = self._send(puts, revived) if revived else None
+        if entries is not None or "create" in self._proven:
+            return entries
         for guard in _TRIALS:
+            if _is_occupied(self._standing(puts)):
+                break
             self._create_guard = guard
             entries = self._send(puts)
             if entries is not None:
@@ -96,17 +97,17 @@ class GuardedWriter:
         if len(answered) != len(puts):
             raise SynopticError(Code.UNGUARDED_STORE, f"{len(answered)} of {len(puts)} entries answered")
         if failed:
-            self._require_nothing_done(puts)
+            self._require_nothing_done([pair for pair in zip(puts, answered, strict=True) if pair[1].answer.is_success])
             _raise_unless_refused(next((one for one in failed if one.status not in REFUSED_BY_GUARD), failed[0]))
             return None
         return answered
 
-    def _require_nothing_done(self, puts: Sequence[Put]) -> None:
-        """After an answer that says success for some entries and failure for others: see what is true."""
-        found = batch(self._client, [_reference(item.resource) for item in puts])
-        done = sum(entry.version != item.expected for item, entry in zip(puts, found, strict=True))
+    def _require_nothing_done(self, claimed: Sequence[tuple[Put, Entry]]) -> None:
+        """See whether entries that claim success beside a failed one were done after all."""
+        found = batch(self._client, [_reference(item.resource) for item, _ in claimed])
+        done = sum(entry.version != item.expected for (item, _), entry in zip(claimed, found, strict=True))
         if done:
-            raise SynopticError(Code.UNGUARDED_STORE, f"a transaction was done in part, {done} of {len(puts)}")
+            raise SynopticError(Code.UNGUARDED_STORE, f"a transaction was done in part, {done} entries of it")
 
     def _guard(self, item: Put, revived: Mapping[str, str]) -> Mapping[str, str]:
         expected = item.expected or revived.get(_reference(item.resource))
@@ -178,6 +179,10 @@ def _raise_unless_refused(answer: Answer) -> None:
 def _replaced(entry: Entry, expected: str | None) -> bool:
     """True where another version stood there before."""
     return entry.answer.status == 200 and entry.version not in (expected, _FIRST_VERSION)
+
+
+def _is_occupied(standing: Mapping[str, Entry]) -> bool:
+    return any(entry.answer.is_success for entry in standing.values())
 
 
 def _before(version: str) -> str:

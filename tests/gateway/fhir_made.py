@@ -87,27 +87,37 @@ class ChangedServer(FaultyProxy):
 class StrictServer(ChangedServer):
     """Takes If-Match by the letter, so that none matches where nothing stands, and knows If-None-Match as R5 does."""
 
+    def __init__(self, upstream: str) -> None:
+        """Take the address of the HAPI server behind."""
+        super().__init__(upstream)
+        self._upstream = upstream
+
     def change(self, bundle: Resource) -> Resource | Answer:
-        """Refuse version 0, which never stands anywhere; for HAPI, say create-only in its own words."""
+        """Refuse what a strict server refuses; for HAPI, say create-only in its own words."""
         for entry in bundle["entry"]:
             request = entry["request"]
-            if request.get("ifMatch") == 'W/"0"':
+            if request["method"] != "PUT":
+                continue
+            standing = httpx.get(f"{self._upstream}/{request['url']}")
+            is_create = request.pop("ifNoneMatch", None) == "*"
+            no_match = "ifMatch" in request and (is_create or not standing.is_success)
+            if no_match or (is_create and standing.is_success):
                 return Answer(412, (JSON_BODY,), b'{"resourceType": "OperationOutcome", "issue": []}')
-            if request.pop("ifNoneMatch", None) == "*":
-                request["ifMatch"] = 'W/"0"'
+            if is_create:
+                request["ifMatch"] = f'W/"{standing.headers.get("Location", "0").rpartition("/")[2]}"'
         return bundle
 
 
-class StandardOnlyInNameServer(StrictServer):
+class StandardOnlyInNameServer(ChangedServer):
     """Takes If-Match by the letter, and passes over If-None-Match."""
 
     def change(self, bundle: Resource) -> Resource | Answer:
-        """Drop the guard of a create."""
-        changed = super().change(bundle)
-        for entry in [] if isinstance(changed, Answer) else changed["entry"]:
+        """Refuse version 0, which never stands anywhere, and drop the guard of a create."""
+        for entry in bundle["entry"]:
             if entry["request"].get("ifMatch") == 'W/"0"':
-                del entry["request"]["ifMatch"]
-        return changed
+                return Answer(412, (JSON_BODY,), b'{"resourceType": "OperationOutcome", "issue": []}')
+            entry["request"].pop("ifNoneMatch", None)
+        return bundle
 
 
 class UnguardedServer(ChangedServer):

@@ -210,6 +210,18 @@ def test_a_missing_target_is_compared_again_and_then_rejected(store, person):
     assert store.transact(puts)
 
 
+def test_a_target_that_goes_after_it_was_looked_up_is_missing_at_the_next(store, person):
+    """What the store remembers to have found is forgotten as soon as a write shows that it is gone."""
+    patient = person.put({"resourceType": "Patient", "id": unique("patient")})
+    asked = Reference(type="Patient", literal=patient)
+    assert store.look_up([asked]).missing == ()
+    person.delete(patient)
+    with pytest.raises(SynopticError) as caught:
+        store.transact([Put(observation(unique(), subject={"reference": patient}), None)])
+    assert caught.value.code is Code.STORE_CONTENDED
+    assert store.look_up([asked]).missing == (asked,)
+
+
 def test_what_the_server_cannot_take_is_rejected(store):
     """A reference of a wrong type rejects the report; the error shows codes alone, and nothing is written."""
     wrong = observation(unique(), subject={"reference": "Practitioner/SECRET"})

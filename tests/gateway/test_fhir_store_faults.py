@@ -296,6 +296,15 @@ def test_a_refused_entry_is_a_refusal(world, status):
     assert world.store.transact([Put(observation(name), None) for name in names])
 
 
+def test_a_refusal_in_the_entry_of_what_stands_there_is_none_of_ours(world):
+    """A claim refused in its entry alone gives way to what is there, as a refusal of the whole does."""
+    target, name = world.person.put(observation(unique())), unique("m")
+    world.person.put(provenance(name, target, reason=[{"text": "real"}]))
+    fault = world.proxy.inject(WRITES, fail_entry(0, "304 Not Modified"))
+    assert world.store.claim(provenance(name, target)).resource["reason"] == [{"text": "real"}]
+    assert fault.happened == 1
+
+
 def test_an_answer_without_all_its_entries_is_not_believed(world):
     """What became of the others is not known: the server cannot be worked with."""
 
@@ -355,6 +364,16 @@ class TestServersThatDiffer:
             store.close()
         for name in (first, second):
             assert len(person.versions(f"Observation/{name}")) == 1
+
+    def test_the_standard_is_found_out_where_something_was_deleted(self, fhir_url, person):
+        """A strict server revives by If-None-Match what HAPI revives by its version: a store that is new to it does too."""
+        name, target = unique("m"), person.put(observation(unique()))
+        person.delete(person.put(provenance(name, target)))
+        with StrictServer(fhir_url) as server:
+            store = FhirStore(settings_on(server.base_url))
+            assert store.claim(provenance(name, target)).version == "3"
+            store.close()
+        assert len(person.versions(f"Provenance/{name}")) == 3
 
     def test_a_server_that_passes_over_both_guards_is_refused(self, fhir_url, person):
         """The first create, sent again, goes through: that is fatal, and nothing more is written."""
