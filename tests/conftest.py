@@ -1,10 +1,21 @@
-"""The servers that tests share: a Kafka broker and a FHIR server, each started once by whoever needs it first."""
+"""What tests share because it takes long: the shipped model, and a Kafka broker and a FHIR server, each started once."""
 
 import secrets
 from collections.abc import Iterator
 
 import pytest
 from servers.shared_servers import shared_folder, shared_server
+
+from model.engine import Engine
+from schemas.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The checkpoint that ships."""
+    from model.engine import load_engine
+
+    return load_engine(Settings().model)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The shipped model, loaded once, and chains over folders of their own."""
+"""Chains over folders of a test's own."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -9,17 +9,8 @@ import pytest
 from whole_chain import WholeChain, opened, settings_in
 
 from model.engine import Engine
-from schemas.settings import Settings
 
 pytest.register_assert_rewrite("lifecycle_contract", "two_hundred_contract")
-
-
-@pytest.fixture(scope="session")
-def engine() -> Engine:
-    """The checkpoint that ships."""
-    from model.engine import load_engine
-
-    return load_engine(Settings().model)
 
 
 @pytest.fixture

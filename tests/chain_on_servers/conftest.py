@@ -1,4 +1,4 @@
-"""The shipped model, loaded once, and sites of a test's own on the shared servers."""
+"""Sites of a test's own on the shared servers, and processes that write there."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,15 +15,6 @@ from bench import Bench  # noqa: E402 (asserts of what is imported before are no
 from processes import Start, emission_processes  # noqa: E402
 
 from model.engine import Engine  # noqa: E402
-from schemas.settings import Settings  # noqa: E402
-
-
-@pytest.fixture(scope="session")
-def engine() -> Engine:
-    """The checkpoint that ships."""
-    from model.engine import load_engine
-
-    return load_engine(Settings().model)
 
 
 @pytest.fixture
@@ -31,7 +22,7 @@ def new_bench(kafka_servers: str, fhir_url: str, engine: Engine, tmp_path: Path)
     """Makes benches, each for a site of its own."""
     with ExitStack() as stack:
 
-        def make(kafka_servers: str = kafka_servers, fhir_url: str = fhir_url, **sections: Any) -> Bench:
+        def make(kafka_servers: str = kafka_servers, **sections: Any) -> Bench:
             bench = Bench(kafka_servers, fhir_url, engine, tmp_path, **sections)
             stack.callback(bench.close)
             return bench

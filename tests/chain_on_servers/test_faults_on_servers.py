@@ -117,18 +117,17 @@ def test_a_fhir_server_that_is_away_holds_reports_up_and_loses_none(
     """503 for a while, then no connection for a while, while reports flow: all arrive, each once."""
     with FaultyProxy(fhir_url) as proxy:
         bench = new_bench(
-            fhir_url=proxy.base_url,
             bus={"batch_size": 4},
-            fhir={"attempts": 2, "breaker_failures": 4, "breaker_seconds": 1},
+            fhir={"base_url": proxy.base_url, "attempts": 2, "breaker_failures": 4, "breaker_seconds": 1},
         )
         start(bench.settings, "0")
-        first, second, third = (cases_of(bench, 30)[at : at + 10] for at in (0, 10, 20))
-        bench.publish(*map(message, first))
-        wait_for_bundles(bench, 4)
-        for action, cases in ((answer(503, retry_after=1), second), (reset(), third)):
+        cases = cases_of(bench, 30)
+        bench.publish(*map(message, cases[:10]))
+        for action, number in ((answer(503, retry_after=1), 4), (reset(), 14)):
+            wait_for_bundles(bench, number)
             fault = proxy.inject(on(), action, times=None)
-            bench.publish(*map(message, cases))
-            fault.wait_until_happened(6)
+            bench.publish(*map(message, cases[number + 6 : number + 16]))
+            fault.wait_until_happened(4)
             fault.withdraw()
         bench.wait()
         bench.require_undisturbed()
@@ -153,7 +152,7 @@ def test_sigterm_drains_the_program_within_its_time(
 ) -> None:
     """Told to stop in the middle of a write, it ends with 0 within thirty seconds; the next one does the rest."""
     with FaultyProxy(fhir_url) as proxy:
-        bench = new_bench(fhir_url=proxy.base_url, bus={"batch_size": 4})
+        bench = new_bench(bus={"batch_size": 4}, fhir={"base_url": proxy.base_url})
         messages = [message(one) for one in cases_of(bench, 20)]
         findings = bench.expect(*messages)
         reports = [Outgoing(TOPIC_REPORTS, one) for one in messages]
