@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import pytest
 
 from gateway import checks, cli
+from gateway.commands import doctor as doctor_command
 from gateway.outcome import Outcome
 from schemas.settings import BusSettings, FhirSettings, ModelSettings, PrivacySettings, Settings
 from workers.bus_embedded import EmbeddedBus
@@ -126,3 +127,21 @@ def test_doctor_with_faulty_settings_says_only_that(tmp_path, monkeypatch, capsy
     (outcome,) = checks.run_checks()
     assert outcome.is_fault
     assert outcome.found.startswith("SYN-601")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line", "code"),
+    [
+        (Outcome("a", "well"), "ok     a: well", 0),
+        (Outcome("a", "so so", "do this", is_advice=True), "advice a: so so; do this", 0),
+        (Outcome("a", "bad", "do this"), "fault  a: bad; do this", 2),
+    ],
+)
+def test_only_faults_change_the_exit_status(monkeypatch, capsys, outcome, line, code):
+    """Advice is printed with what to do, and lets the command end with 0."""
+    monkeypatch.setattr(cli, "_configure_logs", lambda: None)
+    monkeypatch.setattr(doctor_command, "run_checks", lambda: [outcome])
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["doctor"])
+    assert caught.value.code == code
+    assert capsys.readouterr().out == f"{line}\n"

@@ -282,7 +282,10 @@ def test_commands_say_in_one_line_why_the_broker_does_not_serve_them(login, topi
     (tmp_path / "report.json").write_text('{"name": "Erika Mustermann"}')
     password = "wrong-secret-of-the-test"
     refused = variables(login | {"password": password, "topic_prefix": topic_prefix})
-    absent = refused | {"SYNOPTIC_BUS__BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}
+    absent = refused | {
+        "SYNOPTIC_BUS__BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}",
+        "SYNOPTIC_BUS__REQUEST_TIMEOUT_SECONDS": "1",
+    }
     for environment, number in ((refused, "SYN-512"), (absent, "SYN-501")):
         answer = subprocess.run(
             [sys.executable, "-c", "from gateway.cli import main; main()", *words],
