@@ -52,6 +52,11 @@ class Rounds:
         self.rates: defaultdict[str, list[float]] = defaultdict(list)
         self.seconds: defaultdict[str, list[dict[str, float]]] = defaultdict(list)
 
+    def warm_up(self) -> None:
+        """Let the servers compile what they run: their first hundred reports take several times as long."""
+        with RunningChain(settings_on(self._folder, self._kafka, self._fhir), self._engine) as chain:
+            chain.run(self._messages)
+
     def add(self) -> None:
         """Measure each once more."""
         engine, files, sink = self._engine, settings_on(self._folder), settings_on(self._folder, self._kafka)
@@ -110,6 +115,7 @@ def measure(reports: int, rounds: int) -> dict[str, object]:
         local_fhir(Path(folder)) as fhir,
     ):
         measured = Rounds(Path(folder), kafka, fhir, reports)
+        measured.warm_up()
         for _ in range(rounds):
             measured.add()
     rates = {name: statistics.median(measured.rates[name]) for name in RATES}
