@@ -29,6 +29,12 @@ class CircuitBreaker:
             self._next_trial = self._clock() + self._seconds
             return 0.0
 
+    @property
+    def is_failing(self) -> bool:
+        """True where the last answer was none."""
+        with self._lock:
+            return self._in_a_row > 0
+
     def succeeded(self) -> None:
         """The server answered."""
         with self._lock:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from threading import Event
 
 from schemas.errors import Code, SynopticError
 from schemas.settings import BusSettings, Settings
@@ -24,18 +25,21 @@ def build_bus(settings: BusSettings) -> Bus:
 
 
 @contextmanager
-def open_hops(processes: Sequence[str], settings: Settings) -> Iterator[list[Hop]]:
-    """The hops of the named processes, whose subprocesses, files and connections are released at the end."""
+def open_hops(processes: Sequence[str], settings: Settings, stopping: Event | None = None) -> Iterator[list[Hop]]:
+    """The hops of the named processes, whose subprocesses, files and connections are released at the end.
+
+    Once `stopping` is set, no hop waits any longer for what is away.
+    """
     with ExitStack() as stack:
         hops: list[Hop] = []
         for name in processes:
-            built = build_hops(name, settings)
+            built = build_hops(name, settings, stopping)
             stack.callback(getattr(built[0], "close", lambda: None))
             hops += built
         yield hops
 
 
-def build_hops(process: str, settings: Settings) -> list[Hop]:
+def build_hops(process: str, settings: Settings, stopping: Event | None = None) -> list[Hop]:
     """Build a process's hops with what they need; the first of them owns what has to be closed.
 
     The model's libraries are imported for extraction alone.
@@ -57,6 +61,6 @@ def build_hops(process: str, settings: Settings) -> list[Hop]:
         from gateway.emission import EmissionHop
         from gateway.resource_store import open_store
 
-        emission = EmissionHop(settings, open_store(settings.fhir))
+        emission = EmissionHop(settings, open_store(settings.fhir, stopping))
         return [emission, DelayedHop(emission, settings.fhir.target_retry_seconds)]
     raise SynopticError(Code.NO_HOP, process)

@@ -4,7 +4,6 @@ It only reads: the CapabilityStatement, the Organization of the settings, and of
 404 shows the right to read as well as a resource would and brings no patient's data.
 """
 
-import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from urllib.parse import urlsplit
@@ -16,7 +15,7 @@ from gateway.bearer_token import BearerToken
 from gateway.capability_statement import capability_outcomes
 from gateway.fhir_answers import Answer
 from gateway.fhir_bundles import bundle, get, read_entries
-from gateway.fhir_client import FhirClient
+from gateway.fhir_client import FhirClient, trust
 from gateway.network_checks import is_loopback, network_fault
 from gateway.outcome import Outcome, advice, fault
 from schemas.errors import Code, SynopticError
@@ -70,13 +69,9 @@ def _metadata(fhir: FhirSettings) -> Answer:
     """The answer to `metadata`; its body is left out where it is no JSON object, or larger than any statement."""
     token = BearerToken(fhir).current()
     headers = {"Accept": "application/fhir+json", **({"Authorization": f"Bearer {token}"} if token else {})}
-    try:
-        trust = ssl.create_default_context(cafile=fhir.ca_file)
-    except OSError:
-        raise SynopticError(Code.BAD_SETTINGS, "fhir.ca_file: no readable file of PEM certificates") from None
     content = bytearray()
     with (
-        httpx.Client(verify=trust, timeout=fhir.timeout_seconds, trust_env=False) as client,
+        httpx.Client(verify=trust(fhir), timeout=fhir.timeout_seconds, trust_env=False) as client,
         client.stream("GET", f"{(fhir.base_url or '').rstrip('/')}/metadata", headers=headers) as response,
     ):
         for chunk in response.iter_bytes():

@@ -7,6 +7,7 @@ which a server that had applied the first one refuses the second. Proxies and pa
 
 import re
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
@@ -22,6 +23,7 @@ from gateway.circuit_breaker import CircuitBreaker
 from gateway.fhir_answers import PASSING, Answer, fault_of
 from gateway.resource_store import Resource
 from schemas.errors import Code, SynopticError
+from schemas.metrics import FHIR_REQUESTS, FHIR_SECONDS
 from schemas.settings import FhirSettings
 
 LONGEST_PAUSE = 10.0
@@ -39,19 +41,21 @@ class FhirClient:
     def __init__(
         self,
         settings: FhirSettings,
-        pause: Callable[[float], None] = time.sleep,
+        pause: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.time,
+        stopping: threading.Event | None = None,
     ) -> None:
-        """Open a pool of connections; nothing is sent yet."""
+        """Open a pool of connections; nothing is sent yet. Once `stopping` is set, nobody waits for a failing server."""
         assert settings.base_url is not None
         self._base = httpx.URL(settings.base_url.rstrip("/"))
         self._attempts = settings.attempts
         self._token = BearerToken(settings)
         self._breaker = CircuitBreaker(settings.breaker_failures, settings.breaker_seconds)
-        self._pause = pause
+        self._stopping = stopping or threading.Event()
+        self._pause = pause or self._stopping.wait
         self._clock = clock
         self._http = httpx.Client(
-            verify=_trust(settings),
+            verify=trust(settings),
             timeout=settings.timeout_seconds,
             limits=httpx.Limits(max_connections=settings.connections, max_keepalive_connections=settings.connections),
             headers={"Accept": _FHIR},
@@ -97,6 +101,8 @@ class FhirClient:
             away = self._breaker.admit()
             if away:
                 raise SynopticError(Code.STORE_UNAVAILABLE, "left alone after failures in a row", away)
+            if self._stopping.is_set() and self._breaker.is_failing:
+                raise SynopticError(Code.STORE_UNAVAILABLE, "not waited for, since this process is to end")
             try:
                 return self._exchange(method, url, body, headers)
             except SynopticError as error:
@@ -124,11 +130,18 @@ class FhirClient:
         return answer
 
     def _once(self, method: str, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
+        began = time.monotonic()
+        outcome = "unreachable"
         try:
-            return self._http.request(method, url, content=body, headers=headers)
+            response = self._http.request(method, url, content=body, headers=headers)
+            outcome = f"{response.status_code // 100}xx"
+            return response
         except httpx.RequestError as error:
             self._breaker.failed()
             raise SynopticError(Code.STORE_UNAVAILABLE, _trouble(error)) from None
+        finally:
+            FHIR_REQUESTS.add(outcome=outcome)
+            FHIR_SECONDS.observe(time.monotonic() - began)
 
     def _on_this_server(self, link: str) -> httpx.URL:
         """The link as a URL; one that leads elsewhere would take the token and what it finds with it."""
@@ -183,7 +196,8 @@ def _trouble(error: httpx.RequestError) -> str:
     return type(error).__name__
 
 
-def _trust(settings: FhirSettings) -> ssl.SSLContext:
+def trust(settings: FhirSettings) -> ssl.SSLContext:
+    """Whom to believe that it is the server; raises SYN-601 where fhir.ca_file cannot be read."""
     try:
         return ssl.create_default_context(cafile=settings.ca_file)
     except (OSError, ssl.SSLError):

@@ -6,6 +6,7 @@ all of them are written or none. A store never decides what to write; gateway/re
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any, Protocol
 
 from schemas.messages import Reference
@@ -80,12 +81,13 @@ class ResourceStore(Protocol):
         ...
 
 
-def open_store(settings: FhirSettings) -> ResourceStore:
-    """The store that the settings name: a FHIR server, else a folder."""
+def open_store(settings: FhirSettings, stopping: Event | None = None) -> ResourceStore:
+    """The store that the settings name: a FHIR server, for which nobody waits once `stopping` is set; else a folder."""
     if settings.base_url is not None:
+        from gateway.fhir_client import FhirClient
         from gateway.fhir_store import FhirStore
 
-        return FhirStore(settings)
+        return FhirStore(settings, FhirClient(settings, stopping=stopping))
     from gateway.folder_store import FolderStore
 
     return FolderStore(settings.folder)

@@ -19,8 +19,15 @@ logger = structlog.get_logger()
 class Service:
     """The threads of `synoptic run`; when one hop fails, all drain."""
 
-    def __init__(self, runners: Sequence[Runner], housekeeping: Callable[[], None], period: float = 60.0) -> None:
-        """Take runners that have joined their groups, and what to do about every `period` seconds."""
+    def __init__(
+        self,
+        runners: Sequence[Runner],
+        housekeeping: Callable[[], None],
+        period: float = 60.0,
+        stopping: threading.Event | None = None,
+    ) -> None:
+        """Take runners that have joined their groups, what to do about every `period` seconds, and what tells the hops."""
+        self._stopping = stopping or threading.Event()
         self._runners = runners
         self._housekeeping = housekeeping
         self._period = period
@@ -49,6 +56,7 @@ class Service:
             thread.start()
         while any(thread.is_alive() for thread in threads):
             if self._asked or self._failures:
+                self._stopping.set()
                 for runner in self._runners:
                     runner.stop()
             time.sleep(LOOK_SECONDS)

@@ -19,6 +19,7 @@ from schemas.errors import SynopticError
 from schemas.settings import LoggingSettings
 
 WITHHELD = "withheld"
+LIBRARY_SECONDS = 60.0
 NUMBER = "number"
 _WORDS = re.compile(r"[a-z][a-z ,;:'()_.-]{0,99}")
 _NAME = re.compile(r"[a-z][a-z_-]{0,39}")
@@ -157,9 +158,21 @@ def _explain_exceptions(_logger: Any, _method: str, event: EventDict) -> EventDi
 
 
 class _LibraryHandler(logging.Handler):
-    """Names the library and the place that logged; its wording may quote a URL or a value, so it is withheld."""
+    """Names the library and the place that logged; its wording may quote a URL or a value, so it is withheld.
+
+    Without its wording a line says no more the second time: each place is shown once a minute, while Kafka's client
+    would write a dozen lines a second during an outage.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: dict[tuple[str, int], float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        place = (record.pathname, record.lineno)
+        if record.created - self._shown.get(place, -LIBRARY_SECONDS) < LIBRARY_SECONDS:
+            return
+        self._shown[place] = record.created
         structlog.get_logger().log(
             record.levelno,
             "message of a library",

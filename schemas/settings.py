@@ -113,7 +113,7 @@ class FhirSettings(Section):
         default=None, description="a file that holds the present token; read again when the server refuses it"
     )
     ca_file: Path | None = Field(default=None, description="PEM of who signed the server; none: the system's")
-    timeout_seconds: float = Field(default=30, gt=0, description="for one answer of the server")
+    timeout_seconds: float = Field(default=20, gt=0, description="for one answer of the server")
     attempts: int = Field(default=4, ge=1, description="of one request under 429, 5xx or a lost connection")
     breaker_failures: int = Field(default=8, ge=1, description="failures in a row after which the server is left alone")
     breaker_seconds: float = Field(default=15, gt=0, description="how long; then one request tries again")

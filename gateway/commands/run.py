@@ -4,6 +4,7 @@ import time
 from contextlib import ExitStack, closing
 from enum import StrEnum
 from itertools import count
+from threading import Event
 from typing import Annotated
 
 import structlog
@@ -45,13 +46,14 @@ def run(
     configure(settings.logging)
     processes = PROCESSES if which is Which.ALL else (which.value,)
     # The model loads before the bus is joined: a group must not wait for a member that is still loading.
-    with open_hops(processes, settings) as hops, closing(build_bus(settings.bus)) as bus:
+    stopping = Event()
+    with open_hops(processes, settings, stopping) as hops, closing(build_bus(settings.bus)) as bus:
         backoff = Backoff(attempts=IDLE_ATTEMPTS) if until_idle else Backoff()
         runners = [_join(hop, bus, settings.bus, backoff) for hop in hops]
         if until_idle:
             _run_until_idle(runners, bus)
         else:
-            _run_until_told(runners, bus, settings)
+            _run_until_told(runners, bus, settings, stopping)
 
 
 def _join(hop: Hop, bus: Bus, settings: BusSettings, backoff: Backoff) -> Runner:
@@ -77,8 +79,8 @@ def _run_until_idle(runners: list[Runner], bus: Bus) -> None:
     typer.echo(f"processed {done} records{more}", err=True)
 
 
-def _run_until_told(runners: list[Runner], bus: Bus, settings: Settings) -> None:
-    service = Service(runners, lambda: _keep_house(bus, runners))
+def _run_until_told(runners: list[Runner], bus: Bus, settings: Settings, stopping: Event) -> None:
+    service = Service(runners, lambda: _keep_house(bus, runners), stopping=stopping)
     with ExitStack() as stack:
         if settings.metrics.port:
             # A thread that is silent for longer than the bus allows has lost its place there in any case.

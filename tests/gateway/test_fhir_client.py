@@ -3,6 +3,7 @@
 import json
 import logging
 import ssl
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -16,6 +17,7 @@ from gateway.bearer_token import BearerToken
 from gateway.circuit_breaker import CircuitBreaker
 from gateway.fhir_client import LONGEST_ASKED, LONGEST_PAUSE, FhirClient, read_retry_after
 from schemas.errors import Code, SynopticError
+from schemas.metrics import FHIR_REQUESTS, FHIR_SECONDS, value_of
 
 NOWHERE = "http://127.0.0.1:9/fhir"
 BATCH = {"resourceType": "Bundle", "type": "batch", "entry": []}
@@ -107,6 +109,28 @@ def test_a_lost_connection_is_tried_again(serve):
     server = serve(lost, give())
     assert server.client().post(BATCH).status == 200
     assert len(server.came) == 2
+
+
+def test_nobody_waits_for_a_failing_server_once_asked_to_stop(serve):
+    """A process that drains makes no further attempt, while a server that answers is still written to."""
+    stopping = threading.Event()
+    server = serve(give(), give(503), give())
+    client = FhirClient(settings_on(server.proxy.base_url), server.pauses.append, stopping=stopping)
+    stopping.set()
+    assert client.post(BATCH).status == 200
+    error = fails(client)
+    assert (error.code, len(server.came)) == (Code.STORE_UNAVAILABLE, 2)
+    assert fails(client).code is Code.STORE_UNAVAILABLE
+    assert len(server.came) == 2
+
+
+def test_requests_are_counted_by_their_answer(serve):
+    """Operators see how many requests were answered how, and how long that took."""
+    before = [value_of(FHIR_REQUESTS, outcome=outcome) for outcome in ("2xx", "5xx")], value_of(FHIR_SECONDS)
+    serve(give(503), give()).client().post(BATCH)
+    after = [value_of(FHIR_REQUESTS, outcome=outcome) for outcome in ("2xx", "5xx")], value_of(FHIR_SECONDS)
+    assert [now - then for then, now in zip(before[0], after[0], strict=True)] == [1, 1]
+    assert after[1] - before[1] == 2
 
 
 def test_the_attempts_end(serve):

@@ -243,7 +243,7 @@ def _hops(hop):
 
 def test_run_works_until_sigterm(folder, monkeypatch):
     """`synoptic run` processes what is published meanwhile, and exits with 0 on SIGTERM."""
-    monkeypatch.setattr(run_command, "open_hops", lambda _names, _settings: _hops(AcceptingHop()))
+    monkeypatch.setattr(run_command, "open_hops", lambda _names, _settings, _stopping: _hops(AcceptingHop()))
 
     def publish_then_end() -> None:
         with opened() as bus:
@@ -265,7 +265,7 @@ def test_run_works_until_sigterm(folder, monkeypatch):
 
 def test_run_until_idle_ends_by_itself(folder, monkeypatch, capsys):
     """With `--until-idle` the program ends when nothing is left, and says how much there was."""
-    monkeypatch.setattr(run_command, "open_hops", lambda _names, _settings: _hops(AcceptingHop()))
+    monkeypatch.setattr(run_command, "open_hops", lambda _names, _settings, _stopping: _hops(AcceptingHop()))
     with opened() as bus:
         bus.publish([Outgoing(TOPIC_REPORTS, b"{}")] * 40)
     assert end("run", "intake", "--until-idle") == 0
@@ -275,7 +275,7 @@ def test_run_until_idle_ends_by_itself(folder, monkeypatch, capsys):
 
 def test_run_ends_when_a_hop_stops(folder, monkeypatch, capsys):
     """A hop that rejects too much ends the program with 2 and says what to do."""
-    monkeypatch.setattr(run_command, "open_hops", lambda _names, _settings: _hops(RejectingHop()))
+    monkeypatch.setattr(run_command, "open_hops", lambda _names, _settings, _stopping: _hops(RejectingHop()))
     with opened() as bus:
         bus.publish([Outgoing(TOPIC_REPORTS, b"%d" % number) for number in range(100)])
     assert end("run", "intake") == 2

@@ -124,6 +124,14 @@ def test_libraries_cannot_quote(stream):
     assert {line["event"] for line in found} == {"message of a library"}
 
 
+def test_a_library_that_repeats_itself_is_shown_once(stream):
+    """A client that complains of the same thing without end does not fill the log; another place still shows."""
+    for _ in range(50):
+        logging.getLogger("kafka").error("no broker")
+    logging.getLogger("kafka").error("no broker, elsewhere")
+    assert len(lines(stream)) == 2
+
+
 def test_uncaught_exceptions_cannot_quote(stream, capsys):
     """Neither the main thread nor another prints a traceback with values."""
 

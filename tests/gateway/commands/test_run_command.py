@@ -61,7 +61,7 @@ def hops(monkeypatch):
 
     def use(*chosen) -> None:
         @contextmanager
-        def opened(_processes, _settings):
+        def opened(_processes, _settings, _stopping):
             yield list(chosen)
 
         monkeypatch.setattr(run_command, "open_hops", opened)
