@@ -140,7 +140,9 @@ class EmissionHop:
 
     def _read(self, manifest: Stored, incoming: Incoming) -> Current:
         stored = self._store.read(concerned(manifest.resource, incoming))
-        return Current(manifest, stored, self._store.provenances_of(stored.keys()))
+        # Nobody speaks of a Device; and as every report shares them, a new report has nothing else to ask about.
+        spoken_of = [name for name in stored if not name.startswith("Device/")]
+        return Current(manifest, stored, self._store.provenances_of(spoken_of))
 
     def _note_conflicts(self, plan: Plan) -> None:
         """Keep conflicts before the write: after it, the report counts as done."""

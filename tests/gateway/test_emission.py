@@ -318,6 +318,32 @@ def test_one_patients_reports_are_written_one_after_another(folder):
     assert store.met == set()
 
 
+class AskedStore(FolderStore):
+    """A folder that notes what it is asked to search Provenances of."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.asked: list[set[str]] = []
+
+    def provenances_of(self, references):
+        """Note the references."""
+        self.asked.append(set(references))
+        return super().provenances_of(references)
+
+
+def test_provenances_are_searched_of_what_the_report_itself_may_share(folder):
+    """The Devices that every report shares cause no search; what the patient already has does."""
+    store = AskedStore(folder)
+    hop = make_hop(store)
+    for patient in (1, 2):
+        emit(hop, of_patient(patient, 1))
+    assert {path.parent.name for path in folder.glob("Device/*.json")} == {"Device"}
+    assert store.asked == [set(), set()]
+    emit(hop, of_patient(2, 2))
+    assert {reference.partition("/")[0] for reference in store.asked[2]} >= {"Condition"}
+    assert not any(reference.startswith("Device/") for reference in store.asked[2])
+
+
 class FailingStore(FolderStore):
     """A folder that cannot be asked about one report."""
 
