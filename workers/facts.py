@@ -78,12 +78,12 @@ class FactReader:
     """The rules of one pack, compiled."""
 
     def __init__(self, rules: FactRules) -> None:
-        self._rules = rules
+        self._rules = rules.rules
         self._patterns = {
             pattern: compile_pattern(pattern, rules.fragments) for mark in rules.marks for pattern in mark.patterns()
         }
         self._main: dict[str, Pattern] = {}
-        for rule in rules.rules:
+        for rule in self._rules:
             self._main[rule.name] = compile_pattern(rule.pattern, rules.fragments, rule.case_sensitive)
             for pattern in rule.patterns()[1:]:
                 self._patterns[pattern] = compile_pattern(pattern, rules.fragments)
@@ -114,7 +114,7 @@ class FactReader:
         text = self.repair(document.text)
         ignored = [(kinds, match.span()) for kinds, pattern in self._ignored for match in pattern.finditer(text)]
         starts = [section.start for section in document.sections]
-        for rule in self._rules.rules:
+        for rule in self._rules:
             closed = [span for kinds, span in ignored if not kinds or rule.kind in kinds]
             try:
                 for match in self._main[rule.name].finditer(
