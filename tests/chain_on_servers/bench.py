@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from generated import Case
+from generated import Case, case
 from servers.server_chain import WAIT_SECONDS, Ehr, is_idle, new_site, settings_on, wait_until
 from two_hundred_contract import expected_observations, said
 from whole_chain import resources_in
@@ -46,6 +46,10 @@ class Bench:
         self._undisturbed = EmissionHop(self.settings, FolderStore(self._folder))
         self._expected_bundles: list[bytes] = []
 
+    def cases(self, count: int) -> list[Case]:
+        """The first cases of the site."""
+        return [case(number, self.site) for number in range(count)]
+
     def findings(self, *messages: bytes) -> list[Outgoing]:
         """What intake and extraction make of the messages."""
         texts = self._results(self._intake, TOPIC_REPORTS, messages)
@@ -69,6 +73,10 @@ class Bench:
     def wait(self, seconds: float = WAIT_SECONDS) -> None:
         """Return when emission has read everything."""
         wait_until(lambda: is_idle(self.bus, EMISSION), "emission is done", seconds)
+
+    def wait_for_bundles(self, count: int) -> None:
+        """Return when subscribers see at least so many Bundles."""
+        wait_until(lambda: len(self.bundles) >= count, f"{count} Bundles")
 
     @property
     def bundles(self) -> list[bytes]:

@@ -105,7 +105,6 @@ def main() -> None:
             threading.Thread(target=killer.listen, daemon=True).start()
             killer.say(running=True)
             service.run()
-        killer.say(passed=killer.passed)
 
 
 if __name__ == "__main__":

@@ -36,8 +36,8 @@ class EmissionProcess:
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, FOLDERS))},
         )
-        self._passed: dict[str, int] = {}
-        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._reached: set[str] = set()
+        self._said: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
         assert self._next() == {"running": True}
@@ -70,6 +70,10 @@ class EmissionProcess:
         while self._next()["went_on"] != point:
             pass
 
+    def has_reached(self, point: str) -> bool:
+        """Whether the process has said that it was at the point that it was armed for."""
+        return point in self._reached
+
     def stands_still(self) -> bool:
         """Whether the process is stopped by a signal."""
         return bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
@@ -78,8 +82,8 @@ class EmissionProcess:
         """Continue a process that stands still."""
         self._process.send_signal(signal.SIGCONT)
 
-    def end(self) -> dict[str, int]:
-        """Let the process drain, if it lives; how often it passed each point."""
+    def end(self) -> None:
+        """Let the process drain, if it lives."""
         assert self._process.stdin
         if self._process.poll() is None:
             self.go_on()
@@ -90,20 +94,19 @@ class EmissionProcess:
                 self._process.kill()
         self._process.stdin.close()
         self._reader.join()
-        return self._passed
 
     def _read(self) -> None:
         assert self._process.stdout
         with self._process.stdout as output:
             for line in output:
-                self._passed |= json.loads(line).get("passed", {}) if line.startswith(b'{"passed"') else {}
-                self._lines.put(line)
-        self._lines.put(b"")
+                said: dict[str, Any] = json.loads(line)
+                self._reached |= {said["reached"]} if "reached" in said else set()
+                self._said.put(said)
+        self._said.put(None)
 
     def _next(self) -> dict[str, Any]:
-        line = self._lines.get(timeout=WAIT_SECONDS)
-        assert line, "the process ended"
-        said: dict[str, Any] = json.loads(line)
+        said = self._said.get(timeout=WAIT_SECONDS)
+        assert said, "the process ended"
         return said
 
 

@@ -37,7 +37,7 @@ def killed_and_restarted(bench: Bench, start: Start, point: Point, *variant: str
     """Four reports: emission is killed at the first one's pass of the point, or its batch's, and the next one goes on."""
     killed = start(bench.settings, "0", *variant)
     killed.arm(point.name, signal.SIGKILL)
-    bench.publish(*(message(case(number, bench.site)) for number in range(2 * BATCH)))
+    bench.publish(*map(message, bench.cases(2 * BATCH)))
     killed.wait_for_death(point.name)
     assert len({one[0]["subject"]["reference"] for one in bench.written.values()}) == point.written
     assert len(bench.bundles) == point.bundles
@@ -53,7 +53,7 @@ def test_killed_at_a_point_the_next_process_ends_as_if_nothing_had_been(
     bench = new_bench(**ONE_AFTER_ANOTHER)
     killed_and_restarted(bench, start, point)
     bench.require_undisturbed()
-    bench.require_values(*(case(number, bench.site) for number in range(2 * BATCH)))
+    bench.require_values(*bench.cases(2 * BATCH))
 
 
 def test_killed_while_a_report_is_replaced(new_bench: NewBench, start: Start) -> None:
@@ -79,7 +79,7 @@ def test_what_a_wrong_emission_writes_undisturbed_is_right(new_bench: NewBench, 
     """Without a fault the wrong emissions pass the check that they fail below: it is the fault that it finds."""
     bench = new_bench(**ONE_AFTER_ANOTHER)
     start(bench.settings, "0", variant)
-    cases = [case(number, bench.site) for number in range(2 * BATCH)]
+    cases = bench.cases(2 * BATCH)
     bench.publish(*map(message, cases))
     bench.wait()
     bench.require_values(*cases)
@@ -97,4 +97,4 @@ def test_the_check_finds_what_a_wrong_emission_doubles_or_loses(
     bench = new_bench(**ONE_AFTER_ANOTHER)
     killed_and_restarted(bench, start, point, variant)
     with pytest.raises(AssertionError):
-        bench.require_values(*(case(number, bench.site) for number in range(2 * BATCH)))
+        bench.require_values(*bench.cases(2 * BATCH))
