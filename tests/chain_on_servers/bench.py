@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from generated import Case, case
-from servers.server_chain import WAIT_SECONDS, Ehr, is_idle, new_site, settings_on, wait_until
+from servers.server_chain import Ehr, is_idle, new_site, settings_on, wait_until
 from two_hundred_contract import expected_observations, said
 from whole_chain import resources_in
 
@@ -70,9 +70,15 @@ class Bench:
             self._expected_bundles.append(bundle.value)
         return found
 
-    def wait(self, seconds: float = WAIT_SECONDS) -> None:
-        """Return when emission has read everything."""
-        wait_until(lambda: is_idle(self.bus, EMISSION), "emission is done", seconds)
+    def wait(self) -> None:
+        """Return when each report has its Bundle or its reject, and emission has nothing left to read.
+
+        Lag alone tells too little: a transaction's records may become visible a moment after its offsets.
+        """
+        wait_until(
+            lambda: len(self.bundles) + len(self.rejected) >= len(self._expected_bundles), "an end of each report"
+        )
+        wait_until(lambda: is_idle(self.bus, EMISSION), "emission has nothing left to read")
 
     def wait_for_bundles(self, count: int) -> None:
         """Return when subscribers see at least so many Bundles."""

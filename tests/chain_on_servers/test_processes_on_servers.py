@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from bench import EMISSION, Bench
+from bench import Bench
 from generated import message
 from processes import DRAIN_SECONDS, Start, plain_settings
 from servers.faulty_proxy import FaultyProxy, Hold, on
-from servers.server_chain import HOPS, WAIT_SECONDS, is_idle, wait_until
+from servers.server_chain import WAIT_SECONDS
 
 from schemas.messages import TOPIC_REPORTS
 from schemas.settings import Settings
@@ -82,7 +82,7 @@ def test_sigterm_drains_the_program_within_its_time(
             assert process.wait(DRAIN_SECONDS) == 0
         assert 0 < len(bench.bundles) < len(messages)
         with synoptic_run(bench.settings, which, tmp_path) as process:
-            wait_until(lambda: is_idle(bench.bus, HOPS if which == "all" else EMISSION), "all hops done")
+            bench.wait()
             process.terminate()
             assert process.wait(DRAIN_SECONDS) == 0
         bench.require_undisturbed()

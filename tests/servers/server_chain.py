@@ -18,7 +18,8 @@ from whole_chain import WholeChain
 from gateway.authorship import unversioned
 from gateway.service import Service
 from model.engine import Engine
-from schemas.messages import TOPIC_REPORTS
+from schemas.errors import SynopticError
+from schemas.messages import TOPIC_BUNDLES, TOPIC_REPORTS
 from schemas.settings import BusSettings, FhirSettings, LoggingSettings, PrivacySettings, Settings
 from schemas.topics import TOPICS
 from workers.bus import Bus, Outgoing, Record
@@ -182,7 +183,8 @@ class ServerChain(WholeChain):
         super().__init__(settings, engine)
         self.ehr = Ehr(settings.fhir.base_url or "", settings.tenant)
         self.site = settings.tenant
-        self._opened: dict[str, int] = {}
+        self._due = 0
+        self._opened: dict[str, set[tuple[int, int]]] = {}
         self._hops_bus = KafkaBus(settings.bus)
         self._runners = [Runner(hop, self._hops_bus, settings.bus) for hop in self._hops]
         self._service = Service(self._runners, lambda: None)
@@ -194,26 +196,26 @@ class ServerChain(WholeChain):
         self.ehr.close()
         self.ehr = Ehr(self.settings.fhir.base_url or "", site)
         self.site = site
-        self._opened = {topic.name: len(super(ServerChain, self).topic(topic.name)) for topic in TOPICS}
+        self._due = 0
+        self._opened = {
+            topic.name: {_place(one) for one in super(ServerChain, self).topic(topic.name)} for topic in TOPICS
+        }
 
     def run(self, *messages: bytes) -> None:
-        """Hold what the messages refer to, publish them, and wait until every hop is done."""
+        """Hold what the messages refer to, publish them, and wait until each has its Bundle or its reject.
+
+        Lag alone tells too little: a transaction's records may become visible a moment after its offsets.
+        """
         self.ehr.seed(messages)
-        self.publish(*messages)
-        self.wait()
-
-    def publish(self, *messages: bytes) -> None:
-        """Put the messages on the bus."""
+        self._due += sum(map(self._has_an_end, messages))
         self.bus.publish([Outgoing(TOPIC_REPORTS, message) for message in messages])
-
-    def wait(self) -> None:
-        """Return when no hop has anything left to read."""
-        wait_until(lambda: not self._thread.is_alive() or is_idle(self.bus), "all hops done")
+        wait_until(lambda: not self._thread.is_alive() or self._is_done(), "all hops done")
         assert self._thread.is_alive(), "a hop stopped"
 
     def topic(self, name: str) -> list[Record]:
         """Every record of a topic since the chain turned to its site, in the order of each partition."""
-        return sorted(super().topic(name)[self._opened.get(name, 0) :], key=lambda record: record.partition)
+        before = self._opened.get(name, set())
+        return [record for record in super().topic(name) if _place(record) not in before]
 
     @property
     def store(self) -> dict[str, Resource]:
@@ -237,6 +239,15 @@ class ServerChain(WholeChain):
             for name, task in self.store.items()
             if name.startswith("Task/")
         ]
+
+    def _has_an_end(self, message: bytes) -> bool:
+        try:
+            return self.intake.read(message).ignored is None
+        except SynopticError:
+            return True
+
+    def _is_done(self) -> bool:
+        return is_idle(self.bus) and len(self.topic(TOPIC_BUNDLES)) + len(self.rejected) >= self._due
 
     def close(self) -> None:
         """Drain the hops, then release everything."""
@@ -265,6 +276,10 @@ def is_idle(bus: Bus, hops: Iterable[str] = HOPS) -> bool:
 def _references(versions: list[Resource]) -> set[str]:
     """Everything that the versions refer to."""
     return {found.decode() for one in versions for found in re.findall(rb'"reference":"([^"]+)"', orjson.dumps(one))}
+
+
+def _place(record: Record) -> tuple[int, int]:
+    return record.partition, record.offset
 
 
 def _number(resource: Resource) -> int:
