@@ -67,7 +67,11 @@ def watch_requests(killer: Killer) -> None:
         kind = kind_of(request)
         if kind:
             killer.at(f"{kind} sent")
-        answer = plain(client, request, **keywords)
+        try:
+            answer = plain(client, request, **keywords)
+        except httpx.ConnectError:
+            killer.at("no connection")
+            raise
         if kind:
             answer.read()
             killer.at(f"{kind} answered")

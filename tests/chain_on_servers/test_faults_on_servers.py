@@ -8,9 +8,10 @@ import pytest
 from bench import Bench
 from generated import message
 from processes import Start
-from servers.faulty_proxy import FaultyProxy, answer, on, reset
-from servers.server_chain import is_idle
+from servers.faulty_proxy import FaultyProxy, answer, on
+from servers.server_chain import is_idle, wait_until
 
+from deploy.local.java_process import free_port
 from deploy.local.kafka_cluster import KafkaCluster
 from schemas.messages import ReportFindings
 
@@ -79,20 +80,26 @@ def test_a_broker_that_is_killed_loses_and_doubles_nothing(new_bench: NewBench, 
 def test_a_fhir_server_that_is_away_holds_reports_up_and_loses_none(
     new_bench: NewBench, start: Start, fhir_url: str
 ) -> None:
-    """503 for a while, then no connection for a while, while reports flow: all arrive, each once."""
-    with FaultyProxy(fhir_url) as proxy:
+    """503 for a while, then nobody there for a while, while reports flow: all arrive, each once."""
+    port = free_port()
+    with FaultyProxy(fhir_url, port) as proxy:
         bench = new_bench(
             bus={"batch_size": 4},
             fhir={"base_url": proxy.base_url, "attempts": 2, "breaker_failures": 4, "breaker_seconds": 1},
         )
-        start(bench.settings, "0")
-        cases = bench.cases(30)
-        bench.publish(*map(message, cases[:10]))
-        for action, number in ((answer(503, retry_after=1), 4), (reset(), 14)):
-            bench.wait_for_bundles(number)
-            fault = proxy.inject(on(), action, times=None)
-            bench.publish(*map(message, cases[number + 6 : number + 16]))
-            fault.wait_until_happened(4)
-            fault.withdraw()
+        messages = [message(one) for one in bench.cases(30)]
+        process = start(bench.settings, "0")
+        bench.publish(*messages[:10])
+        bench.wait_for_bundles(4)
+        busy = proxy.inject(on(), answer(503, retry_after=1), times=None)
+        bench.publish(*messages[10:20])
+        busy.wait_until_happened(4)
+        busy.withdraw()
+        bench.wait_for_bundles(14)
+    process.arm("no connection", signal.SIGCONT, 4)
+    bench.publish(*messages[20:])
+    wait_until(lambda: process.has_reached("no connection"), "connections are refused")
+    with FaultyProxy(fhir_url, port):
         bench.wait()
-        bench.require_undisturbed()
+        process.end()
+    bench.require_undisturbed()

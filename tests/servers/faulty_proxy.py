@@ -228,8 +228,8 @@ class Fault:
 class FaultyProxy:
     """A proxy on a free port of this host in front of a FHIR server."""
 
-    def __init__(self, upstream: str) -> None:
-        """Take the FHIR base address of the server."""
+    def __init__(self, upstream: str, port: int = 0) -> None:
+        """Take the FHIR base address of the server; `port` where another proxy is to follow on it."""
         parts = urlsplit(upstream)
         if parts.hostname is None or parts.port is None:
             raise ValueError("the server's address needs a host and a port")
@@ -239,7 +239,7 @@ class FaultyProxy:
         self._faults: list[Fault] = []
         self._seen: list[Seen] = []
         self._closing = threading.Event()
-        self._listener = _Listener((HOST, 0), _handler_of(self))
+        self._listener = _Listener((HOST, port), _handler_of(self))
         self._thread = threading.Thread(target=self._listener.serve_forever, args=(POLL_SECONDS,), daemon=True)
 
     @property
