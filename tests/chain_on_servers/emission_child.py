@@ -6,6 +6,7 @@ when a point is armed and when it is reached, and for each point that is passed 
 
 import json
 import os
+import signal
 import sys
 import threading
 from contextlib import closing
@@ -27,10 +28,11 @@ class Told(Killer):
     """Is told its point by another process, and tells it where this one goes after that."""
 
     def listen(self) -> None:
-        """Take orders until nobody gives any."""
+        """Take orders; drain when nobody is left to give any."""
         for line in sys.stdin:
             self.arm(**json.loads(line))
             self.say(armed=self.point)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def at(self, point: str) -> None:
         """Pass a point."""
@@ -89,7 +91,7 @@ def watch_commits(killer: Killer) -> None:
         plain(producer)
         killer.at("committed")
 
-    kafka_transactions.BoundedProducer.commit_transaction = commit  # type: ignore[method-assign]
+    kafka_transactions.BoundedProducer.commit_transaction = commit  # type: ignore[method-assign,assignment]
 
 
 def main() -> None:

@@ -40,10 +40,14 @@ class EmissionProcess:
         self._said: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
-        assert self._next() == {"running": True}
+        try:
+            assert self._next() == {"running": True}
+        except BaseException:
+            self._process.kill()
+            raise
 
     def arm(self, point: str, number: signal.Signals, count: int = 1) -> None:
-        """Let the process send itself the signal (SIGSTOP or SIGKILL) at its `count`-th pass of the point from now."""
+        """Let it send itself the signal at its `count`-th pass of the point from now; SIGCONT only tells that it was there."""
         assert self._process.stdin
         order = {"point": point, "count": count, "number": int(number)}
         self._process.stdin.write(json.dumps(order).encode() + b"\n")

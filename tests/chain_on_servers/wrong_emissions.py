@@ -81,7 +81,7 @@ class CommitsFirst(Unguarded):
                 super(CommitsFirst, self).write(bundle)
             self._waiting.clear()
 
-        kafka_transactions.BoundedProducer.commit_transaction = commit  # type: ignore[method-assign]
+        kafka_transactions.BoundedProducer.commit_transaction = commit  # type: ignore[method-assign,assignment]
 
     def write(self, bundle: Resource) -> None:
         """Keep it for later."""
