@@ -40,7 +40,7 @@ class Answer:
 
 def fault_of(answer: Answer) -> SynopticError:
     """The error that an unsuccessful answer stands for."""
-    detail = ", ".join([f"status {answer.status}", *_reasons(answer.body)])
+    detail = detail_of(answer)
     if answer.status in PASSING:
         return SynopticError(Code.STORE_UNAVAILABLE, detail)
     if answer.status in (401, 403):
@@ -52,6 +52,11 @@ def fault_of(answer: Answer) -> SynopticError:
     if answer.status in (405, 501):
         return SynopticError(Code.UNGUARDED_STORE, detail)
     return SynopticError(Code.STORE_REJECTS, detail)
+
+
+def detail_of(answer: Answer) -> str:
+    """What may be shown of an answer."""
+    return ", ".join([f"status {answer.status}", *_reasons(answer.body)])
 
 
 def lacks_target(answer: Answer) -> bool:

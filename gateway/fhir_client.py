@@ -91,6 +91,11 @@ class FhirClient:
             answer = self._send("GET", self._on_this_server(following), b"", {"Cache-Control": "no-cache"})
         raise SynopticError(Code.STORE_UNUSABLE, "a search that never ends")
 
+    def rest(self, attempt: int, asked: float = 0.0) -> None:
+        """Pause before what follows the failed `attempt` (from 1), for at least the seconds that the server asked for."""
+        own = min(LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (attempt - 1)) * _JITTER.uniform(0.5, 1.0)
+        self._pause(max(asked, own))
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -109,8 +114,7 @@ class FhirClient:
                 asked = error.retry_after or 0.0
                 if error.code is not Code.STORE_UNAVAILABLE or attempt >= self._attempts or asked > LONGEST_PAUSE:
                     raise
-                own = min(LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (attempt - 1)) * _JITTER.uniform(0.5, 1.0)
-            self._pause(max(asked, own))
+            self.rest(attempt, asked)
         raise AssertionError("count never ends")
 
     def _exchange(self, method: str, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> Answer:

@@ -10,6 +10,10 @@ standard's alone. Whichever is accepted is proven once: the same write sent agai
 A deleted resource keeps its version on HAPI: it is revived by If-Match with that version. HAPI creates also where an
 expected version is gone for good (expunged): the answer tells, and what was written is taken back. So it is with a
 resource that a server replaced unguarded before the proof; then nothing more is written.
+
+A refusal is believed where something else stands there than was expected. A server also refuses for a lock, and some
+answer 409 or 412 to what they can never take (HAPI: a reference too long for its column): the same is sent a few times
+more, and then it is a rejection.
 """
 
 import threading
@@ -18,7 +22,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from gateway.authorship import unversioned
-from gateway.fhir_answers import REFUSED_BY_GUARD, Answer, fault_of, lacks_target
+from gateway.fhir_answers import REFUSED_BY_GUARD, Answer, detail_of, fault_of, lacks_target
 from gateway.fhir_bundles import Entry, batch, bundle, delete, match, put, read_entries, read_entry
 from gateway.fhir_client import FhirClient
 from gateway.resource_store import Put, Resource
@@ -26,7 +30,8 @@ from schemas.errors import Code, SynopticError
 
 _STANDARD = {"ifNoneMatch": "*"}
 _WIDEST = {**_STANDARD, "ifMatch": match("0")}
-_TRIALS = (_WIDEST, _WIDEST, _STANDARD)  # the same again first: a server refuses now and then for a lock alone
+# The same again at first: a server refuses now and then for a lock alone.
+_TRIALS = (_WIDEST, _WIDEST, _WIDEST, _STANDARD)
 _FIRST_VERSION = "1"
 _NOT_TAKEN_BACK = "a write went through unguarded and could not be taken back"
 _PROOFS = frozenset(["create", "replace"])
@@ -55,51 +60,47 @@ class GuardedWriter:
         self._discovery = threading.Lock()
 
     def write(self, puts: Sequence[Put]) -> Written:
-        """Write all of them or nothing."""
+        """Write all of them or nothing; raises SYN-459 where the server goes on refusing what it has no cause to."""
         with nullcontext() if self._proven >= _PROOFS else self._discovery:
-            entries, revived, standing = self._send(puts), {}, {}
-            if entries is None:
+            revived: Mapping[str, str] = {}
+            for attempt, guard in enumerate(self._guards()):
+                # What was deleted is revived by its version under the guard that is assumed, by the standard's alone.
+                revived = revived if guard is self._create_guard else {}
+                told = self._send(puts, guard, revived)
+                if not isinstance(told, Answer):
+                    self._create_guard = guard
+                    return Written(self._verified(puts, told, revived))
+                refusal = told
+                if attempt:
+                    self._client.rest(attempt)
                 standing = self._standing(puts)
+                if _has_moved(puts, standing):
+                    return Written(None, standing)
                 revived = self._deleted(standing)
-                entries = self._send_again(puts, standing, revived)
-            if entries is None:
-                return Written(None, standing)
-            return Written(self._verified(puts, entries, revived))
+            raise SynopticError(Code.STORE_REJECTS, detail_of(refusal))
 
-    def _send_again(
-        self, puts: Sequence[Put], standing: Mapping[str, Entry], revived: Mapping[str, str]
-    ) -> list[Entry] | None:
-        """After a refusal: again where what stands there was deleted, or where nothing explains the refusal."""
-        if not standing or _is_occupied(standing):
-            return None
-        entries = self._send(puts, revived) if revived else None
-        if entries is not None or "create" in self._proven:
-            return entries
-        for guard in _TRIALS:
-            if _is_occupied(self._standing(puts)):
-                break
-            self._create_guard = guard
-            entries = self._send(puts)
-            if entries is not None:
-                return entries
-        self._create_guard = _WIDEST
-        return None
+    def _guards(self) -> Sequence[Mapping[str, str]]:
+        """What guards the creates at each attempt, as long as nothing explains that they are refused."""
+        return (self._create_guard,) * len(_TRIALS) if "create" in self._proven else _TRIALS
 
-    def _send(self, puts: Sequence[Put], revived: Mapping[str, str] | None = None) -> list[Entry] | None:
-        """One transaction; None where a guard refused it."""
-        entries = [put(item.resource, **self._guard(item, revived or {})) for item in puts]
+    def _send(
+        self, puts: Sequence[Put], guard: Mapping[str, str], revived: Mapping[str, str]
+    ) -> Sequence[Entry] | Answer:
+        """One transaction; where a guard refused it, the answer that says so."""
+        entries = [put(item.resource, **_guard(item, guard, revived)) for item in puts]
         answer = self._client.post(bundle("transaction", entries), minimal=True)
         if not answer.is_success:
             _raise_unless_refused(answer)
-            return None
+            return answer
         answered = read_entries(answer)
         failed = [entry.answer for entry in answered if not entry.answer.is_success]
         if len(answered) != len(puts):
             raise SynopticError(Code.UNGUARDED_STORE, f"{len(answered)} of {len(puts)} entries answered")
         if failed:
             self._require_nothing_done([pair for pair in zip(puts, answered, strict=True) if pair[1].answer.is_success])
-            _raise_unless_refused(next((one for one in failed if one.status not in REFUSED_BY_GUARD), failed[0]))
-            return None
+            gravest = next((one for one in failed if one.status not in REFUSED_BY_GUARD), failed[0])
+            _raise_unless_refused(gravest)
+            return gravest
         return answered
 
     def _require_nothing_done(self, claimed: Sequence[tuple[Put, Entry]]) -> None:
@@ -109,13 +110,9 @@ class GuardedWriter:
         if done:
             raise SynopticError(Code.UNGUARDED_STORE, f"a transaction was done in part, {done} entries of it")
 
-    def _guard(self, item: Put, revived: Mapping[str, str]) -> Mapping[str, str]:
-        expected = item.expected or revived.get(_reference(item.resource))
-        return self._create_guard if expected is None else {"ifMatch": match(expected)}
-
     def _standing(self, puts: Sequence[Put]) -> dict[str, Entry]:
-        """What stands where nothing was expected."""
-        names = [_reference(item.resource) for item in puts if item.expected is None]
+        """What stands there at present."""
+        names = [_reference(item.resource) for item in puts]
         return dict(zip(names, batch(self._client, names), strict=True))
 
     def _deleted(self, standing: Mapping[str, Entry]) -> dict[str, str]:
@@ -161,7 +158,7 @@ class GuardedWriter:
             proof = "create" if item.expected is None else "replace"
             if proof in self._proven or _reference(item.resource) in revived or entry.version == item.expected:
                 continue
-            if self._send([item]) is not None:
+            if not isinstance(self._send([item], self._create_guard, {}), Answer):
                 raise SynopticError(Code.UNGUARDED_STORE, f"it accepts a stale {proof}")
             self._proven.add(proof)
 
@@ -176,13 +173,21 @@ def _raise_unless_refused(answer: Answer) -> None:
     raise fault_of(answer)
 
 
+def _guard(item: Put, guard: Mapping[str, str], revived: Mapping[str, str]) -> Mapping[str, str]:
+    expected = item.expected or revived.get(_reference(item.resource))
+    return guard if expected is None else {"ifMatch": match(expected)}
+
+
 def _replaced(entry: Entry, expected: str | None) -> bool:
     """True where another version stood there before."""
     return entry.answer.status == 200 and entry.version not in (expected, _FIRST_VERSION)
 
 
-def _is_occupied(standing: Mapping[str, Entry]) -> bool:
-    return any(entry.answer.is_success for entry in standing.values())
+def _has_moved(puts: Sequence[Put], standing: Mapping[str, Entry]) -> bool:
+    """True where something else stands there than was expected: somebody was faster, which explains a refusal."""
+    found = (standing[_reference(item.resource)] for item in puts)
+    present = [entry.version if entry.answer.is_success else None for entry in found]
+    return present != [item.expected for item in puts]
 
 
 def _before(version: str) -> str:

@@ -163,26 +163,51 @@ def test_what_does_not_pass_is_told_at_once(world, fault, code, requests):
 
 
 @pytest.mark.parametrize("status", [409, 412])
-def test_a_refused_transaction_is_told_as_such(world, status):
-    """Refused is an answer, whose cause the caller finds by reading again; nothing is sent again by itself."""
+@pytest.mark.parametrize("expected", [None, "1"], ids=["create", "replace"])
+def test_a_refusal_that_nothing_explains_is_sent_again(world, status, expected):
+    """A server may refuse for a lost race over something else, though what was expected stands there."""
     name = unique()
-    assert world.store.transact([Put(observation(name, "G1"), None)])
+    assert expected is None or world.store.transact([Put(observation(name, "G1"), None)])
     fault = world.proxy.inject(WRITES, answer(status, diagnostics=SECRET))
-    before = len(world.proxy.seen())
-    assert not world.store.transact([Put(observation(name, "G2"), "1")])
+    assert world.store.transact([Put(observation(name, "G2"), expected)])
     assert fault.happened == 1
-    assert len(world.proxy.seen()) == before + 1
-    assert world.values(name) == ["G1"]
+    assert world.values(name) == (["G1"] if expected else []) + ["G2"]
 
 
-def test_a_lock_that_failed_is_told_as_refused(world):
-    """A server may refuse a create for a lost race over something else, though nothing stands there."""
+@pytest.mark.parametrize("status", [409, 412])
+def test_a_refusal_because_somebody_was_faster_is_not_sent_again(world, status):
+    """The caller compares again with what stands there."""
     name = unique()
-    fault = world.proxy.inject(WRITES, answer(409))
-    assert not world.store.transact([Put(observation(name), None)])
+    world.person.put(observation(name, "G1"))
+    world.person.put(observation(name, "G2"))
+    fault = world.proxy.inject(WRITES, answer(status, diagnostics=SECRET), None)
+    assert not world.store.transact([Put(observation(name, "G3"), "1")])
     assert fault.happened == 1
-    assert world.store.transact([Put(observation(name), None)])
+    assert world.values(name) == ["G1", "G2"]
+
+
+@pytest.mark.parametrize("status", [409, 412])
+@pytest.mark.parametrize("is_new", [True, False], ids=["new to the server", "known"])
+def test_what_is_always_refused_is_rejected(world, status, is_new):
+    """Where nothing ever explains the refusals, the server does not want it: a reject by its own number, not a contest."""
+    name = unique()
+    store = world.another() if is_new else world.store
+    fault = world.proxy.inject(WRITES, answer(status, diagnostics=f"HAPI-0574: {SECRET}"), None)
+    error = fails(lambda: store.transact([Put(observation(name, SECRET), None)]))
+    assert (error.code, error.detail) == (Code.STORE_REJECTS, f"status {status}, processing, HAPI-0574")
+    assert fault.happened == 4
+    fault.withdraw()
+    assert store.transact([Put(observation(name), None)])
+    assert not store.transact([Put(observation(name, "G2"), None)])
     assert world.values(name) == ["G1"]
+
+
+def test_what_the_server_has_no_room_for_is_rejected(world):
+    """HAPI answers 409 to a reference longer than its column, at every attempt: it is no contest."""
+    name, elsewhere = unique(), f"https://other.example/{'f' * 200}/Patient/{SECRET}"
+    error = fails(lambda: world.store.transact([Put(observation(name, subject={"reference": elsewhere}), None)]))
+    assert (error.code, error.detail) == (Code.STORE_REJECTS, "status 409, processing, HAPI-0550")
+    assert world.values(name) == []
 
 
 def test_a_lock_that_fails_at_the_first_write_changes_nothing(fhir_url):
@@ -290,10 +315,11 @@ def test_a_failed_entry_is_not_swallowed(world, status, code):
 def test_a_refused_entry_is_a_refusal(world, status):
     """Whether the refusal stands in the answer or in one of its entries is the same, if nothing was done."""
     names = [unique(), unique()]
+    world.person.put(observation(names[0], "a person's"))
     fault = world.proxy.inject(WRITES, fail_entry(0, status))
     assert not world.store.transact([Put(observation(name), None) for name in names])
     assert fault.happened == 1
-    assert world.store.transact([Put(observation(name), None) for name in names])
+    assert [world.values(name) for name in names] == [["a person's"], []]
 
 
 def test_a_refusal_in_the_entry_of_what_stands_there_is_none_of_ours(world):
