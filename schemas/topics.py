@@ -33,9 +33,9 @@ class Topic(Frozen):
 
 TOPICS = (
     Topic(name=TOPIC_REPORTS, carries="FHIR R4 reports as published by the EHR", zone="phi", retention_days=7),
-    Topic(name=TOPIC_TEXTS, carries="report texts with their context", zone="phi", retention_days=3),
+    Topic(name=TOPIC_TEXTS, carries="report texts with their context", zone="phi", retention_days=7),
     Topic(name=TOPIC_FINDINGS, carries="findings; their context sealed", zone="phi-sealed", retention_days=7),
-    Topic(name=TOPIC_DELAYED, carries="findings that wait for a Patient", zone="phi-sealed", retention_days=1),
+    Topic(name=TOPIC_DELAYED, carries="findings that wait for a Patient", zone="phi-sealed", retention_days=7),
     Topic(name=TOPIC_BUNDLES, carries="coded transaction Bundles for subscribers", zone="phi", retention_days=7),
     Topic(name=TOPIC_REJECTED, carries="rejected messages, bytes unchanged", zone="phi", retention_days=30),
     Topic(
