@@ -178,6 +178,12 @@ class Code(Enum):
         "a topic is missing or unfit ({detail})",
         "create it as deploy/topics.yaml says, or let bus.create_topics do so",
     )
+    UNREADABLE_RECORD = _fatal(
+        515,
+        "what a topic holds there is damaged and cannot be read ({detail})",
+        "mend the broker's disk, or move the group behind that offset with kafka-consumer-groups --reset-offsets and "
+        "have the message sent again",
+    )
     NO_REJECTED_RECORD = _reject(
         510, "there is no rejected record {detail}", "`synoptic rejected list` shows their numbers"
     )

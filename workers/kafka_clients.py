@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kafka import KafkaConsumer, errors
+from kafka import errors
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from schemas.errors import Code, SynopticError
 from schemas.settings import BusSettings
 from schemas.topics import RECORD_ROOM_BYTES
+from workers.kafka_library import Consumer
 
 MILLISECONDS = 1000
 CONNECTION_LOGGER = "kafka"
@@ -52,28 +53,40 @@ _UNFIT_TOPIC = (
     errors.MessageSizeTooLargeError,
     errors.RecordListTooLargeError,
     errors.PolicyViolationError,
-    errors.InvalidReplicationFactorError,
+)
+_BAD_SETTINGS = (
+    errors.KafkaConfigurationError,
+    errors.InvalidSessionTimeoutError,
+    errors.InvalidTransactionTimeoutError,
 )
 _MEANINGS = (
     (_REFUSED, Code.BUS_REFUSES),
     (_FENCED, Code.FENCED),
     (_STALE, Code.STALE_BATCH),
     (_UNFIT_TOPIC, Code.NO_TOPIC),
-    ((errors.KafkaConfigurationError,), Code.BAD_SETTINGS),
+    (_BAD_SETTINGS, Code.BAD_SETTINGS),
+    ((errors.UnsupportedCodecError,), Code.MISSING_EXTRA),
 )
+_DETAILS = {
+    errors.InvalidSessionTimeoutError: "bus.session_timeout_seconds: outside of what the broker allows",
+    errors.InvalidTransactionTimeoutError: "bus.transaction_timeout_seconds: longer than the broker allows",
+    errors.UnsupportedCodecError: "that decompresses a message of the bus",
+}
 
 
 def meaning(error: errors.KafkaError) -> SynopticError:
     """The numbered error for one of kafka-python's; its text is left out, since it may name ids."""
     code = next((code for kinds, code in _MEANINGS if isinstance(error, kinds)), Code.BUS_UNAVAILABLE)
-    return SynopticError(code, type(error).__name__)
+    return SynopticError(code, _DETAILS.get(type(error), type(error).__name__))
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Raise kafka-python's errors as numbered ones."""
+def translated(reader: Consumer | None = None) -> Iterator[None]:
+    """Raise kafka-python's errors as numbered ones, with the place of what `reader` could not read."""
     try:
         yield
+    except errors.CorruptRecordError:
+        raise SynopticError(Code.UNREADABLE_RECORD, reader.place_of_fault() if reader else "") from None
     except errors.KafkaError as error:
         raise meaning(error) from None
 
@@ -93,7 +106,7 @@ class TokenFile(AbstractTokenProvider):  # type: ignore[misc]
 def client_arguments(settings: BusSettings) -> dict[str, Any]:
     """What every client needs to reach the broker and to prove who it is."""
     arguments: dict[str, Any] = {
-        "bootstrap_servers": settings.bootstrap_servers.split(","),
+        "bootstrap_servers": [server.strip() for server in settings.bootstrap_servers.split(",") if server.strip()],
         "client_id": f"{settings.topic_prefix}synoptic-{settings.instance_id}",
         "security_protocol": settings.security_protocol,
         "request_timeout_ms": round(settings.request_timeout_seconds * MILLISECONDS),
@@ -139,9 +152,9 @@ def connect(client: Callable[..., Any], *positional: Any, **arguments: Any) -> A
 @contextmanager
 def open_reader(settings: BusSettings, group: str | None = None) -> Iterator[Any]:
     """A consumer that joins no group: it reads what it is told to; `group` lets it ask for that group's offsets."""
-    reader = connect(KafkaConsumer, group_id=group, **consumer_arguments(settings))
+    reader = connect(Consumer, group_id=group, **consumer_arguments(settings))
     try:
-        with translated():
+        with translated(reader):
             yield reader
     finally:
         reader.close(autocommit=False)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition, errors
+from kafka import TopicPartition, errors
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.structs import MemberState, OffsetAndMetadata
 
@@ -19,6 +19,7 @@ from schemas.errors import Code, SynopticError
 from schemas.settings import BusSettings
 from workers.bus import Batch, Outgoing
 from workers.kafka_clients import MILLISECONDS, connect, consumer_arguments, translated
+from workers.kafka_library import Consumer
 from workers.kafka_reading import record_of
 from workers.kafka_topics import KafkaTopics
 from workers.kafka_transactions import CLOSE_SECONDS, Transactions
@@ -80,7 +81,7 @@ class KafkaSubscription:
         self._settled: Membership | None = None
         self._transactions = Transactions(settings, topics, topics.wire(f"{group}-{settings.instance_id}"))
         try:
-            self._consumer = connect(KafkaConsumer, **_arguments(settings, topics.wire(group)))
+            self._consumer = connect(Consumer, **_arguments(settings, topics.wire(group)))
         except BaseException:
             self._transactions.close()
             raise
@@ -92,7 +93,7 @@ class KafkaSubscription:
         The first poll after joining or rewinding waits longer: where to read from must be asked before anything comes.
         """
         self._refuse_if_closed()
-        with translated():
+        with translated(self._consumer):
             self._take_part()
             if self._misplaced:
                 self.rewind()

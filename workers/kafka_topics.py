@@ -4,12 +4,13 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-from kafka import KafkaAdminClient, errors
+from kafka import errors
 
 from schemas.errors import Code, SynopticError
 from schemas.settings import BusSettings
 from schemas.topics import RECORD_ROOM_BYTES, SECONDS_A_DAY, TOPICS, Topic
 from workers.kafka_clients import MILLISECONDS, client_arguments, connect, translated
+from workers.kafka_library import Administrator
 
 
 class KafkaTopics:
@@ -37,7 +38,7 @@ class KafkaTopics:
             wanted = set(names) - self._seen
             if not wanted:
                 return
-            admin = connect(KafkaAdminClient, **client_arguments(self._settings))
+            admin = connect(Administrator, **client_arguments(self._settings))
             try:
                 with translated():
                     missing = self._missing(admin, wanted)

@@ -1,0 +1,55 @@
+"""Settings that the broker refuses end the program and name the key; blanks around addresses do not matter."""
+
+import pytest
+from kafka import errors
+from kafka_setting import bus_settings, create_topic, values_of
+
+from deploy.local.java_process import free_port
+from schemas.errors import Code, Kind, SynopticError
+from workers.bus import Outgoing
+from workers.bus_kafka import KafkaBus
+from workers.kafka_clients import meaning
+
+WAIT_SECONDS = 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"session_timeout_seconds": 2}, "bus.session_timeout_seconds"),
+        ({"session_timeout_seconds": 3000, "poll_interval_seconds": 4000}, "bus.session_timeout_seconds"),
+        ({"transaction_timeout_seconds": 3600}, "bus.transaction_timeout_seconds"),
+    ],
+)
+def test_times_that_the_broker_refuses(kafka_servers, topic_prefix, changes, key):
+    """A time outside of the broker's limits is a fault of the settings: no later attempt would succeed."""
+    create_topic(kafka_servers, f"{topic_prefix}in")
+    bus = KafkaBus(bus_settings(kafka_servers, topic_prefix, **changes))
+    with pytest.raises(SynopticError) as caught:
+        bus.subscribe("group", ["in"]).poll(1, WAIT_SECONDS)
+    assert caught.value.code is Code.BAD_SETTINGS
+    assert caught.value.detail.startswith(f"{key}: ")
+    bus.close()
+
+
+def test_too_few_brokers_are_waited_for(kafka_servers, topic_prefix):
+    """A broker of the cluster may be away for a moment when the topics are created: that is tried again."""
+    bus = KafkaBus(bus_settings(kafka_servers, topic_prefix, replication_factor=3))
+    with pytest.raises(SynopticError) as caught:
+        bus.subscribe("group", ["synoptic.diagnostic-reports"])
+    assert caught.value.detail == errors.InvalidReplicationFactorError.__name__
+    assert caught.value.code.kind is Kind.RETRY
+
+
+def test_blanks_between_addresses(kafka_servers, topic_prefix):
+    """Addresses may be written with blanks and a comma at the end, as `doctor` and the settings read them."""
+    create_topic(kafka_servers, f"{topic_prefix}in")
+    bus = KafkaBus(bus_settings(f" 127.0.0.1:{free_port()} , {kafka_servers} ,", topic_prefix))
+    bus.publish([Outgoing("in", b"a")])
+    assert values_of(bus, "in") == [b"a"]
+    bus.close()
+
+
+def test_meanings_hold_no_text():
+    """An error of the library is named by its kind alone: its text may name what it was about."""
+    assert meaning(errors.KafkaTimeoutError("Patient/4711")).detail == "KafkaTimeoutError"
