@@ -161,7 +161,8 @@ class _LibraryHandler(logging.Handler):
     """Names the library and the place that logged; its wording may quote a URL or a value, so it is withheld.
 
     Without its wording a line says no more the second time: each place is shown once a minute, while Kafka's client
-    would write a dozen lines a second during an outage.
+    would write a dozen lines a second during an outage. Nor is one an error by itself: what it means for reports, a
+    numbered line of ours says, and an alarm on errors must mean something.
     """
 
     def __init__(self) -> None:
@@ -174,7 +175,7 @@ class _LibraryHandler(logging.Handler):
             return
         self._shown[place] = record.created
         structlog.get_logger().log(
-            record.levelno,
+            min(record.levelno, logging.WARNING),
             "message of a library",
             logger=record.name,
             location=f"{record.module}:{record.lineno}",

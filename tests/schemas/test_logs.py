@@ -122,6 +122,7 @@ def test_libraries_cannot_quote(stream):
     found = lines(stream)
     assert [line["logger"] for line in found] == ["httpx", "kafka", "py.warnings"]
     assert {line["event"] for line in found} == {"message of a library"}
+    assert {line["level"] for line in found} == {"warning"}
 
 
 def test_a_library_that_repeats_itself_is_shown_once(stream):
