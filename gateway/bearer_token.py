@@ -2,6 +2,7 @@
 
 import re
 import threading
+from contextlib import suppress
 
 from schemas.errors import Code, SynopticError
 from schemas.settings import FhirSettings
@@ -25,18 +26,24 @@ class BearerToken:
     def __repr__(self) -> str:
         return "BearerToken(...)"
 
+    @property
+    def is_renewed(self) -> bool:
+        """True where something else keeps the token fresh."""
+        return self._file is not None
+
     def current(self) -> str | None:
         """The token to send, if any."""
         with self._lock:
             return self._token
 
     def renewed(self, refused: str | None) -> str | None:
-        """Another token than the one that was refused, if the file holds one by now."""
+        """Another token than the one that was refused, if the file holds one by now; it may be half written."""
         with self._lock:
             if self._file is None or refused is None:
                 return None
             if self._token == refused:
-                self._token = self._read()
+                with suppress(SynopticError):
+                    self._token = self._read()
             return self._token if self._token != refused else None
 
     def _read(self) -> str:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from gateway.resource_store import Resource
 from schemas.errors import Code, SynopticError
 
-PASSING = frozenset([408, 425, 429, 500, 502, 503, 504])
+# Whatever a server or a proxy before it calls its own fault, but for what it can never do; and 423, a lock.
+PASSING = frozenset([408, 423, 425, 429, *range(500, 600)]) - {501, 505}
 REFUSED_BY_GUARD = frozenset([304, 409, 412])
 _SHOWN = 3
 _ISSUE_CODE = re.compile(r"[a-z][a-z-]{1,24}")

@@ -28,6 +28,7 @@ from schemas.settings import FhirSettings
 
 LONGEST_PAUSE = 10.0
 LONGEST_ASKED = 300.0
+LATE_SECONDS = 60.0
 _FIRST_PAUSE = 0.25
 _PAGES = 1000
 _FHIR = "application/fhir+json"
@@ -54,6 +55,8 @@ class FhirClient:
         self._stopping = stopping or threading.Event()
         self._pause = pause or self._stopping.wait
         self._clock = clock
+        self._has_served = False
+        self._refused_since: float | None = None
         self._http = httpx.Client(
             verify=trust(settings),
             timeout=settings.timeout_seconds,
@@ -123,15 +126,26 @@ class FhirClient:
         response = self._once(method, url, body, {**headers, **_authorization(token)})
         if response.status_code == 401 and (renewed := self._token.renewed(token)) is not None:
             response = self._once(method, url, body, {**headers, **_authorization(renewed)})
-        if response.status_code in PASSING:
+        answer = _read(response)
+        if self._passes(answer):
             self._breaker.failed()
             asked = read_retry_after(response.headers.get("Retry-After"), self._clock())
-            raise SynopticError(Code.STORE_UNAVAILABLE, f"status {response.status_code}", asked)
+            raise SynopticError(Code.STORE_UNAVAILABLE, f"status {answer.status}", asked)
         self._breaker.succeeded()
-        answer = _read(response)
         if answer.status in (401, 403) or 300 <= answer.status < 400:
             raise fault_of(answer)
         return answer
+
+    def _passes(self, answer: Answer) -> bool:
+        """True for what speaks of this moment: of a server that served before, also a late token and a lost way to it."""
+        if answer.is_success:
+            self._has_served, self._refused_since = True, None
+        if answer.status in PASSING or not self._has_served:
+            return answer.status in PASSING
+        if answer.status == 401 and self._token.is_renewed:
+            since = self._refused_since = self._refused_since or self._clock()
+            return self._clock() - since < LATE_SECONDS
+        return answer.status == 404 and not answer.explains
 
     def _once(self, method: str, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
         began = time.monotonic()

@@ -15,7 +15,8 @@ from servers.faulty_proxy import JSON_BODY, Action, Answer, ConnectionLostError,
 from deploy.local.certificates import CertificateAuthority
 from gateway.bearer_token import BearerToken
 from gateway.circuit_breaker import CircuitBreaker
-from gateway.fhir_client import LONGEST_ASKED, LONGEST_PAUSE, FhirClient, read_retry_after
+from gateway.fhir_bundles import batch
+from gateway.fhir_client import LATE_SECONDS, LONGEST_ASKED, LONGEST_PAUSE, FhirClient, read_retry_after
 from schemas.errors import Code, SynopticError
 from schemas.metrics import FHIR_REQUESTS, FHIR_SECONDS, value_of
 
@@ -94,7 +95,7 @@ def test_a_request_says_what_it_speaks(serve):
     assert "authorization" not in first
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 423, 425, 429, 500, 502, 503, 504, 507, 508, 524, 529])
 def test_what_passes_is_tried_again(serve, status):
     """The request is sent again after a pause, and the answer then counts."""
     server = serve(give(status), give(status), give())
@@ -276,6 +277,50 @@ def test_a_token_that_stays_refused_is_not_sent_for_ever(serve, tmp_path):
     file.write_text("new")
     assert fails(client).code is Code.STORE_REFUSES
     assert len(server.came) == 3
+
+
+@pytest.mark.parametrize("meanwhile", ["old", ""], ids=["not renewed yet", "half written"])
+def test_a_token_that_worked_may_be_renewed_late(serve, tmp_path, meanwhile):
+    """Refused after it was accepted, it is waited for, but no longer than a minute."""
+    file, now = tmp_path / "token", [1000.0]
+    file.write_text("old")
+    server = serve(give(), give(401), give(401), give(401), give(), give(401))
+    settings = settings_on(server.proxy.base_url, bearer_token_file=file, attempts=1)
+    client = FhirClient(settings, server.pauses.append, lambda: now[0])
+    client.post(BATCH)
+    file.write_text(meanwhile)
+    assert (fails(client).code, fails(client).detail) == (Code.STORE_UNAVAILABLE, "status 401")
+    file.write_text("new")
+    now[0] += LATE_SECONDS
+    client.post(BATCH)
+    assert fails(client).code is Code.STORE_UNAVAILABLE
+    now[0] += LATE_SECONDS - 1
+    assert fails(client).code is Code.STORE_UNAVAILABLE
+    now[0] += 1
+    assert fails(client).code is Code.STORE_REFUSES
+    sent = [server.headers(number)["authorization"] for number in range(len(server.came))]
+    assert sent == ["Bearer old"] * 4 + ["Bearer new"] * 4
+
+
+def test_a_way_to_the_server_that_was_there_comes_back(serve):
+    """A proxy without its server says 404 in its own words: at the start the address is wrong, later it passes."""
+    lost_way = give(404, b"default backend - 404")
+    server = serve(lost_way, give(), lost_way, give())
+    client = server.client()
+    with pytest.raises(SynopticError) as caught:
+        batch(client, ["Patient/1"])
+    assert caught.value.code is Code.BAD_SETTINGS
+    for _ in range(2):
+        client.post(BATCH)
+    assert (len(server.came), len(server.pauses)) == (4, 1)
+
+
+def test_a_resource_that_is_absent_is_no_lost_way(serve):
+    """A 404 in the words of a FHIR server is an answer."""
+    server = serve(give(), give(404, {"resourceType": "OperationOutcome", "issue": []}))
+    client = server.client()
+    assert [client.post(BATCH).status for _ in range(2)] == [200, 404]
+    assert server.pauses == []
 
 
 @pytest.mark.parametrize("content", ["", "two words", "a\nb", "\x00", "é"])
