@@ -5,6 +5,7 @@ has left its group (generation -1), even while another owns the partitions; so t
 each poll and kept. It moves on to the next generation only where no other member can have owned a partition meanwhile.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -26,6 +27,7 @@ from workers.kafka_transactions import CLOSE_SECONDS, Transactions
 
 HEARTBEAT_SECONDS = 3.0
 REJOIN_SECONDS = 3.0
+SILENT_HEARTBEATS = 3
 SETTLE_SECONDS = 3.0
 
 
@@ -106,6 +108,7 @@ class KafkaSubscription:
         self._follow_membership()
         self._settled = self._membership
         if self._misplaced or not found:
+            self._refuse_silence()
             return Batch(())
         records = tuple(record_of(record, self._topics) for part in found.values() for record in part)
         position = Position(
@@ -193,6 +196,17 @@ class KafkaSubscription:
         if not held <= kept or (before and not before.partitions & now.partitions <= kept):
             # A partition that was lost and won again in between stands where it stood: others may have gone further.
             self._give_up_batches()
+
+    def _refuse_silence(self) -> None:
+        """Raise SYN-501 where no heartbeat of a member has been answered for a while.
+
+        kafka-python polls a broker that is gone like one that has nothing new, and goes on so for minutes.
+        """
+        heartbeat = self._consumer._coordinator.heartbeat
+        silent = time.monotonic() - max(heartbeat.last_receive, heartbeat.last_reset)
+        is_member = self._consumer.group_metadata().state == MemberState.STABLE
+        if is_member and silent * MILLISECONDS > SILENT_HEARTBEATS * heartbeat.config["heartbeat_interval_ms"]:
+            raise SynopticError(Code.BUS_UNAVAILABLE, "no answer to heartbeats")
 
     def _give_up_batches(self) -> None:
         self._uncommitted.clear()

@@ -6,7 +6,7 @@ import pytest
 from kafka_setting import bus_settings, create_topic, values_of, wait_for
 
 from deploy.local.kafka_cluster import KafkaCluster
-from schemas.errors import Kind, SynopticError
+from schemas.errors import Code, Kind, SynopticError
 from workers.bus import Outgoing
 from workers.bus_kafka import KafkaBus
 
@@ -46,6 +46,51 @@ def test_broker_killed_at_work(cluster):
     assert set(worker.failures) == {Kind.RETRY}
     assert sorted(values_of(bus, "out")) == sent
     bus.close()
+
+
+def test_broker_killed_while_idle(cluster):
+    """An idle member says that the broker is away rather than that there is nothing new, and goes on once it is back."""
+    servers = cluster.bootstrap_servers
+    create_topic(servers, PREFIX + "in", 2)
+    bus = KafkaBus(bus_settings(servers, PREFIX, request_timeout_seconds=3))
+    subscription = bus.subscribe("group", ["in"])
+    for _ in range(8):
+        assert subscription.poll(10, 0.5).records == ()
+    (killed,) = cluster.pids
+    cluster.kill(killed)
+    wait_for(lambda: poll_fails(subscription), "the member to notice")
+    cluster.start_node(killed)
+    wait_for(lambda: publishes(bus), "the broker to take a record")
+    wait_for(lambda: b"after" in polled_after_rewind(subscription), "the record")
+    bus.close()
+
+
+def poll_fails(subscription) -> bool:
+    """Whether a poll says that the broker is away."""
+    try:
+        subscription.poll(10, 0.5)
+    except SynopticError as error:
+        assert error.code is Code.BUS_UNAVAILABLE
+        return True
+    return False
+
+
+def publishes(bus) -> bool:
+    """Whether a record could be published."""
+    try:
+        bus.publish([Outgoing("in", b"after")])
+    except SynopticError:
+        return False
+    return True
+
+
+def polled_after_rewind(subscription) -> list[bytes]:
+    """What a poll gives that begins at the committed place, as the runner polls after an error."""
+    try:
+        subscription.rewind()
+        return [record.value for record in subscription.poll(10, 1).records]
+    except SynopticError:
+        return []
 
 
 def bus_is_done(bus) -> bool:
