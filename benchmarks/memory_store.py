@@ -37,8 +37,9 @@ class MemoryStore:
                 self._put(resource)
             return self._stored[name]
 
-    def transact(self, puts: Sequence[Put]) -> bool:
-        """Write all, or none where any expected version is gone."""
+    def transact(self, puts: Sequence[Put], conflicts: Sequence[Conflict] = ()) -> bool:
+        """Write all, or none where any expected version is gone; no report of a benchmark has a conflict."""
+        assert not conflicts
         with self._guard:
             standing = [self._stored.get(_reference(put.resource)) for put in puts]
             if any((one.version if one else None) != put.expected for one, put in zip(standing, puts, strict=True)):
@@ -47,10 +48,6 @@ class MemoryStore:
                 if one is None or one.resource != put.resource:
                     self._put(put.resource)
             return True
-
-    def record_conflict(self, conflict: Conflict) -> None:
-        """No report of a benchmark conflicts with a person's edit."""
-        raise NotImplementedError
 
     def look_up(self, references: Sequence[Reference]) -> Targets:
         """All as they are."""

@@ -132,8 +132,8 @@ class EmissionHop:
                 mapped = map_report(findings, context, pack, self._settings, known)
             incoming = Incoming(findings.action, mapped.resources, mapped.manifest)
             plan = reconcile(incoming, self._read(manifest, incoming))
-            self._note_conflicts(plan)
-            if plan.outcome is not Outcome.WRITE or self._store.transact(plan.puts):
+            if plan.outcome is not Outcome.WRITE or self._store.transact(plan.puts, plan.conflicts):
+                self._note_conflicts(plan)
                 return mapped, plan
             manifest = self._store.claim(make_claim(mapped.manifest))
         raise SynopticError(Code.STORE_CONTENDED, f"{_ATTEMPTS} attempts")
@@ -145,9 +145,7 @@ class EmissionHop:
         return Current(manifest, stored, self._store.provenances_of(spoken_of))
 
     def _note_conflicts(self, plan: Plan) -> None:
-        """Keep conflicts before the write: after it, the report counts as done."""
-        for conflict in plan.conflicts:
-            self._store.record_conflict(conflict)
+        """Tell that there are conflicts, which the store has kept."""
         if plan.conflicts:
             CONFLICTS.add(len(plan.conflicts))
             logger.warning(

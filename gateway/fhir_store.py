@@ -6,7 +6,7 @@ targets, the claim, one batch of reads and one transaction.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from gateway.fhir_bundles import batch
 from gateway.fhir_client import FhirClient
@@ -65,18 +65,10 @@ class FhirStore:
                 return _stored(standing.resource, standing.version)
         raise SynopticError(Code.STORE_CONTENDED, f"{_ATTEMPTS} claims")
 
-    def transact(self, puts: Sequence[Put]) -> bool:
-        """Write all, or none where any expected version is gone."""
-        return not puts or self._write(puts).entries is not None
-
-    def record_conflict(self, conflict: Conflict) -> None:
-        """Keep the conflict as a Task; one that stands there, or that a person deleted, is left alone."""
-        task = make_task(conflict)
-        (entry,) = batch(self._client, [f"Task/{task['id']}"])
-        if entry.answer.status != 404:
-            return
-        focus = self.read([conflict.reference])
-        self._write([Put(make_task(conflict, bool(focus)), None)])
+    def transact(self, puts: Sequence[Put], conflicts: Sequence[Conflict] = ()) -> bool:
+        """Write all, or none where any expected version is gone; each conflict as a Task."""
+        written = [*puts, *(Put(task, None) for task in self._new_tasks(conflicts))]
+        return not written or self._write(written).entries is not None
 
     def look_up(self, references: Sequence[Reference]) -> Targets:
         """How to refer to each of the EHR's own resources, and those that are not there."""
@@ -85,6 +77,14 @@ class FhirStore:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def _new_tasks(self, conflicts: Sequence[Conflict]) -> Iterator[Resource]:
+        """A Task for each conflict, save where one stands there or a person deleted it."""
+        tasks = {f"Task/{make_task(conflict)['id']}": conflict for conflict in conflicts}
+        entries = zip(tasks.values(), batch(self._client, list(tasks)), strict=True)
+        new = [conflict for conflict, entry in entries if entry.answer.status == 404]
+        there = self.read([conflict.reference for conflict in new])
+        return (make_task(conflict, conflict.reference in there) for conflict in new)
 
     def _write(self, puts: Sequence[Put]) -> Written:
         self._require_organization()

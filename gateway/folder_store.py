@@ -61,13 +61,14 @@ class FolderStore:
         with self._locked():
             stored = self._read(_reference(resource))
             if stored is None:
-                self._write([resource])
+                self._write([resource], {})
                 stored = self._read(_reference(resource))
             assert stored is not None
             return stored
 
-    def transact(self, puts: Sequence[Put]) -> bool:
-        """Write all, or none where any expected version is gone."""
+    def transact(self, puts: Sequence[Put], conflicts: Sequence[Conflict] = ()) -> bool:
+        """Write all, or none where any expected version is gone; each conflict in a file named by what it is about."""
+        kept = {f"{CONFLICTS}/{_conflict_name(conflict)}": vars(conflict) for conflict in conflicts}
         with self._locked():
             changed = []
             for put in puts:
@@ -76,22 +77,10 @@ class FolderStore:
                     return False
                 if stored is None or unversioned(stored.resource) != unversioned(put.resource):
                     changed.append(put.resource)
-            if changed:
-                self._write(changed)
+            fresh = {name: record for name, record in kept.items() if not (self._folder / name).exists()}
+            if changed or fresh:
+                self._write(changed, fresh)
             return True
-
-    def record_conflict(self, conflict: Conflict) -> None:
-        """Keep the conflict in a file named by what it is about, so that the same one again is the same file."""
-        record = {
-            "reference": conflict.reference,
-            "reason": conflict.reason,
-            "report": conflict.report,
-            "offered": conflict.offered,
-        }
-        digest = hashlib.sha256(orjson.dumps(record, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
-        name = f"{conflict.reference.replace('/', '-')}-{digest}.json"
-        with self._locked():
-            _write_whole(self._folder / CONFLICTS / name, orjson.dumps(record, option=_PRETTY))
 
     def look_up(self, references: Sequence[Reference]) -> Targets:
         """All as they are: a folder stands for no EHR, so what the report refers to is taken as given."""
@@ -111,9 +100,9 @@ class FolderStore:
         number = resource.get("meta", {}).get("versionId", "0")
         return Stored(resource, f"{number}-{hashlib.sha256(data).hexdigest()[:12]}")
 
-    def _write(self, resources: Sequence[Resource]) -> None:
+    def _write(self, resources: Sequence[Resource], conflicts: dict[str, Resource]) -> None:
         """Journal, apply, forget the journal."""
-        files: dict[str, Resource] = {}
+        files = dict(conflicts)
         for resource in resources:
             reference = _reference(resource)
             number = self._next_version(reference)
@@ -171,6 +160,11 @@ class FolderStore:
 
 def _reference(resource: Resource) -> str:
     return f"{resource['resourceType']}/{resource['id']}"
+
+
+def _conflict_name(conflict: Conflict) -> str:
+    digest = hashlib.sha256(orjson.dumps(vars(conflict), option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
+    return f"{conflict.reference.replace('/', '-')}-{digest}.json"
 
 
 def _targets(provenance: Resource) -> frozenset[str]:

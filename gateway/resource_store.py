@@ -64,12 +64,12 @@ class ResourceStore(Protocol):
         """Create the resource unless one of its id exists; what stands there then, whoever made it."""
         ...
 
-    def transact(self, puts: Sequence[Put]) -> bool:
-        """Write all, or none and answer False where any expected version is gone; an equal resource makes no version."""
-        ...
+    def transact(self, puts: Sequence[Put], conflicts: Sequence[Conflict] = ()) -> bool:
+        """Write all, or none and answer False where any expected version is gone; an equal resource makes no version.
 
-    def record_conflict(self, conflict: Conflict) -> None:
-        """Keep a conflict where a person finds it; the same one again changes nothing."""
+        With the resources, and only with them, each conflict is kept where a person finds it; one that was kept before
+        is left as it is by now.
+        """
         ...
 
     def look_up(self, references: Sequence[Reference]) -> Targets:

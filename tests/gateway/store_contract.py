@@ -172,10 +172,12 @@ class StoreContract:
         assert store.transact([])
 
     def test_the_same_conflict_twice_is_one(self, store):
-        """Recording a conflict again changes nothing and raises nothing."""
+        """Keeping a conflict again, alone or with another write, is no reason to refuse."""
         conflict = Conflict("Observation/a", "edited by a person", "Provenance/m", observation(value="G2"))
-        store.record_conflict(conflict)
-        store.record_conflict(conflict)
+        assert store.transact([Put(observation(), None)], [conflict])
+        assert store.transact([Put(observation("b"), None)], [conflict])
+        assert store.transact([], [conflict])
+        assert set(store.read(["Observation/a", "Observation/b"])) == {"Observation/a", "Observation/b"}
 
     def test_nothing_printed_shows_a_resource(self, store):
         """What may land in a log line holds no resource."""

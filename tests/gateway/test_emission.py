@@ -163,14 +163,14 @@ class Rival(FolderStore):
         super().__init__(folder)
         self.times, self.rival, self.attempts = times, rival, 0
 
-    def transact(self, puts):
+    def transact(self, puts, conflicts=()):
         """Let the rival write first."""
         self.attempts += 1
         if self.times > 0:
             self.times -= 1
             day = 2 + self.attempts
             emit(make_hop(FolderStore(self._folder)), self.rival or message(day, T="T1"))
-        return super().transact(puts)
+        return super().transact(puts, conflicts)
 
 
 def test_after_a_conflict_the_newer_version_is_read_and_wins(folder):
@@ -294,9 +294,9 @@ class WatchedStore(FolderStore):
         self.met |= {frozenset((name, other)) for other in self.working if other != name}
         return super().look_up(references)
 
-    def transact(self, puts):
+    def transact(self, puts, conflicts=()):
         """The report that targets this manifest ends."""
-        answer = super().transact(puts)
+        answer = super().transact(puts, conflicts)
         self.working -= {puts[-1].resource["entity"][0]["what"]["reference"]}
         return answer
 

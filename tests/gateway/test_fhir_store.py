@@ -39,15 +39,10 @@ class Renamed:
         stored = self._store.claim(self._outward(resource))
         return replace(stored, resource=self._inward(stored.resource))
 
-    def transact(self, puts: Sequence[Put]) -> bool:
+    def transact(self, puts: Sequence[Put], conflicts: Sequence[Conflict] = ()) -> bool:
         """As the store."""
-        return self._store.transact([replace(put, resource=self._outward(put.resource)) for put in puts])
-
-    def record_conflict(self, conflict: Conflict) -> None:
-        """As the store."""
-        reference, report = conflict.reference + self._ending, conflict.report + self._ending
-        offered = self._outward(conflict.offered)
-        self._store.record_conflict(replace(conflict, reference=reference, report=report, offered=offered))
+        outward = [replace(put, resource=self._outward(put.resource)) for put in puts]
+        return self._store.transact(outward, [self._outward_conflict(conflict) for conflict in conflicts])
 
     def look_up(self, references: Sequence[Reference]) -> Targets:
         """As the store."""
@@ -56,6 +51,10 @@ class Renamed:
     def close(self) -> None:
         """As the store."""
         self._store.close()
+
+    def _outward_conflict(self, conflict: Conflict) -> Conflict:
+        reference, report = conflict.reference + self._ending, conflict.report + self._ending
+        return replace(conflict, reference=reference, report=report, offered=self._outward(conflict.offered))
 
     def _outward(self, resource: Resource) -> Resource:
         return _renamed(resource, lambda name: name + self._ending)
@@ -251,7 +250,7 @@ class TestConflicts:
 
     def test_it_says_what_why_and_what_was_offered(self, store, person, conflict):
         """The Task points at what is kept and at the manifest, and holds what the report says; it has no clock time."""
-        store.record_conflict(conflict)
+        assert store.transact([], [conflict])
         task = person.get(self.task_of(conflict))
         assert task["focus"]["reference"] == conflict.reference
         assert task["reasonReference"]["reference"] == conflict.report
@@ -263,15 +262,27 @@ class TestConflicts:
         assert (task["status"], task["intent"]) == ("requested", "proposal")
         assert "authoredOn" not in task
 
+    def test_it_comes_and_goes_with_the_write_that_it_belongs_to(self, store, person, conflict):
+        """A refused transaction leaves no Task; an accepted one does, and its manifest is new with it."""
+        name = unique("m")
+        conflict = replace(conflict, report=f"Provenance/{name}")
+        puts = [Put(provenance(name, conflict.reference), None)]
+        new, stale = Put(observation(unique()), None), Put(observation(conflict.reference.partition("/")[2]), None)
+        assert not store.transact([*puts, stale], [conflict])
+        assert person.get(self.task_of(conflict)) is None
+        assert store.transact([*puts, new], [conflict])
+        assert person.get(self.task_of(conflict))["reasonReference"]["reference"] == conflict.report
+        assert len(person.versions(f"Provenance/{name}")) == 1
+
     def test_the_same_again_leaves_what_a_person_did_with_it(self, store, person, conflict):
         """A Task that was completed stays completed, and one that was deleted stays deleted."""
-        store.record_conflict(conflict)
+        assert store.transact([], [conflict])
         reference = self.task_of(conflict)
         person.put({**person.get(reference), "status": "completed"})
-        store.record_conflict(conflict)
+        assert store.transact([], [conflict])
         assert [version["status"] for version in person.versions(reference)] == ["requested", "completed"]
         person.delete(reference)
-        store.record_conflict(conflict)
+        assert store.transact([], [conflict])
         assert person.get(reference) is None
 
     @pytest.mark.parametrize("is_there", [True, False])
@@ -283,7 +294,7 @@ class TestConflicts:
         """What differs in reason or content is kept beside it."""
         other = replace(conflict, offered={**conflict.offered, "valueString": "G2"})
         for one in (conflict, other):
-            store.record_conflict(one)
+            assert store.transact([], [one])
         assert person.get(self.task_of(conflict))["contained"][0]["valueString"] == "G3"
         assert person.get(self.task_of(other))["contained"][0]["valueString"] == "G2"
 
@@ -291,6 +302,6 @@ class TestConflicts:
         """A server takes no reference to a deleted resource: the Task names it in words."""
         for reference in (conflict.report, conflict.reference):
             person.delete(reference)
-        store.record_conflict(replace(conflict, reason="deleted by a person"))
+        assert store.transact([], [replace(conflict, reason="deleted by a person")])
         task = person.get(self.task_of(replace(conflict, reason="deleted by a person")))
         assert task["focus"] == {"type": "Observation", "display": conflict.reference}

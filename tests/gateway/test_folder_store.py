@@ -120,9 +120,23 @@ def test_conflicts_lie_in_a_folder(tmp_path):
     """A conflict is one file that names the resource, the reason and what was offered, however often it is recorded."""
     store = FolderStore(tmp_path)
     for _ in range(2):
-        store.record_conflict(Conflict("Observation/a", "edited", "Provenance/m", observation()))
+        store.transact([], [Conflict("Observation/a", "edited", "Provenance/m", observation())])
     (file,) = (tmp_path / CONFLICTS).glob("*.json")
-    assert json.loads(file.read_text())["offered"] == observation()
+    assert json.loads(file.read_text()) == {
+        "reference": "Observation/a",
+        "reason": "edited",
+        "report": "Provenance/m",
+        "offered": observation(),
+    }
+
+
+def test_a_conflict_is_kept_only_with_the_write_that_it_belongs_to(tmp_path):
+    """A refused transaction leaves no conflict: the next comparison may find none."""
+    store = FolderStore(tmp_path)
+    store.transact([Put(observation(), None)])
+    conflict = Conflict("Observation/a", "edited", "Provenance/m", observation())
+    assert not store.transact([Put(observation(value="G2"), None)], [conflict])
+    assert not (tmp_path / CONFLICTS).exists()
 
 
 @pytest.mark.parametrize("reference", ["../a", "Observation/../../a", "Observation", "Observation/", "Obs/a\nb"])
