@@ -36,7 +36,6 @@ PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.01
 STORE_STEPS = {
     "look_up": "look up",
-    "claim": "claim",
     "read": "read",
     "provenances_of": "search",
     "transact": "transact",

@@ -29,14 +29,6 @@ class MemoryStore:
             names = set().union(*(self._provenances.get(reference, ()) for reference in references))
             return tuple(self._stored[name].resource for name in sorted(names))
 
-    def claim(self, resource: Resource) -> Stored:
-        """Create the resource unless one of its id exists; what stands there then."""
-        name = _reference(resource)
-        with self._guard:
-            if name not in self._stored:
-                self._put(resource)
-            return self._stored[name]
-
     def transact(self, puts: Sequence[Put], conflicts: Sequence[Conflict] = ()) -> bool:
         """Write all, or none where any expected version is gone; no report of a benchmark has a conflict."""
         assert not conflicts

@@ -17,8 +17,8 @@ import structlog
 from pydantic import ValidationError
 
 from gateway.lanes import work_in_lanes
-from gateway.reconciliation import Current, Incoming, Outcome, Plan, concerned, make_claim, reconcile
-from gateway.resource_store import Resource, ResourceStore, Stored
+from gateway.reconciliation import Current, Incoming, Outcome, Plan, concerned, reconcile, reference_of
+from gateway.resource_store import Resource, ResourceStore
 from mappers.bundle import MappedReport, map_report
 from mappers.mapping import Missing
 from mappers.provenance import read_manifest
@@ -124,25 +124,27 @@ class EmissionHop:
 
     def _write(self, findings: ReportFindings, context: ReportContext, pack: Pack) -> tuple[MappedReport, Plan]:
         """Compare and write, as often as somebody else was faster; never send the same write again unread."""
-        mapped = map_report(findings, context, pack, self._settings)
-        manifest = self._store.claim(make_claim(mapped.manifest))
         for _ in range(_ATTEMPTS):
-            known = read_manifest(manifest.resource).known_conditions
-            if known:
-                mapped = map_report(findings, context, pack, self._settings, known)
-            incoming = Incoming(findings.action, mapped.resources, mapped.manifest)
-            plan = reconcile(incoming, self._read(manifest, incoming))
+            mapped, plan = self._compare(findings, context, pack)
             if plan.outcome is not Outcome.WRITE or self._store.transact(plan.puts, plan.conflicts):
                 self._note_conflicts(plan)
                 return mapped, plan
-            manifest = self._store.claim(make_claim(mapped.manifest))
         raise SynopticError(Code.STORE_CONTENDED, f"{_ATTEMPTS} attempts")
 
-    def _read(self, manifest: Stored, incoming: Incoming) -> Current:
-        stored = self._store.read(concerned(manifest.resource, incoming))
+    def _compare(self, findings: ReportFindings, context: ReportContext, pack: Pack) -> tuple[MappedReport, Plan]:
+        mapped = map_report(findings, context, pack, self._settings)
+        name = reference_of(mapped.manifest)
+        stored = self._store.read([name, *map(reference_of, mapped.resources)])
+        manifest = stored.pop(name, None)
+        if manifest is not None and (known := read_manifest(manifest.resource).known_conditions):
+            mapped = map_report(findings, context, pack, self._settings, known)
+        incoming = Incoming(findings.action, mapped.resources, mapped.manifest)
+        if manifest is not None:
+            # A server reads a batch in any order: what came with the manifest may be older than what it says.
+            stored = self._store.read(concerned(manifest.resource, incoming))
         # Nobody speaks of a Device; and as every report shares them, a new report has nothing else to ask about.
-        spoken_of = [name for name in stored if not name.startswith("Device/")]
-        return Current(manifest, stored, self._store.provenances_of(spoken_of))
+        spoken_of = [reference for reference in stored if not reference.startswith("Device/")]
+        return mapped, reconcile(incoming, Current(name, manifest, stored, self._store.provenances_of(spoken_of)))
 
     def _note_conflicts(self, plan: Plan) -> None:
         """Tell that there are conflicts, which the store has kept."""
@@ -193,7 +195,7 @@ def first_bundle(
 ) -> tuple[Resource, tuple[Missing, ...]]:
     """The Bundle that emission would publish of a report that its store does not know yet, and what has no code."""
     mapped = map_report(findings, context, pack, settings)
-    nothing = Current(Stored(make_claim(mapped.manifest), "0"), {})
+    nothing = Current(reference_of(mapped.manifest), None, {})
     plan = reconcile(Incoming(findings.action, mapped.resources, mapped.manifest), nothing)
     return _bundle(mapped, plan), mapped.missing
 

@@ -1,8 +1,9 @@
 """A resource store on a FHIR R4 server: reads in one batch, writes in one guarded transaction.
 
 What it needs of the server: batch, transaction, update-as-create, versioned updates, and a search for Provenance by
-target; gateway/guarded_writer.py tells how a write is guarded. A new report takes four requests: the look-up of its
-targets, the claim, one batch of reads and one transaction.
+target; gateway/guarded_writer.py tells how a write is guarded. A new report takes three requests: the look-up of
+its targets, one batch of reads and one transaction. A known one takes a second batch and the search for Provenances,
+and a transaction only where it changes something.
 """
 
 import re
@@ -12,7 +13,7 @@ from gateway.fhir_bundles import batch
 from gateway.fhir_client import FhirClient
 from gateway.fhir_conflicts import make_task
 from gateway.fhir_targets import TargetFinder
-from gateway.guarded_writer import GuardedWriter, MissingTargetError, Written
+from gateway.guarded_writer import GuardedWriter, MissingTargetError
 from gateway.resource_store import Conflict, Put, Resource, Stored, Targets
 from schemas.errors import Code, SynopticError
 from schemas.messages import Reference
@@ -22,7 +23,6 @@ _REFERENCE = re.compile(r"[A-Z][A-Za-z]{2,40}/[A-Za-z0-9.-]{1,64}")
 _HISTORY = re.compile(r"/_history/[^/]*$")
 _TARGETS_ASKED = 50
 _PAGE = "200"
-_ATTEMPTS = 3
 _REMEMBERED = 1000
 
 
@@ -53,22 +53,10 @@ class FhirStore:
             found |= {resource["id"]: resource for resource in self._client.search("Provenance", asked)}
         return tuple(self._with_plain_targets(found[identifier]) for identifier in sorted(found))
 
-    def claim(self, resource: Resource) -> Stored:
-        """Create the resource unless one of its id exists; what stands there then."""
-        name = f"{resource['resourceType']}/{resource['id']}"
-        for _ in range(_ATTEMPTS):
-            written = self._write([Put(resource, None)])
-            if written.entries is not None:
-                return _stored(resource, written.entries[0].version)
-            if name in written.standing and written.standing[name].answer.is_success:
-                standing = written.standing[name]
-                return _stored(standing.resource, standing.version)
-        raise SynopticError(Code.STORE_CONTENDED, f"{_ATTEMPTS} claims")
-
     def transact(self, puts: Sequence[Put], conflicts: Sequence[Conflict] = ()) -> bool:
         """Write all, or none where any expected version is gone; each conflict as a Task."""
         written = [*puts, *(Put(task, None) for task in self._new_tasks(conflicts))]
-        return not written or self._write(written).entries is not None
+        return not written or self._write(written)
 
     def look_up(self, references: Sequence[Reference]) -> Targets:
         """How to refer to each of the EHR's own resources, and those that are not there."""
@@ -86,7 +74,7 @@ class FhirStore:
         there = self.read([conflict.reference for conflict in new])
         return (make_task(conflict, conflict.reference in there) for conflict in new)
 
-    def _write(self, puts: Sequence[Put]) -> Written:
+    def _write(self, puts: Sequence[Put]) -> bool:
         self._require_organization()
         try:
             return self._writer.write(puts)

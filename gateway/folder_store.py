@@ -56,16 +56,6 @@ class FolderStore:
             found = (_load(folder / name) for name in names)
             return tuple(resource for resource in found if _targets(resource) & wanted)
 
-    def claim(self, resource: Resource) -> Stored:
-        """Create the resource unless one of its id exists; what stands there then."""
-        with self._locked():
-            stored = self._read(_reference(resource))
-            if stored is None:
-                self._write([resource], {})
-                stored = self._read(_reference(resource))
-            assert stored is not None
-            return stored
-
     def transact(self, puts: Sequence[Put], conflicts: Sequence[Conflict] = ()) -> bool:
         """Write all, or none where any expected version is gone; each conflict in a file named by what it is about."""
         kept = {f"{CONFLICTS}/{_conflict_name(conflict)}": vars(conflict) for conflict in conflicts}

@@ -19,7 +19,6 @@ more, and then it is a rejection.
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 
 from gateway.authorship import unversioned
 from gateway.fhir_answers import REFUSED_BY_GUARD, Answer, detail_of, fault_of, lacks_target
@@ -34,15 +33,6 @@ _WIDEST = {**_STANDARD, "ifMatch": match("0")}
 _TRIALS = (_WIDEST, _WIDEST, _WIDEST, _STANDARD)
 _FIRST_VERSION = "1"
 _NOT_TAKEN_BACK = "a write went through unguarded and could not be taken back"
-_PROOFS = frozenset(["create", "replace"])
-
-
-@dataclass(frozen=True)
-class Written:
-    """What became of a write: an entry for each put, or none where a guard refused; then what was found there."""
-
-    entries: Sequence[Entry] | None
-    standing: Mapping[str, Entry] = field(default_factory=dict, repr=False)
 
 
 class MissingTargetError(SynopticError):
@@ -59,23 +49,29 @@ class GuardedWriter:
         self._proven: set[str] = set()
         self._discovery = threading.Lock()
 
-    def write(self, puts: Sequence[Put]) -> Written:
-        """Write all of them or nothing; raises SYN-459 where the server goes on refusing what it has no cause to."""
-        with nullcontext() if self._proven >= _PROOFS else self._discovery:
+    def write(self, puts: Sequence[Put]) -> bool:
+        """Write all of them, or nothing and answer False where another was faster.
+
+        Raises SYN-459 where the server goes on refusing what it has no cause to.
+        """
+        # By what this write needs: a site's first import creates for hours, and replaces nothing.
+        needed = set(map(_proof, puts))
+        with nullcontext() if self._proven >= needed else self._discovery:
             revived: Mapping[str, str] = {}
             for attempt, guard in enumerate(self._guards()):
                 # What was deleted is revived by its version under the guard that is assumed, by the standard's alone.
                 revived = revived if guard is self._create_guard else {}
                 told = self._send(puts, guard, revived)
                 if not isinstance(told, Answer):
-                    self._create_guard = guard
-                    return Written(self._verified(puts, told, revived))
+                    if "create" in needed:
+                        self._create_guard = guard
+                    return self._verified(puts, told, revived)
                 refusal = told
                 if attempt:
                     self._client.rest(attempt)
                 standing = self._standing(puts)
                 if _has_moved(puts, standing):
-                    return Written(None, standing)
+                    return False
                 revived = self._deleted(standing)
             raise SynopticError(Code.STORE_REJECTS, detail_of(refusal))
 
@@ -122,10 +118,8 @@ class GuardedWriter:
         latest = {name: read_entry(item) for name, entry in zip(names, found, strict=True) for item in _listed(entry)}
         return {name: entry.version for name, entry in latest.items() if entry.version is not None}
 
-    def _verified(
-        self, puts: Sequence[Put], entries: Sequence[Entry], revived: Mapping[str, str]
-    ) -> Sequence[Entry] | None:
-        """The entries, if each did what was expected of it; else what was written is taken back."""
+    def _verified(self, puts: Sequence[Put], entries: Sequence[Entry], revived: Mapping[str, str]) -> bool:
+        """Whether each entry did what was expected of it; if not, what was written is taken back."""
         pairs = list(zip(puts, entries, strict=True))
         made_over = any(
             item.expected is None and _reference(item.resource) not in revived and _replaced(entry, None)
@@ -135,9 +129,9 @@ class GuardedWriter:
             self._take_back(pairs)
             if made_over:
                 raise SynopticError(Code.UNGUARDED_STORE, "a create replaced a resource, which was put back")
-            return None
+            return False
         self._prove(pairs, revived)
-        return entries
+        return True
 
     def _take_back(self, pairs: Sequence[tuple[Put, Entry]]) -> None:
         """Delete what was created, and put back what was replaced."""
@@ -155,12 +149,17 @@ class GuardedWriter:
     def _prove(self, pairs: Iterable[tuple[Put, Entry]], revived: Mapping[str, str]) -> None:
         """Send the first create and the first replacement again: a server that accepts them guards nothing."""
         for item, entry in pairs:
-            proof = "create" if item.expected is None else "replace"
+            proof = _proof(item)
             if proof in self._proven or _reference(item.resource) in revived or entry.version == item.expected:
                 continue
             if not isinstance(self._send([item], self._create_guard, {}), Answer):
                 raise SynopticError(Code.UNGUARDED_STORE, f"it accepts a stale {proof}")
             self._proven.add(proof)
+
+
+def _proof(item: Put) -> str:
+    """What has to be known of the server before such a write is trusted."""
+    return "create" if item.expected is None else "replace"
 
 
 def _raise_unless_refused(answer: Answer) -> None:

@@ -60,9 +60,10 @@ class Incoming:
 
 @dataclass(frozen=True)
 class Current:
-    """What the store holds: every resource that is targeted or offered, and who else speaks of them."""
+    """What the store holds: the manifest of that name, what is targeted or offered, and who else speaks of these."""
 
-    manifest: Stored
+    name: str
+    manifest: Stored | None
     stored: Mapping[str, Stored] = field(repr=False)
     provenances: tuple[Resource, ...] = field(default=(), repr=False)
 
@@ -80,9 +81,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Ledger:
-    """What a manifest says of its ids; a claim (a manifest without a digest) says nothing."""
+    """What a manifest says of its ids; one that is not there, or holds no digest of ours, says nothing."""
 
-    is_claim: bool
+    is_silent: bool
     version: ReportVersion
     digests: tuple[str | None, str | None]
     state: State
@@ -100,17 +101,6 @@ def order_of(version: ReportVersion) -> tuple[datetime, datetime, int]:
     )
 
 
-def make_claim(manifest: Resource) -> Resource:
-    """The empty manifest that holds a report's place before its first write; it says nothing of any version.
-
-    Its agent is the Organization: the Devices may not be on the store yet, which a server would not have.
-    """
-    report = [entity["what"] for entity in manifest["entity"]]
-    agents = [{"type": agent["type"], "who": agent["onBehalfOf"]} for agent in manifest["agent"][:1]]
-    kept = {key: value for key, value in manifest.items() if key != "extension"}
-    return {**kept, "target": report, "agent": agents}
-
-
 def concerned(manifest: Resource, incoming: Incoming) -> frozenset[str]:
     """The references that a decision needs to know from the store."""
     ledger = _read_ledger(manifest)
@@ -119,15 +109,18 @@ def concerned(manifest: Resource, incoming: Incoming) -> frozenset[str]:
 
 def reconcile(incoming: Incoming, current: Current) -> Plan:
     """Decide what to write, withdraw, leave and publish."""
-    ledger, offer = _read_ledger(current.manifest.resource), _read_ledger(incoming.manifest)
+    standing = current.manifest.resource if current.manifest else {}
+    ledger, offer = _read_ledger(standing), _read_ledger(incoming.manifest)
     outcome, beneath = _decide(incoming.action, offer, ledger)
     if outcome is Outcome.LATE:
         return Plan(outcome, offered=tuple(map(stamp, incoming.resources)), manifest=incoming.manifest)
     if outcome is Outcome.UNCHANGED:
         offered, _ = _offer(incoming.resources, current, ledger)
         taken_back, _ = _withdrawals(ledger.withdrawn, current)
-        return Plan(outcome, offered=(*offered, *taken_back), manifest=unversioned(current.manifest.resource))
-    return _write_beneath(incoming, current, ledger) if beneath else _write(incoming, current, ledger, offer)
+        return Plan(outcome, offered=(*offered, *taken_back), manifest=unversioned(standing))
+    if beneath:
+        return _write_beneath(incoming, current, ledger, standing)
+    return _write(incoming, current, ledger, offer)
 
 
 def reference_of(resource: Resource) -> str:
@@ -137,7 +130,7 @@ def reference_of(resource: Resource) -> str:
 
 def _decide(action: Action, offer: _Ledger, ledger: _Ledger) -> tuple[Outcome, bool]:
     """The outcome, and whether a replacement goes beneath newer addenda."""
-    if ledger.is_claim or order_of(offer.version) > order_of(ledger.version):
+    if ledger.is_silent or order_of(offer.version) > order_of(ledger.version):
         return Outcome.WRITE, False
     if order_of(offer.version) == order_of(ledger.version):
         return (Outcome.UNCHANGED if offer.digests == ledger.digests else Outcome.WRITE), False
@@ -156,7 +149,7 @@ def _write(incoming: Incoming, current: Current, ledger: _Ledger, offer: _Ledger
     return _plan(current, (*offered, *taken_back), manifest, (*held, *refused))
 
 
-def _write_beneath(incoming: Incoming, current: Current, ledger: _Ledger) -> Plan:
+def _write_beneath(incoming: Incoming, current: Current, ledger: _Ledger, standing: Resource) -> Plan:
     """An older report under its newer addenda: it adds what they do not say, and their manifest stays the newest."""
     missing = tuple(
         item for item in incoming.resources if reference_of(item) not in (*ledger.active, *ledger.withdrawn)
@@ -164,7 +157,7 @@ def _write_beneath(incoming: Incoming, current: Current, ledger: _Ledger) -> Pla
     offered, held = _offer(missing, current, ledger)
     targets = _read_ledger(incoming.manifest).active
     added = tuple(name for name in targets if name not in ledger.active)
-    manifest = _with_ledger(current.manifest.resource, (*ledger.active, *added), ledger.withdrawn, State.COMPLETE)
+    manifest = _with_ledger(standing, (*ledger.active, *added), ledger.withdrawn, State.COMPLETE)
     return _plan(current, offered, manifest, held)
 
 
@@ -176,7 +169,7 @@ def _plan(current: Current, offered: Sequence[Resource], manifest: Resource, con
             puts.append(Put(resource, stored.version if stored else None))
     return Plan(
         Outcome.WRITE,
-        puts=(*puts, Put(manifest, current.manifest.version)),
+        puts=(*puts, Put(manifest, current.manifest.version if current.manifest else None)),
         offered=tuple(offered),
         manifest=manifest,
         conflicts=tuple(conflicts),
@@ -232,20 +225,19 @@ def _differs(one: Resource, other: Resource) -> bool:
 
 
 def _conflict(resource: Resource, reason: str, current: Current) -> Conflict:
-    return Conflict(reference_of(resource), reason, reference_of(current.manifest.resource), resource)
+    return Conflict(reference_of(resource), reason, current.name, resource)
 
 
 def _stated_elsewhere(current: Current) -> frozenset[str]:
     """What the manifests of other reports still state: a Condition belongs to the patient, not to one report."""
-    own = current.manifest.resource["id"]
-    others = (_read_ledger(item) for item in current.provenances if item["id"] != own)
-    return frozenset(name for ledger in others if not ledger.is_claim for name in ledger.active)
+    others = (_read_ledger(item) for item in current.provenances if reference_of(item) != current.name)
+    return frozenset(name for ledger in others if not ledger.is_silent for name in ledger.active)
 
 
 def _next_state(action: Action, ledger: _Ledger) -> State:
     if action is Action.WITHDRAW:
         return State.WITHDRAWN
-    first = ledger.is_claim or ledger.state is State.ADDENDA_ONLY
+    first = ledger.is_silent or ledger.state is State.ADDENDA_ONLY
     return State.ADDENDA_ONLY if action is Action.MERGE and first else State.COMPLETE
 
 
@@ -271,7 +263,7 @@ def _read_ledger(resource: Resource) -> _Ledger:
     withdrawn = tuple(item["valueString"] for item in extensions if item["url"] == WITHDRAWN_TARGET)
     states = [State(item["valueCode"]) for item in extensions if item["url"] == MANIFEST_STATE]
     return _Ledger(
-        is_claim=manifest.content_digest is None,
+        is_silent=manifest.content_digest is None,
         version=manifest.version,
         digests=(manifest.content_digest, manifest.configuration_digest),
         state=states[0] if states else State.COMPLETE,

@@ -60,10 +60,6 @@ class ResourceStore(Protocol):
         """Every Provenance that targets any of them: manifests of other reports, and a person's verification."""
         ...
 
-    def claim(self, resource: Resource) -> Stored:
-        """Create the resource unless one of its id exists; what stands there then, whoever made it."""
-        ...
-
     def transact(self, puts: Sequence[Put], conflicts: Sequence[Conflict] = ()) -> bool:
         """Write all, or none and answer False where any expected version is gone; an equal resource makes no version.
 

@@ -36,9 +36,10 @@ class FailingEngine:
 class FailingStore(FolderStore):
     """Fails on use, quoting what it was given."""
 
-    def claim(self, resource: Any) -> Any:
-        """Raise with the resource in the message."""
-        raise KeyError(f"no place for {resource} Walburga Grünzweig-Öttinger")
+    def transact(self, puts: Any, conflicts: Any = ()) -> bool:
+        """Raise with the resources in the message."""
+        resources = [put.resource for put in puts]
+        raise KeyError(f"no place for {resources} {conflicts} Walburga Grünzweig-Öttinger")
 
 
 def show_errors(chain: WholeChain) -> None:

@@ -40,7 +40,6 @@ def work(folder: Path, killer: Killer, engine: Engine) -> None:
     killer.watch_runner()
     chain.bus._connection.set_trace_callback(lambda statement: watch_statement(killer, statement))
     killer.around(EmbeddedSubscription, "commit", before="before commit", after="after commit")
-    killer.around(folder_store.FolderStore, "claim", after="claimed")
     killer.around(folder_store.FolderStore, "transact", before="before store", after="stored")
     killer.around(os, "fsync", before="file half written")
     killer.around(Path, "replace", before="file written", after="file in place")

@@ -35,7 +35,6 @@ POINTS = (
         for hop in ("intake", "extraction", "emission")
         for point in ("before commit", "first output written", "all written", "after commit")
     ),
-    "emission: claimed",
     "emission: before store",
     "emission: file half written",
     "emission: file written",

@@ -46,19 +46,14 @@ class Told(Killer):
         os.write(self.report, json.dumps(what).encode() + b"\n")
 
 
-def kind_of(request: httpx.Request) -> str | None:
-    """Whether a request claims a report's manifest, or writes its resources; a manifest without a digest is a claim."""
+def writes_report(request: httpx.Request) -> bool:
+    """Whether a request writes a report: a transaction with its manifest."""
     if request.headers.get("Content-Type") != "application/fhir+json":
-        return None
+        return False
     body = json.loads(request.content)
     if body["type"] != "transaction":
-        return None
-    written = [entry["resource"] for entry in body["entry"]]
-    if [one["resourceType"] for one in written] == ["Provenance"]:
-        urls = [extension["url"] for extension in written[0].get("extension", [])]
-        if not any(url.endswith("/content-digest") for url in urls):
-            return "claim"
-    return "write" if any(one["resourceType"] == "Provenance" for one in written) else None
+        return False
+    return any(entry["resource"]["resourceType"] == "Provenance" for entry in body["entry"])
 
 
 def watch_requests(killer: Killer) -> None:
@@ -66,17 +61,17 @@ def watch_requests(killer: Killer) -> None:
     plain = httpx.Client.send
 
     def send(client: httpx.Client, request: httpx.Request, **keywords: Any) -> httpx.Response:
-        kind = kind_of(request)
-        if kind:
-            killer.at(f"{kind} sent")
+        is_write = writes_report(request)
+        if is_write:
+            killer.at("write sent")
         try:
             answer = plain(client, request, **keywords)
         except httpx.ConnectError:
             killer.at("no connection")
             raise
-        if kind:
+        if is_write:
             answer.read()
-            killer.at(f"{kind} answered")
+            killer.at("write answered")
         return answer
 
     httpx.Client.send = send  # type: ignore[method-assign,assignment]

@@ -14,7 +14,6 @@ NewBench = Callable[..., Bench]
 POINTS = {
     "before its write, a version being there": ("write sent", True),
     "before its write, none being there": ("write sent", False),
-    "before its claim": ("claim sent", False),
 }
 
 

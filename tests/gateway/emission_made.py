@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from uuid import NAMESPACE_URL, uuid5
 
 from gateway.authorship import unversioned
-from gateway.reconciliation import Current, Incoming, Outcome, Plan, concerned, make_claim, reconcile, reference_of
+from gateway.reconciliation import Current, Incoming, Outcome, Plan, concerned, reconcile, reference_of
 from gateway.resource_store import Stored
 from mappers.provenance import make_manifest
 from schemas.messages import Action, Identifier, Reference, ReportContext, ReportVersion
@@ -75,12 +75,10 @@ class World:
         self.resources[reference_of(resource)] = Stored(versioned, str(self.written))
 
     def plan(self, report: Incoming) -> Plan:
-        """Claim, read and decide, as emission does."""
+        """Read and decide, as emission does."""
         name = reference_of(report.manifest)
-        if name not in self.resources:
-            self.put(make_claim(report.manifest))
-        manifest = self.resources[name]
-        wanted = concerned(manifest.resource, report)
+        manifest = self.resources.get(name)
+        wanted = concerned(manifest.resource if manifest else {}, report)
         stored = {key: value for key, value in self.resources.items() if key in wanted}
         provenances = tuple(
             item.resource
@@ -88,7 +86,7 @@ class World:
             if key.startswith("Provenance/")
             and {target.get("reference") for target in item.resource["target"]} & stored.keys()
         )
-        return reconcile(report, Current(manifest, stored, provenances))
+        return reconcile(report, Current(name, manifest, stored, provenances))
 
     def emit(self, report: Incoming) -> Plan:
         """Decide and write."""

@@ -87,58 +87,46 @@ class StoreContract:
         assert not store.transact([Put(observation(), "1")])
         assert store.read(["Observation/a"]) == {}
 
-    def test_a_claim_gives_way_to_what_is_there(self, store):
-        """Claiming creates once, and afterwards answers with what stands there."""
-        store.transact([Put(observation("a"), None), Put(observation("b"), None)])
-        first = store.claim(provenance("m", "Observation/a"))
-        store.transact([Put(provenance("m", "Observation/b"), first.version)])
-        again = store.claim(provenance("m", "Observation/a"))
-        assert again.resource["target"] == [{"reference": "Observation/b"}]
-        assert again.version != first.version
-
-    def test_the_version_of_a_claim_is_the_one_to_expect(self, store):
-        """What was claimed can be replaced on the version that the claim answered with, and only once."""
+    def test_of_creators_that_race_one_wins(self, store):
+        """Of many that found nothing and create at once, each with content of its own, exactly one writes."""
         store.transact([Put(observation("a"), None)])
-        version = store.claim(provenance("m", "Observation/a")).version
-        assert store.transact([Put(provenance("m", "Observation/a", reason=[{"text": "1"}]), version)])
-        assert not store.transact([Put(provenance("m", "Observation/a", reason=[{"text": "2"}]), version)])
+        start, won = threading.Barrier(6), []
 
-    def test_of_claims_that_race_one_stands(self, store):
-        """Of many that claim at once, each with content of its own, all are told the same."""
-        store.transact([Put(observation("a"), None)])
-        start, told = threading.Barrier(6), []
-
-        def claim(number: int) -> None:
+        def create(number: int) -> None:
             start.wait()
-            stored = store.claim(provenance("m", "Observation/a", reason=[{"text": str(number)}]))
-            told.append((stored.resource["reason"][0]["text"], stored.version))
+            manifest = provenance("m", "Observation/a", reason=[{"text": str(number)}])
+            if store.transact([Put(observation(f"of-{number}"), None), Put(manifest, None)]):
+                won.append(number)
 
-        _run(claim, range(6))
-        assert len(told) == 6
-        assert len(set(told)) == 1
-        standing = store.read(["Provenance/m"])["Provenance/m"]
-        assert (standing.resource["reason"][0]["text"], standing.version) == told[0]
+        _run(create, range(6))
+        assert len(won) == 1
+        standing = store.read(["Provenance/m", *(f"Observation/of-{number}" for number in range(6))])
+        assert set(standing) == {"Provenance/m", f"Observation/of-{won[0]}"}
+        assert standing["Provenance/m"].resource["reason"] == [{"text": str(won[0])}]
 
-    def test_a_claim_that_comes_late_replaces_nothing(self, store):
-        """Who found nothing there and claims only after others have claimed and written is told what they wrote."""
+    def test_a_creator_that_comes_late_replaces_nothing(self, store):
+        """Who found nothing there and writes only after another has written is refused, with all that it would write."""
         store.transact([Put(observation("a"), None)])
         ready, written, told = threading.Event(), threading.Event(), []
 
         def sleeper() -> None:
-            assert store.read(["Provenance/m"]) == {}
+            assert store.read(["Observation/late", "Provenance/m"]) == {}
             ready.set()
             assert written.wait(30)
-            told.append(store.claim(provenance("m", "Observation/a")))
+            told.append(store.transact([Put(observation("late"), None), Put(provenance("m", "Observation/a"), None)]))
 
         thread = threading.Thread(target=sleeper)
         thread.start()
         assert ready.wait(30)
-        claimed = store.claim(provenance("m", "Observation/a"))
-        assert store.transact([Put(provenance("m", "Observation/a", reason=[{"text": "real"}]), claimed.version)])
+        assert store.transact([Put(provenance("m", "Observation/a", reason=[{"text": "real"}]), None)])
+        before = store.read(["Provenance/m"])["Provenance/m"].version
         written.set()
         thread.join()
-        assert told[0].resource["reason"] == [{"text": "real"}]
-        assert store.read(["Provenance/m"])["Provenance/m"].version == told[0].version
+        assert told == [False]
+        standing = store.read(["Observation/late", "Provenance/m"])
+        assert set(standing) == {"Provenance/m"}
+        assert standing["Provenance/m"].resource["reason"] == [{"text": "real"}]
+        assert standing["Provenance/m"].version == before
 
     def test_provenances_are_found_by_target(self, store):
         """Each Provenance that targets one of the references is found, as it is at present."""

@@ -184,6 +184,35 @@ def test_after_a_conflict_the_newer_version_is_read_and_wins(folder):
     assert set(observations(folder)) == set(observations(expected))
 
 
+class UnorderedStore(FolderStore):
+    """A folder that reads the manifest last, after another writer has come: a FHIR batch knows no order."""
+
+    def __init__(self, folder: Path, rival: bytes) -> None:
+        super().__init__(folder)
+        self.rival: bytes | None = rival
+
+    def read(self, references):
+        """The first time, let the rival write while the batch is read."""
+        rival, self.rival = self.rival, None
+        if rival is None:
+            return super().read(references)
+        others = super().read([name for name in references if not name.startswith("Provenance/")])
+        emit(make_hop(FolderStore(self._folder)), rival)
+        return others | super().read([name for name in references if name.startswith("Provenance/")])
+
+
+def test_what_was_read_before_the_manifest_decides_nothing(folder):
+    """Resources that a rival wrote between the reads of one batch are not taken for what a person deleted."""
+    earlier, first, second = of_patient(1, 1), message(1, **VALUES), message(2, **VALUES)
+    emit(make_hop(FolderStore(folder)), earlier)
+    emit(make_hop(UnorderedStore(folder, first)), second)
+    assert not (folder / CONFLICTS).exists()
+    expected = folder.with_name("expected")
+    for value in (earlier, first, second):
+        emit(make_hop(FolderStore(expected)), value)
+    assert snapshot(folder) == snapshot(expected)
+
+
 def test_endless_conflicts_end_as_a_retry(folder):
     """Refused at every attempt, emission asks the runner to try later."""
     store = Rival(folder, 99, b"")

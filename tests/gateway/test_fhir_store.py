@@ -34,11 +34,6 @@ class Renamed:
         found = self._store.provenances_of([name + self._ending for name in references])
         return tuple(self._inward(resource) for resource in found)
 
-    def claim(self, resource: Resource) -> Stored:
-        """As the store."""
-        stored = self._store.claim(self._outward(resource))
-        return replace(stored, resource=self._inward(stored.resource))
-
     def transact(self, puts: Sequence[Put], conflicts: Sequence[Conflict] = ()) -> bool:
         """As the store."""
         outward = [replace(put, resource=self._outward(put.resource)) for put in puts]
@@ -124,15 +119,6 @@ def test_what_a_person_deleted_is_absent_and_can_be_written_again(store, person)
     assert values == ["G1", None, "G2"]
 
 
-def test_a_deleted_manifest_can_be_claimed_again(store, person):
-    """A person who deletes a manifest does not keep its report out for ever."""
-    name, target = unique("m"), person.put(observation(unique()))
-    store.claim(provenance(name, target))
-    person.delete(f"Provenance/{name}")
-    claimed = store.claim(provenance(name, target))
-    assert store.read([f"Provenance/{name}"])[f"Provenance/{name}"].version == claimed.version == "3"
-
-
 def test_a_version_that_is_gone_for_good_takes_everything_back(store, person):
     """HAPI creates where an expected version does not exist at all: nothing of such a transaction stays."""
     kept, gone, new = unique("kept"), unique("gone"), unique("new")
@@ -186,10 +172,9 @@ def test_nothing_is_written_without_the_organization(fhir_url, person):
     """A manifest would refer to what is not there: the first write says so, and writes nothing."""
     store = FhirStore(settings_on(fhir_url, organization=f"Organization/{unique()}"))
     name = unique()
-    for write in (lambda: store.transact([Put(observation(name), None)]), lambda: store.claim(observation(name))):
-        with pytest.raises(SynopticError) as caught:
-            write()
-        assert caught.value.code is Code.NO_ORGANIZATION
+    with pytest.raises(SynopticError) as caught:
+        store.transact([Put(observation(name), None)])
+    assert caught.value.code is Code.NO_ORGANIZATION
     assert person.versions(f"Observation/{name}") == []
     store.close()
 

@@ -235,47 +235,55 @@ def test_a_write_whose_answer_was_lost_is_not_done_twice(world):
     assert (world.values(name), world.values(other)) == ([SECRET], ["G1", "G2"])
 
 
-def test_a_claim_whose_answer_was_lost_is_our_own(world):
-    """Sent again it is refused, and what stands there is what was claimed."""
-    target, name = world.person.put(observation(unique())), unique("m")
-    fault = world.proxy.inject(WRITES, lose_answer())
-    claimed = world.store.claim(provenance(name, target))
-    assert fault.happened == 1
-    assert (claimed.resource["target"], claimed.version) == ([{"reference": target}], "1")
-    assert len(world.person.versions(f"Provenance/{name}")) == 1
-
-
 def test_a_slow_server_is_not_written_to_twice(world):
     """The client gives up waiting while the server has done it: sent again, it is refused."""
-    target, name = world.person.put(observation(unique())), unique("m")
-    store = world.another(timeout_seconds=1)
-    store.claim(provenance(unique("m"), target))
+    name, store = unique(), world.another(timeout_seconds=1)
+    assert store.transact([Put(observation(unique()), None)])
     fault = world.proxy.inject(WRITES, delay(3))
-    assert store.claim(provenance(name, target)).version == "1"
+    assert not store.transact([Put(observation(name), None)])
     assert fault.happened == 1
-    assert len(world.person.versions(f"Provenance/{name}")) == 1
+    assert world.values(name) == ["G1"]
     store.close()
 
 
-def test_a_claim_that_sleeps_on_its_way_replaces_nothing(world):
-    """A claim held on the wire, while another worker claims and writes the real manifest, puts nothing back."""
-    target, name = world.person.put(observation(unique())), unique("m")
+def test_a_create_that_sleeps_on_its_way_replaces_nothing(world):
+    """Held on the wire, while another worker writes the real manifest, it is refused whole."""
+    target, name, new = world.person.put(observation(unique())), unique("m"), unique()
     held, told = Hold(), []
-    fault = world.proxy.inject(on("POST", "^$", containing=name), held)
-    sleeper = threading.Thread(target=lambda: told.append(world.store.claim(provenance(name, target))))
+    fault = world.proxy.inject(on("POST", "^$", containing=new), held)
+    puts = [Put(observation(new), None), Put(provenance(name, target), None)]
+    sleeper = threading.Thread(target=lambda: told.append(world.store.transact(puts)))
     sleeper.start()
     held.wait_until_reached()
     other = world.another()
-    claimed = other.claim(provenance(name, target))
-    real = provenance(name, target, reason=[{"text": "the real manifest"}])
-    assert other.transact([Put(real, claimed.version)])
+    assert other.transact([Put(provenance(name, target, reason=[{"text": "the real manifest"}]), None)])
     held.release()
     sleeper.join()
-    assert fault.happened == 1
-    assert told[0].resource["reason"] == [{"text": "the real manifest"}]
-    assert told[0].version == "2"
-    assert len(world.person.versions(f"Provenance/{name}")) == 2
+    assert (fault.happened, told) == (1, [False])
+    reasons = [version["reason"] for version in world.person.versions(f"Provenance/{name}")]
+    assert (reasons, world.values(new)) == ([[{"text": "the real manifest"}]], [])
     other.close()
+
+
+def test_creates_wait_for_no_proof_of_replacing(world):
+    """A store that has only ever created, as on a site's first import, writes several reports at once."""
+    slow, quick, store, told = unique(), unique(), world.another(), []
+    assert store.transact([Put(observation(unique()), None)])
+    held = Hold()
+    fault = world.proxy.inject(on("POST", "^$", containing=slow), held)
+    writers = [
+        threading.Thread(target=lambda name=name: told.append((name, store.transact([Put(observation(name), None)]))))
+        for name in (slow, quick)
+    ]
+    writers[0].start()
+    held.wait_until_reached()
+    writers[1].start()
+    writers[1].join(timeout=30)
+    assert (fault.happened, told) == (1, [(quick, True)])
+    held.release()
+    writers[0].join()
+    assert told == [(quick, True), (slow, True)]
+    store.close()
 
 
 def test_a_transaction_that_sleeps_on_its_way_replaces_nothing(world):
@@ -323,12 +331,13 @@ def test_a_refused_entry_is_a_refusal(world, status):
 
 
 def test_a_refusal_in_the_entry_of_what_stands_there_is_none_of_ours(world):
-    """A claim refused in its entry alone gives way to what is there, as a refusal of the whole does."""
+    """A create refused in its entry alone gives way to what is there, as a refusal of the whole does."""
     target, name = world.person.put(observation(unique())), unique("m")
     world.person.put(provenance(name, target, reason=[{"text": "real"}]))
     fault = world.proxy.inject(WRITES, fail_entry(0, "304 Not Modified"))
-    assert world.store.claim(provenance(name, target)).resource["reason"] == [{"text": "real"}]
+    assert not world.store.transact([Put(provenance(name, target), None)])
     assert fault.happened == 1
+    assert len(world.person.versions(f"Provenance/{name}")) == 1
 
 
 def test_an_answer_without_all_its_entries_is_not_believed(world):
@@ -397,7 +406,7 @@ class TestServersThatDiffer:
         person.delete(person.put(provenance(name, target)))
         with StrictServer(fhir_url) as server:
             store = FhirStore(settings_on(server.base_url))
-            assert store.claim(provenance(name, target)).version == "3"
+            assert store.transact([Put(provenance(name, target), None)])
             store.close()
         assert len(person.versions(f"Provenance/{name}")) == 3
 
@@ -412,13 +421,13 @@ class TestServersThatDiffer:
         assert len(person.versions(f"Observation/{name}")) == 1
 
     def test_an_unguarded_server_is_refused_and_put_right(self, fhir_url, person):
-        """A claim that replaced a real manifest there is taken back."""
+        """A create that replaced a real manifest there is taken back."""
         target, name = person.put(observation(unique())), unique("m")
         person.put(provenance(name, target))
         person.put(provenance(name, target, reason=[{"text": "the real manifest"}]))
         with UnguardedServer(fhir_url) as server:
             store = FhirStore(settings_on(server.base_url))
-            error = fails(lambda: store.claim(provenance(name, target)))
+            error = fails(lambda: store.transact([Put(provenance(name, target), None)]))
             store.close()
         assert error.code is Code.UNGUARDED_STORE
         reasons = [version.get("reason") for version in person.versions(f"Provenance/{name}")]

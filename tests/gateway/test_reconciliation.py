@@ -189,6 +189,29 @@ def test_what_a_person_verified_stays():
     assert world.states() == {T: "1", G: "withdrawn"}
 
 
+def test_a_manifest_that_is_not_ours_says_nothing():
+    """A Provenance without our digests, under the manifest's id or over the report's ids, keeps nothing from us."""
+    world, report = World(), incoming(names="t condition")
+    theirs = {"resourceType": "Provenance", "target": [{"reference": C}], "agent": [{"who": {"display": "test"}}]}
+    world.put({**theirs, "id": "theirs"})
+    world.put({**theirs, "id": report.manifest["id"], "target": [{"reference": "DiagnosticReport/report"}]})
+    assert world.emit(report).outcome is Outcome.WRITE
+    assert world.emit(report).outcome is Outcome.UNCHANGED
+    world.emit(incoming("withdraw", 2))
+    assert world.states() == {T: "withdrawn", C: "withdrawn"}
+    assert world.conflicts == []
+
+
+def test_a_report_without_a_manifest_names_it_in_its_conflicts():
+    """What keeps a new report's resource out is recorded under the manifest that is written with it."""
+    world, report = World(), incoming(names="t g")
+    world.put({"resourceType": "Observation", "id": "t", "status": "final", "valueString": "theirs"})
+    plan = world.emit(report)
+    assert [conflict.report for conflict in plan.conflicts] == [f"Provenance/{report.manifest['id']}"]
+    assert plan.puts[-1].expected is None
+    assert plan.puts[-1].resource["id"] == report.manifest["id"]
+
+
 def test_what_a_person_deleted_stays_deleted():
     """A resource that a person removed is not put back."""
     world = World()
