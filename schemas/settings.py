@@ -12,12 +12,17 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from schemas.errors import Code, SynopticError
+from schemas.settings_file import SETTINGS_VARIABLE, read_settings_file
 
-SETTINGS_FILE = "synoptic.yaml"
-SETTINGS_VARIABLE = "SYNOPTIC_SETTINGS"
 PREFIX = "SYNOPTIC_"
 DELIMITER = "__"
 _OWN_WORDS = "Value error, "  # what pydantic puts before a validator's own words
@@ -85,7 +90,7 @@ class BusSettings(Section):
         default=45, gt=0, description="Kafka only: a silent member loses its place after it"
     )
     poll_interval_seconds: float = Field(
-        default=300, gt=0, description="Kafka only: a member that does not poll loses its place after it"
+        default=300, gt=0, description="a hop counts as hung, and loses its place, if one batch takes longer"
     )
     transaction_timeout_seconds: float = Field(
         default=60, gt=0, description="Kafka only: the broker aborts a transaction that stays open longer"
@@ -203,8 +208,8 @@ class Settings(BaseSettings):
     def _fit_together(self) -> Self:
         """Refuse keys that are each right and together wrong, all of them at once."""
         plaintext = self.privacy.allow_plaintext
-        bus_faults = _bus_faults(self.bus, plaintext) if self.bus.kind == "kafka" else ()
-        if faults := [*bus_faults, *_fhir_faults(self.fhir, plaintext)]:
+        kafka_faults = _kafka_faults(self.bus, plaintext) if self.bus.kind == "kafka" else ()
+        if faults := [*_bus_faults(self.bus), *kafka_faults, *_fhir_faults(self.fhir, plaintext)]:
             raise ValueError("; ".join(faults))
         return self
 
@@ -218,11 +223,18 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment over the settings file over defaults."""
-        path = Path(os.environ.get(SETTINGS_VARIABLE, SETTINGS_FILE))
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=path)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, read_settings_file())
 
 
-def _bus_faults(bus: BusSettings, plaintext: bool) -> Iterator[str]:
+def _bus_faults(bus: BusSettings) -> Iterator[str]:
+    if bus.rejected_minimum > bus.rejected_window:
+        yield (
+            f"bus.rejected_minimum, bus.rejected_window: no hop would ever stop, as {bus.rejected_minimum} records are "
+            f"never among the last {bus.rejected_window}; let the minimum be no more than the window"
+        )
+
+
+def _kafka_faults(bus: BusSettings, plaintext: bool) -> Iterator[str]:
     servers = [server.strip() for server in bus.bootstrap_servers.split(",") if server.strip()]
     if not servers:
         yield "bus.bootstrap_servers: give at least one host:port"
@@ -240,6 +252,13 @@ def _bus_faults(bus: BusSettings, plaintext: bool) -> Iterator[str]:
                 yield "bus.token_file: give it, OAUTHBEARER needs it"
         elif not (bus.username and bus.password):
             yield f"bus.username, bus.password: give both, {bus.sasl_mechanism} needs them"
+    for shorter, longer in (("session_timeout", "poll_interval"), ("request_timeout", "transaction_timeout")):
+        seconds = [getattr(bus, f"{name}_seconds") for name in (shorter, longer)]
+        if seconds[0] >= seconds[1]:
+            yield (
+                f"bus.{shorter}_seconds, bus.{longer}_seconds: the first is {seconds[0]:g} and must be less than "
+                f"the second, {seconds[1]:g}; lower the one or raise the other"
+            )
 
 
 def _fhir_faults(fhir: FhirSettings, plaintext: bool) -> Iterator[str]:
@@ -273,6 +292,9 @@ def load_settings() -> Settings:
             ": ".join(filter(None, (".".join(str(step) for step in item["loc"]), item["msg"].removeprefix(_OWN_WORDS))))
             for item in error.errors(include_url=False, include_input=False)
         ]
+    except SettingsError as error:
+        # Its text names the section and not the value.
+        faults.append(f'{error}: in a variable a list or a section is JSON, such as ["breast"]')
     raise SynopticError(Code.BAD_SETTINGS, "; ".join(faults))
 
 

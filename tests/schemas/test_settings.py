@@ -110,9 +110,44 @@ def test_whole_logins_are_no_fault(faults, variables):
     assert faults(**KAFKA, **variables) == ""
 
 
+KAFKA_TIMES = [
+    ("session_timeout", "poll_interval"),
+    ("request_timeout", "transaction_timeout"),
+]
+
+
+@pytest.mark.parametrize(("shorter", "longer"), KAFKA_TIMES)
+def test_times_that_a_broker_would_refuse_or_never_meet(faults, shorter, longer):
+    """What must be over before something else is names both keys, both times and the way out; equal is too long."""
+    keys = [f"BUS__{name.upper()}_SECONDS" for name in (shorter, longer)]
+    found = faults(**KAFKA, **dict(zip(keys, ("40.5", "40.5"), strict=True)))
+    assert found.startswith(f"bus.{shorter}_seconds, bus.{longer}_seconds: ")
+    assert "40.5" in found
+    assert "lower" in found
+    assert faults(**KAFKA, **dict(zip(keys, ("40", "41"), strict=True))) == ""
+    assert faults(**dict(zip(keys, ("41", "40"), strict=True))) == ""
+
+
+@pytest.mark.parametrize("kind", ["embedded", "kafka"])
+def test_a_stop_that_would_never_come(faults, kind):
+    """A minimum that the window never holds would lift the limit on rejects in silence, on either bus."""
+    found = faults(BUS__KIND=kind, BUS__REJECTED_MINIMUM="201")
+    assert found.startswith("bus.rejected_minimum, bus.rejected_window: ")
+    assert "201" in found
+    assert faults(BUS__KIND=kind, BUS__REJECTED_MINIMUM="200") == ""
+
+
 def test_all_faults_between_keys_come_at_once(faults):
     """One start tells everything that is to be corrected, whichever part it is in."""
-    found = faults(**REMOTE, BUS__KEY_FILE="k.pem", FHIR__BASE_URL="http://ehr.example/fhir")
+    found = faults(
+        **REMOTE,
+        BUS__KEY_FILE="k.pem",
+        BUS__REJECTED_WINDOW="2",
+        BUS__SESSION_TIMEOUT_SECONDS="3000",
+        FHIR__BASE_URL="http://ehr.example/fhir",
+    )
     parts = [part.partition(":")[0] for part in found.split("; ")]
     assert {"bus.security_protocol", "bus.certificate_file, bus.key_file", "fhir.base_url"} <= set(parts)
+    assert {"bus.rejected_minimum, bus.rejected_window"} <= set(parts)
+    assert {"bus.session_timeout_seconds, bus.poll_interval_seconds"} <= set(parts)
     assert "Value error" not in found
