@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from schemas.errors import Code, SynopticError
+from schemas.topics import RECORD_ROOM_BYTES
+
+# At most what Kafka's format adds to a message, and to each of its headers: lengths, times and the batch around it.
+MESSAGE_FRAME_BYTES = 200
+HEADER_FRAME_BYTES = 10
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,6 +37,11 @@ class Record:
     key: bytes | None = None
     headers: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """Its topic, partition and offset."""
+        return self.topic, self.partition, self.offset
+
     def header(self, name: str) -> str | None:
         """The first header of that name, if any."""
         return next((value for key, value in self.headers if key == name), None)
@@ -46,9 +56,16 @@ class Batch:
 
 
 def check_size(message: Outgoing, maximum: int) -> None:
-    """Raise SYN-504 where a message is larger than every client and broker of the bus takes."""
+    """Raise SYN-504 where a message is larger than every client and broker of the bus takes.
+
+    Its value may have `maximum` bytes, and all beside it RECORD_ROOM_BYTES.
+    """
     if len(message.value) > maximum:
         raise SynopticError(Code.MESSAGE_TOO_LARGE, f"{len(message.value)} of at most {maximum} bytes")
+    headers = sum(len(name.encode()) + len(text.encode()) + HEADER_FRAME_BYTES for name, text in message.headers)
+    beside = MESSAGE_FRAME_BYTES + len(message.key or b"") + headers
+    if beside > RECORD_ROOM_BYTES:
+        raise SynopticError(Code.MESSAGE_TOO_LARGE, f"key and headers: {beside} of at most {RECORD_ROOM_BYTES} bytes")
 
 
 class Subscription(Protocol):

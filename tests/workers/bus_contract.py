@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import pytest
 
 from schemas.errors import Code, Kind, SynopticError
-from workers.bus import Bus, Outgoing, Subscription
+from schemas.topics import RECORD_ROOM_BYTES
+from workers.bus import HEADER_FRAME_BYTES, MESSAGE_FRAME_BYTES, Bus, Outgoing, Subscription
 
 WAIT_SECONDS = 10.0
 
@@ -203,6 +204,21 @@ class BusContract:
         bus.publish([Outgoing(topic, value)])
         (record,) = bus.subscribe("group", [topic]).poll(1, WAIT_SECONDS).records
         assert record.value == value
+
+    def test_key_and_headers_have_a_room_of_their_own(self, buses, bus):
+        """Beside the largest value, key and headers may fill their room to the last byte, and no more."""
+        topic = buses.topic("in")
+        value, key = bytes(range(256)) * (32 * 1024 * 4), bytes(RECORD_ROOM_BYTES // 2)
+        left = RECORD_ROOM_BYTES - MESSAGE_FRAME_BYTES - len(key)
+        many = tuple((name, "") for name in "abcdefgh" * 1000)
+        text = "x" * (left - len(many) * (HEADER_FRAME_BYTES + 1) - HEADER_FRAME_BYTES - len("name"))
+        with pytest.raises(SynopticError) as caught:
+            bus.publish([Outgoing(topic, value, key, (*many, ("name", text + "x")))])
+        assert caught.value.code is Code.MESSAGE_TOO_LARGE
+        sent = Outgoing(topic, value, key, (*many, ("name", text)))
+        bus.publish([sent])
+        (record,) = bus.read(topic)
+        assert (record.value, record.key, record.headers) == (sent.value, sent.key, sent.headers)
 
     def test_producers_in_other_threads(self, buses, bus):
         """Two producers publish while a consumer polls and commits: nothing lost, nothing doubled, each in order."""
