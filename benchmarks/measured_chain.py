@@ -179,7 +179,7 @@ class MeasuredChain(Chain):
             self._stack.callback(runner.close)
             clock.on_methods(step, runner.hop, ("process",))
             for method in ("poll", "commit"):
-                clock.on_methods(f"bus: {method}", runner._subscription, (method,))
+                clock.on_methods(f"bus: {method}", runner.join(), (method,))
         return self
 
     def run(self, messages: Iterable[bytes]) -> float:

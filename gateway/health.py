@@ -1,7 +1,7 @@
 """What a supervisor asks a running process over HTTP: its metrics, whether it lives, and whether it is ready.
 
-/health/live is 503 once a hop has ended or hangs: a restart helps. /health/ready is 503 while a hop has not joined its
-group or waits for an error to pass: a restart does not help. No answer holds more than names of hops and error numbers.
+/health/live is 503 once a hop has ended or hangs: a restart helps. /health/ready is 503 then too, and while a hop has
+not joined its group or waits for an error to pass: a restart does not help there. No answer holds more than names of hops and error numbers.
 """
 
 import socket
@@ -61,16 +61,19 @@ class HealthServer:
     def _answer(self, path: str) -> _Answer:
         if path == "/metrics":
             for status in self._statuses():
-                metrics.READY.set(int(status.is_ready), hop=status.hop)
+                metrics.READY.set(int(self._is_ready(status)), hop=status.hop)
             return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest()
         if path == "/health/live":
             return _report(self._statuses(), self._lives)
         if path == "/health/ready":
-            return _report(self._statuses(), lambda status: status.is_ready)
+            return _report(self._statuses(), self._is_ready)
         return HTTPStatus.NOT_FOUND, "text/plain", b"/metrics, /health/live or /health/ready\n"
 
     def _lives(self, status: HopStatus) -> bool:
         return status.alive and status.silent_seconds < self._silent_seconds
+
+    def _is_ready(self, status: HopStatus) -> bool:
+        return status.is_ready and self._lives(status)
 
 
 def _report(statuses: Sequence[HopStatus], is_well: Callable[[HopStatus], bool]) -> _Answer:

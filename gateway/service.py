@@ -12,7 +12,7 @@ from workers.hop import HopStatus
 from workers.runner import Runner
 
 LOOK_SECONDS = 0.1
-HOUSE_SECONDS = 5.0
+HOUSE_SECONDS = 1.0
 logger = structlog.get_logger()
 
 
@@ -26,7 +26,7 @@ class Service:
         period: float = 60.0,
         stopping: threading.Event | None = None,
     ) -> None:
-        """Take runners that have joined their groups, what to do about every `period` seconds, and what tells the hops."""
+        """Take the runners, what to do about every `period` seconds, and what tells the hops."""
         self._stopping = stopping or threading.Event()
         self._runners = runners
         self._housekeeping = housekeeping
@@ -46,15 +46,15 @@ class Service:
 
     def run(self) -> None:
         """Run until all hops have drained; raises the error of the first hop that failed."""
+        # Threads that wait for a broker that is away are not waited for: neither to keep house nor to join.
         threads = [
-            threading.Thread(target=self._run_hop, args=(runner,), name=f"{runner.hop.name}-runner")
+            threading.Thread(target=self._run_hop, args=(runner,), name=f"{runner.hop.name}-runner", daemon=True)
             for runner in self._runners
         ]
-        # A thread of its own, not waited for without end: a broker that is away must not keep the hops from draining.
         house = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
         for thread in (*threads, house):
             thread.start()
-        while any(thread.is_alive() for thread in threads):
+        while self._works(threads):
             if self._asked or self._failures:
                 self._stopping.set()
                 for runner in self._runners:
@@ -67,6 +67,14 @@ class Service:
                 stack.callback(runner.close)
         if self._failures:
             raise self._failures[0]
+
+    def _works(self, threads: Sequence[threading.Thread]) -> bool:
+        """True while a hop runs; once all were told to stop, one that has no place yet takes no work any more."""
+        told = self._stopping.is_set()
+        return any(
+            thread.is_alive() and (runner.has_place or not told)
+            for thread, runner in zip(threads, self._runners, strict=True)
+        )
 
     def _run_hop(self, runner: Runner) -> None:
         try:

@@ -32,8 +32,8 @@ class Hop(Protocol):
 class HopStatus:
     """How a running hop is doing, for health checks; nothing in it comes from a message.
 
-    `joined`: it has read from the bus. `alive`: no error has ended it. `silent_seconds`: since its thread
-    last did anything. `idle_seconds`: since it last read or committed. `error`: what it waits for to pass.
+    `joined`: it has read from the bus. `alive`: no error has ended it. `silent_seconds`: since it began the batch in
+    work, or last did anything else. `idle_seconds`: since it last read or committed. `error`: what it waits for to pass.
     """
 
     hop: str

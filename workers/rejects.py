@@ -1,11 +1,13 @@
 """Rejected records: how one is written, read back and replayed, and when a hop has rejected too many.
 
-A rejected record is the hop's input, bytes unchanged, with the reason in its headers. The hop's recent outcomes travel
+A rejected record is the hop's input, bytes unchanged, with the reason in its headers; a stub stands for one that the
+bus does not take. The hop's recent outcomes travel
 in `synoptic.hop-states`, written in the same transaction as the offsets, so that a stop outlives a restart.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import orjson
 
@@ -14,9 +16,10 @@ from schemas.frozen import Frozen
 from schemas.messages import TOPIC_REJECTED
 from schemas.settings import BusSettings
 from schemas.topics import TOPIC_STATES
-from workers.bus import Bus, Outgoing, Record
+from workers.bus import Bus, Outgoing, Record, check_size
 
 INPUT_HEADER = "input."
+STUB_HEADER = "original-sha256"
 REPLAYED_PREFIX = b"replayed/"
 REPLAY_BYTES = 16 * 1024 * 1024
 
@@ -47,8 +50,28 @@ class HopState(Frozen):
         return Outgoing(TOPIC_STATES, orjson.dumps(self.model_dump()), f"{self.hop}/{instance}".encode())
 
 
-def rejected(record: Record, error: SynopticError, hop: str) -> Outgoing:
-    """The record as a rejected message: value and key unchanged, the reason and the origin in headers."""
+def rejected(record: Record, error: SynopticError, hop: str, maximum: int) -> Outgoing:
+    """The record as a rejected message: value and key unchanged, the reason and the origin in headers.
+
+    A stub where that is more than the bus takes: a sender's broker may have taken it compressed.
+    """
+    kept = tuple((INPUT_HEADER + name, value) for name, value in record.headers)
+    message = Outgoing(TOPIC_REJECTED, record.value, record.key, _reason(record, error, hop) + kept)
+    try:
+        check_size(message, maximum)
+    except SynopticError:
+        return stub(record, error, hop)
+    return message
+
+
+def stub(record: Record, error: SynopticError, hop: str) -> Outgoing:
+    """What says that the record was rejected, without itself: where it stood, how many bytes, and their digest."""
+    digest = sha256(record.value).hexdigest()
+    size = ("original-bytes", str(len(record.value)))
+    return Outgoing(TOPIC_REJECTED, b"", None, (*_reason(record, error, hop), size, (STUB_HEADER, digest)))
+
+
+def _reason(record: Record, error: SynopticError, hop: str) -> tuple[tuple[str, str], ...]:
     headers = {
         "code": error.code.label,
         "reason": error.one_line(),
@@ -57,8 +80,7 @@ def rejected(record: Record, error: SynopticError, hop: str) -> Outgoing:
         "partition": str(record.partition),
         "offset": str(record.offset),
     }
-    kept = tuple((INPUT_HEADER + name, value) for name, value in record.headers)
-    return Outgoing(TOPIC_REJECTED, record.value, record.key, tuple(headers.items()) + kept)
+    return tuple(headers.items())
 
 
 def replayed(record: Record) -> Outgoing:
@@ -77,11 +99,14 @@ def number(record: Record) -> str:
 def replay(bus: Bus, records: Iterable[Record]) -> int:
     """Send rejected records to their hops again, each in one transaction with the note of it; returns how many.
 
-    A transaction holds several records up to REPLAY_BYTES, so that any number of them fits into memory.
+    A transaction holds several records up to REPLAY_BYTES, so that any number of them fits into memory. A stub is
+    passed over: its record can only be sent anew by who has it.
     """
     count, size = 0, 0
     outgoing: list[Outgoing] = []
     for record in records:
+        if record.header(STUB_HEADER):
+            continue
         if outgoing and size + len(record.value) > REPLAY_BYTES:
             bus.publish(outgoing)
             outgoing, size = [], 0

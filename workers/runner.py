@@ -18,9 +18,9 @@ import structlog
 from schemas import metrics
 from schemas.errors import Code, Kind, SynopticError, fault_location
 from schemas.settings import BusSettings
-from workers.bus import Batch, Bus, Outgoing, Record, check_size
+from workers.bus import Batch, Bus, Outgoing, Record, Subscription, check_size
 from workers.hop import Hop, HopStatus, Result
-from workers.rejects import load_state, rejected
+from workers.rejects import HopState, load_state, rejected, stub
 
 POLL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 1.0
@@ -50,7 +50,7 @@ class Runner:
     """Runs one hop until told to stop."""
 
     def __init__(self, hop: Hop, bus: Bus, settings: BusSettings, backoff: Backoff | None = None) -> None:
-        """Join the hop's consumer group; raises SYN-507 where the hop stopped and nobody has acknowledged it.
+        """Take what to run; the first step joins the hop's consumer group.
 
         `waits` tells that the last step found only records that are not due.
         """
@@ -64,15 +64,38 @@ class Runner:
         self.waits = False
         self._error: Code | None = None
         self._progress = self._life = time.monotonic()
-        self._state = load_state(bus, hop.name, settings.instance_id)
-        self._refuse_if_stopped()
+        self._state = HopState(hop=hop.name)
+        self._most = settings.batch_size
+        self._refused: dict[tuple[str, int, int], SynopticError] = {}
         self.group = f"synoptic-{hop.name}"
-        self._subscription = bus.subscribe(self.group, hop.topics)
+        self._subscription: Subscription | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=hop.name)
+
+    def join(self) -> Subscription:
+        """The place in the hop's consumer group, taken at the first call.
+
+        Raises SYN-507 where the hop stopped and nobody has acknowledged it.
+        """
+        if self._subscription is None:
+            # This ends what a killed predecessor left open: only then can be read what state it left.
+            subscription = self._bus.subscribe(self.group, self.hop.topics)
+            try:
+                self._state = load_state(self._bus, self.hop.name, self._settings.instance_id)
+                self._refuse_if_stopped()
+            except BaseException:
+                subscription.close()
+                raise
+            self._subscription = subscription
+        return self._subscription
 
     def stop(self) -> None:
         """Ask to drain: the batch in work is finished and committed, then `run` returns."""
         self._stop.set()
+
+    @property
+    def has_place(self) -> bool:
+        """True once it has joined; a runner that is told to stop before that begins nothing any more."""
+        return self._subscription is not None
 
     @property
     def status(self) -> HopStatus:
@@ -128,6 +151,8 @@ class Runner:
     def close(self) -> None:
         """Leave the group and end the worker thread."""
         self._worker.shutdown(wait=True)
+        if self._subscription is None:
+            return
         try:
             self._subscription.close()
         except SynopticError as error:
@@ -137,16 +162,19 @@ class Runner:
             logger.warning("left without a word", hop=self.hop.name, error=error)
 
     def _once(self, timeout: float) -> int:
+        subscription = self.join()
+        if self._stop.is_set():
+            return 0
         if self._unfinished:
-            self._subscription.rewind()
+            subscription.rewind()
         self._unfinished = True
-        batch = self._subscription.poll(self._settings.batch_size, timeout)
+        batch = subscription.poll(self._most, timeout)
         self._joined = True
         self._moved()
         if batch.records:
             if self._stop.is_set():
                 return 0
-            self._work(batch)
+            self._work(subscription, batch)
             self._moved()
         self._unfinished = False
         self._refuse_if_stopped()
@@ -159,19 +187,20 @@ class Runner:
         """Wait until the time is over or somebody asks to stop, and keep the place on the bus meanwhile."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 and not self._stop.wait(min(left, HEARTBEAT_SECONDS)):
+            self._life = time.monotonic()
             self._keep_place()
 
     def _keep_place(self) -> None:
-        self._life = time.monotonic()
         try:
-            self._subscription.heartbeat()
+            if self._subscription is not None:
+                self._subscription.heartbeat()
         except SynopticError as error:
             if error.code.kind is not Kind.RETRY:
                 raise
             # Whether the place is lost, the next poll or commit finds out.
             logger.debug("no heartbeat", hop=self.hop.name, error=error)
 
-    def _work(self, batch: Batch) -> None:
+    def _work(self, subscription: Subscription, batch: Batch) -> None:
         began = time.monotonic()
         results = self._in_worker(batch.records)
         outgoing, errors = self._gather(batch.records, results)
@@ -179,14 +208,35 @@ class Runner:
         # A window without rejects says no more than an absent one, so it is written only while it holds one.
         if "r" in state.recent or "r" in self._state.recent:
             outgoing.append(state.outgoing(self._settings.instance_id))
-        self._subscription.commit(batch, outgoing)
+        try:
+            subscription.commit(batch, outgoing)
+        except SynopticError as error:
+            if error.code.kind is Kind.REJECT:
+                self._isolate(batch.records, error)
+            raise
+        self._most = min(2 * self._most, self._settings.batch_size)
         self._state = state
         self._report(batch, results, errors, time.monotonic() - began)
 
+    def _isolate(self, records: Sequence[Record], error: SynopticError) -> None:
+        """Have the records read again one by one, and the one that the bus refuses alone rejected without itself."""
+        self._most = 1
+        if len(records) == 1:
+            if records[0].place in self._refused:
+                return
+            self._refused[records[0].place] = error
+        raise SynopticError(Code.STALE_BATCH, f"the bus refused it with {error.code.label}") from None
+
     def _in_worker(self, records: Sequence[Record]) -> list[Result]:
+        """The hop's results; a batch that takes too long loses its place, so that another process may work on it."""
         future = self._worker.submit(self._process, records)
+        hangs = False
         while not wait([future], timeout=HEARTBEAT_SECONDS).done:
-            self._keep_place()
+            if time.monotonic() - self._life < self._settings.poll_interval_seconds:
+                self._keep_place()
+            elif not hangs:
+                hangs = True
+                logger.error("batch takes longer than bus.poll_interval_seconds", hop=self.hop.name)
         return future.result()
 
     def _process(self, records: Sequence[Record]) -> list[Result]:
@@ -226,9 +276,15 @@ class Runner:
         outgoing: list[Outgoing] = []
         errors: list[SynopticError | None] = []
         for record, result in zip(records, results, strict=True):
-            error = result.error or self._too_large(result)
+            refusal = self._refused.get(record.place)
+            error = refusal or result.error or self._too_large(result)
             errors.append(error)
-            outgoing += [rejected(record, error, self.hop.name)] if error else result.outgoing
+            if refusal:
+                outgoing.append(stub(record, refusal, self.hop.name))
+            elif error:
+                outgoing.append(rejected(record, error, self.hop.name, self._settings.maximum_message_bytes))
+            else:
+                outgoing += result.outgoing
         return outgoing, errors
 
     def _too_large(self, result: Result) -> SynopticError | None:
@@ -246,6 +302,7 @@ class Runner:
         for record, result, error in zip(batch.records, results, errors, strict=True):
             outcome = "rejected" if error else "ignored" if result.ignored is not None else "processed"
             metrics.RECORDS.add(hop=name, outcome=outcome)
+            self._refused.pop(record.place, None)
             if error:
                 metrics.REJECTED.add(hop=name, code=error.code.label)
                 logger.warning(

@@ -3,7 +3,6 @@
 import time
 from contextlib import ExitStack, closing
 from enum import StrEnum
-from itertools import count
 from threading import Event
 from typing import Annotated
 
@@ -14,13 +13,12 @@ from gateway.composition import PROCESSES, build_bus, open_hops
 from gateway.health import HealthServer
 from gateway.service import Service, signals_stop
 from schemas import metrics
-from schemas.errors import Kind, SynopticError
+from schemas.errors import SynopticError
 from schemas.logs import configure
 from schemas.messages import TOPIC_DELAYED
-from schemas.settings import BusSettings, Settings, load_settings
+from schemas.settings import Settings, load_settings
 from workers.bus import Bus
 from workers.bus_embedded import EmbeddedBus
-from workers.hop import Hop
 from workers.runner import Backoff, Runner, run_until_idle
 
 IDLE_ATTEMPTS = 6
@@ -49,24 +47,11 @@ def run(
     stopping = Event()
     with open_hops(processes, settings, stopping) as hops, closing(build_bus(settings.bus)) as bus:
         backoff = Backoff(attempts=IDLE_ATTEMPTS) if until_idle else Backoff()
-        runners = [_join(hop, bus, settings.bus, backoff) for hop in hops]
+        runners = [Runner(hop, bus, settings.bus, backoff) for hop in hops]
         if until_idle:
             _run_until_idle(runners, bus)
         else:
             _run_until_told(runners, bus, settings, stopping)
-
-
-def _join(hop: Hop, bus: Bus, settings: BusSettings, backoff: Backoff) -> Runner:
-    """The hop's runner, as soon as the bus is there: it may start later than this process."""
-    for attempt in count(1):
-        try:
-            return Runner(hop, bus, settings, backoff)
-        except SynopticError as error:
-            if error.code.kind is not Kind.RETRY or attempt == backoff.attempts:
-                raise
-            logger.warning("waiting for the bus", hop=hop.name, error=error, attempt=attempt)
-            time.sleep(backoff.seconds(attempt, error.retry_after))
-    raise AssertionError("count never ends")
 
 
 def _run_until_idle(runners: list[Runner], bus: Bus) -> None:
@@ -83,7 +68,7 @@ def _run_until_told(runners: list[Runner], bus: Bus, settings: Settings, stoppin
     service = Service(runners, lambda: _keep_house(bus, runners), stopping=stopping)
     with ExitStack() as stack:
         if settings.metrics.port:
-            # A thread that is silent for longer than the bus allows has lost its place there in any case.
+            # A hop that works on a batch for longer than the bus allows loses its place there in any case.
             limit = settings.bus.poll_interval_seconds
             stack.enter_context(HealthServer(settings.metrics.address, settings.metrics.port, service.statuses, limit))
         stack.enter_context(signals_stop(service))

@@ -2,6 +2,8 @@
 
 import json
 import socket
+import threading
+import time
 import urllib.error
 import urllib.request
 from contextlib import closing
@@ -12,7 +14,11 @@ import pytest
 from gateway.health import HealthServer
 from schemas import metrics
 from schemas.errors import Code, Kind, SynopticError
-from workers.hop import HopStatus
+from schemas.settings import BusSettings
+from workers.bus import Outgoing
+from workers.bus_embedded import EmbeddedBus
+from workers.hop import HopStatus, Result
+from workers.runner import Runner
 
 WELL = HopStatus("intake", joined=True, alive=True, silent_seconds=0.5, idle_seconds=70.0)
 
@@ -57,11 +63,52 @@ def test_a_process_whose_hops_are_well_answers_200(process, path):
 
 @pytest.mark.parametrize("change", [{"alive": False}, {"silent_seconds": 301.0}], ids=["ended", "hangs"])
 def test_a_hop_that_ended_or_hangs_is_named_as_not_alive(process, change):
-    """The supervisor learns which hop it was, and that a restart would help."""
+    """The supervisor learns which hop it was, and that a restart would help; it is not ready either."""
     process.hops[1] = replace(process.hops[1], **change)
-    status, hops = process.report("/health/live")
-    assert status == 503
-    assert {name: hop["ok"] for name, hop in hops.items()} == {"intake": True, "emission": False}
+    for path in ("/health/live", "/health/ready"):
+        status, hops = process.report(path)
+        assert status == 503
+        assert {name: hop["ok"] for name, hop in hops.items()} == {"intake": True, "emission": False}
+
+
+class HangingHop:
+    """Works on its batch until it is let go."""
+
+    name = "extraction"
+    topics = ("in",)
+
+    def __init__(self) -> None:
+        """Hang at first."""
+        self.begun, self.let_go = threading.Event(), threading.Event()
+
+    def process(self, records):
+        """Wait."""
+        self.begun.set()
+        assert self.let_go.wait(60)
+        return [Result() for _ in records]
+
+
+def test_a_hop_that_hangs_in_its_work_is_found_out(process, tmp_path):
+    """The thread that drives the hop goes on beside it, and does not hide that nothing moves."""
+    settings, hop = BusSettings(poll_interval_seconds=0.3), HangingHop()
+    with closing(EmbeddedBus(tmp_path / "bus.sqlite")) as bus:
+        bus.publish([Outgoing("in", b"1")])
+        runner = Runner(hop, bus, settings)
+        thread = threading.Thread(target=runner.step)
+        thread.start()
+        assert hop.begun.wait(60)
+
+        def lives() -> bool:
+            with HealthServer("127.0.0.1", 0, lambda: [runner.status], settings.poll_interval_seconds) as server:
+                return server._answer("/health/live")[0] == 200
+
+        deadline = time.monotonic() + 60
+        while lives():
+            assert time.monotonic() < deadline
+        hop.let_go.set()
+        thread.join(60)
+        assert runner.status.alive
+        runner.close()
 
 
 @pytest.mark.parametrize(

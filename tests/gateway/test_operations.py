@@ -176,11 +176,11 @@ def test_acknowledge_starts_a_stopped_hop(folder, capsys):
     assert end("rejected", "list") == 0
     assert "stopped, intake: 2 of the last 2" in capsys.readouterr().err
     with opened() as bus, pytest.raises(SynopticError, match="SYN-507"):
-        Runner(AcceptingHop(), bus, BusSettings())
+        Runner(AcceptingHop(), bus, BusSettings()).join()
     assert end("rejected", "acknowledge") == 0
     assert "intake: 2 of the last 2" in capsys.readouterr().err
     with opened() as bus:
-        Runner(AcceptingHop(), bus, BusSettings()).close()
+        Runner(AcceptingHop(), bus, BusSettings()).join().close()
     assert end("rejected", "acknowledge") == 0
     assert "no hop has stopped" in capsys.readouterr().err
 

@@ -160,12 +160,12 @@ def test_a_stopped_hop_is_shown_and_acknowledged(settings, capsys):
     assert code == 1
     assert row["stopped"] == ["intake: 4 of the last 4 (instance 0)"]
     with opened(settings) as bus, pytest.raises(SynopticError, match="SYN-507"):
-        Runner(RejectingHop(), bus, settings)
+        Runner(RejectingHop(), bus, settings).join()
     assert end("rejected", "acknowledge") == 0
     assert "intake: 4 of the last 4" in capsys.readouterr().err
     assert intake_status(capsys)[0] == 0
     with opened(settings) as bus:
-        Runner(RejectingHop(), bus, settings).close()
+        Runner(RejectingHop(), bus, settings).join().close()
 
 
 def test_a_replay_of_much_is_split_into_transactions(settings, monkeypatch, capsys):

@@ -115,6 +115,37 @@ def test_housekeeping_that_hangs_keeps_no_hop_from_draining(bus, monkeypatch):
     answered.set()
 
 
+def test_a_hop_that_waits_to_join_keeps_no_process_from_ending(bus, monkeypatch):
+    """The one that joined is drained; the one whose broker does not answer is left waiting, and begins nothing."""
+    runners = chain(bus)
+    asked, answers = threading.Event(), threading.Event()
+    subscribe, begun = bus.subscribe, []
+
+    def hang(group, topics):
+        if group == "synoptic-intake":
+            asked.set()
+            assert answers.wait(60)
+        return subscribe(group, topics)
+
+    def stop_once_one_waits() -> None:
+        if asked.is_set() and all(status.joined for status in service.statuses()[1:]):
+            service.stop()
+
+    monkeypatch.setattr(bus, "subscribe", hang)
+    monkeypatch.setattr(runners[0].hop, "process", begun.append)
+    bus.publish([Outgoing("one", b"1"), Outgoing("three", b"3")])
+    service = Service(runners, stop_once_one_waits, period=0.01)
+    service.run()
+    assert not answers.is_set()
+    assert [status.joined for status in service.statuses()] == [False, True, True]
+    assert [record.value for record in bus.read("four")] in ([], [b"3"])
+    (waiting,) = [thread for thread in threading.enumerate() if thread.name == "intake-runner"]
+    answers.set()
+    waiting.join(60)
+    assert not waiting.is_alive()
+    assert begun == []
+
+
 def test_statuses_are_those_of_all_hops(bus):
     """A supervisor sees every hop: which ended by a fault, and which were asked to end."""
     bus.publish([Outgoing("one", b"1")])

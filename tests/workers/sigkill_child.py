@@ -64,7 +64,7 @@ def main() -> None:
     killer = Killer(sys.argv[2], int(sys.argv[3]))
     bus = EmbeddedBus(Path(sys.argv[1]))
     runner = Runner(CopyHop(killer), bus, BusSettings(batch_size=BATCH_SIZE, rejected_share=1))
-    subscription = runner._subscription
+    subscription = runner.join()
     poll, commit = subscription.poll, subscription.commit
 
     def watched_poll(maximum, timeout):

@@ -139,14 +139,14 @@ def test_commit_refused_by_the_bus_is_done_again(bus, monkeypatch, code):
     """When the bus refuses a commit, the batch is read and processed again, once."""
     publish(bus, b"ok1", b"ok2")
     runner = Runner(UpperHop(), bus, BusSettings(), FAST)
-    commit, refusals = runner._subscription.commit, [SynopticError(code)] * 2
+    commit, refusals = runner.join().commit, [SynopticError(code)] * 2
 
     def refuse(batch, outgoing):
         if refusals:
             raise refusals.pop()
         commit(batch, outgoing)
 
-    monkeypatch.setattr(runner._subscription, "commit", refuse)
+    monkeypatch.setattr(runner.join(), "commit", refuse)
     run_until_idle([runner])
     runner.close()
     assert read(bus, "out") == [b"OK1", b"OK2"]

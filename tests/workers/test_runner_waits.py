@@ -1,6 +1,7 @@
 """How the runner waits: for a bus or store that is away, for what is not due, and what it tells meanwhile."""
 
 import threading
+from concurrent.futures import wait
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -48,7 +49,7 @@ def test_place_is_kept_alive_while_the_hop_works(bus, monkeypatch):
 
     publish(bus, b"ok")
     runner = Runner(Slow(), bus, BusSettings(), FAST)
-    monkeypatch.setattr(runner._subscription, "heartbeat", beats.set)
+    monkeypatch.setattr(runner.join(), "heartbeat", beats.set)
     monkeypatch.setattr("workers.runner.HEARTBEAT_SECONDS", 0.01)
     run_until_idle([runner])
     runner.close()
@@ -60,14 +61,14 @@ def test_a_bus_that_is_away_is_waited_for(bus, monkeypatch, call):
     """Whichever call finds the bus away, the hop waits and goes on; a lost heartbeat alone stops nothing."""
     publish(bus, b"ok1", b"ok2")
     runner = Runner(FailingHop(SynopticError(Code.STORE_UNAVAILABLE)), bus, BusSettings(), FAST)
-    plain, failures = getattr(runner._subscription, call), [SynopticError(Code.BUS_UNAVAILABLE)] * 3
+    plain, failures = getattr(runner.join(), call), [SynopticError(Code.BUS_UNAVAILABLE)] * 3
 
     def fail(*arguments):
         if failures:
             raise failures.pop()
         return plain(*arguments)
 
-    monkeypatch.setattr(runner._subscription, call, fail)
+    monkeypatch.setattr(runner.join(), call, fail)
     monkeypatch.setattr("workers.runner.HEARTBEAT_SECONDS", 0.0001)
     run_until_idle([runner])
     runner.close()
@@ -84,7 +85,7 @@ def test_a_bus_that_refuses_the_heartbeat_ends_the_hop(bus, monkeypatch):
     def refuse():
         raise SynopticError(Code.BUS_REFUSES)
 
-    monkeypatch.setattr(runner._subscription, "heartbeat", refuse)
+    monkeypatch.setattr(runner.join(), "heartbeat", refuse)
     monkeypatch.setattr("workers.runner.HEARTBEAT_SECONDS", 0.001)
     with pytest.raises(SynopticError, match="SYN-512"):
         runner.run()
@@ -129,7 +130,7 @@ def test_place_is_kept_while_waiting(bus, monkeypatch):
     beats = threading.Semaphore(0)
     publish(bus, b"ok")
     runner = Runner(FailingHop(SynopticError(Code.STORE_UNAVAILABLE)), bus, BusSettings(), Backoff(600, 600))
-    monkeypatch.setattr(runner._subscription, "heartbeat", beats.release)
+    monkeypatch.setattr(runner.join(), "heartbeat", beats.release)
     monkeypatch.setattr("workers.runner.HEARTBEAT_SECONDS", 0.01)
     thread = threading.Thread(target=runner.run)
     thread.start()
@@ -185,13 +186,13 @@ def test_nothing_is_begun_after_a_stop(bus, monkeypatch):
     """A batch that arrives while the hop is asked to stop is left for the next process."""
     publish(bus, b"ok")
     runner = Runner(UpperHop(), bus, BusSettings(), FAST)
-    poll = runner._subscription.poll
+    poll = runner.join().poll
 
     def stop_then_poll(*arguments):
         runner.stop()
         return poll(*arguments)
 
-    monkeypatch.setattr(runner._subscription, "poll", stop_then_poll)
+    monkeypatch.setattr(runner.join(), "poll", stop_then_poll)
     runner.run()
     runner.close()
     assert read(bus, "out") == []
@@ -206,40 +207,77 @@ def test_leaving_a_bus_that_is_away(bus, monkeypatch, code):
     def fail():
         raise SynopticError(code)
 
-    monkeypatch.setattr(runner._subscription, "close", fail)
+    monkeypatch.setattr(runner.join(), "close", fail)
     with pytest.raises(SynopticError) if code.kind is Kind.FATAL else structlog.testing.capture_logs() as told:
         runner.close()
     assert told
 
 
-def test_status_tells_life_from_progress(bus, monkeypatch):
-    """Work that takes long is life without progress; only what was read or committed is progress."""
+@pytest.fixture
+def clock(monkeypatch):
+    """The runner's time, which goes on as the test says."""
     clock = SimpleNamespace(now=100.0)
     monkeypatch.setattr("workers.runner.time", SimpleNamespace(monotonic=lambda: clock.now))
     monkeypatch.setattr("workers.runner.HEARTBEAT_SECONDS", 0.01)
-    beat = threading.Event()
-    seen = []
+    return clock
 
-    class Slow(UpperHop):
+
+def test_status_tells_waiting_from_a_batch_in_work(bus, monkeypatch, clock):
+    """A hop that waits for the store is not silent, however long it waits; one that works on a batch is."""
+    in_work, waiting = [], []
+
+    class Slow(FailingHop):
         def process(self, records):
-            clock.now = 150.0
-            beat.clear()
-            assert beat.wait(30)
-            assert beat.wait(30)
-            seen.append(runner.status)
+            clock.now += 50
+            in_work.append(runner.status)
             return super().process(records)
 
-    runner = Runner(Slow(), bus, BusSettings(), FAST)
-    plain = runner._subscription.heartbeat
-    monkeypatch.setattr(runner._subscription, "heartbeat", lambda: (plain(), beat.set()))
+    def beat():
+        waiting.append(runner.status)
+        clock.now += 20
+
+    runner = Runner(Slow(SynopticError(Code.STORE_UNAVAILABLE)), bus, BusSettings(), Backoff(60, 60))
     assert runner.status == HopStatus("extraction", joined=False, alive=True, silent_seconds=0, idle_seconds=0)
+    monkeypatch.setattr(runner.join(), "heartbeat", beat)
     publish(bus, b"ok")
     runner.step()
-    assert seen == [HopStatus("extraction", joined=True, alive=True, silent_seconds=0, idle_seconds=50)]
-    assert runner.status.idle_seconds == 0
-    clock.now = 190.0
-    assert (runner.status.silent_seconds, runner.status.idle_seconds) == (40, 40)
+    assert [(status.silent_seconds, status.idle_seconds) for status in in_work] == [(50, 50), (50, 50)]
+    assert any(status.silent_seconds == 0 and status.idle_seconds >= 50 for status in waiting)
+    clock.now += 40
+    assert runner.status == HopStatus("extraction", joined=True, alive=True, silent_seconds=40, idle_seconds=40)
     runner.close()
+
+
+def test_a_hop_that_hangs_loses_its_place(bus, monkeypatch, clock):
+    """Once a batch takes longer than the bus allows, nothing keeps the place any more, and the log says why."""
+    beats, looks = threading.Semaphore(0), threading.Semaphore(0)
+    missed = []
+
+    class Hanging(UpperHop):
+        def process(self, records):
+            assert beats.acquire(timeout=30)
+            clock.now += 300
+            # A look that began before may still beat; none that begins from now on may.
+            assert all(looks.acquire(timeout=30) for _ in range(3))
+            while beats.acquire(blocking=False):
+                pass
+            assert all(looks.acquire(timeout=30) for _ in range(5))
+            missed.append(not beats.acquire(blocking=False))
+            return super().process(records)
+
+    def look(futures, timeout):
+        looks.release()
+        return wait(futures, timeout)
+
+    monkeypatch.setattr("workers.runner.wait", look)
+    publish(bus, b"ok")
+    runner = Runner(Hanging(), bus, BusSettings(poll_interval_seconds=300), FAST)
+    monkeypatch.setattr(runner.join(), "heartbeat", beats.release)
+    with structlog.testing.capture_logs() as lines:
+        runner.step()
+    runner.close()
+    assert missed == [True]
+    assert [line["hop"] for line in lines if "poll_interval_seconds" in line["event"]] == ["extraction"]
 
 
 def test_status_of_a_hop_that_ended(bus):

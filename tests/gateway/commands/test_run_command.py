@@ -120,6 +120,39 @@ def test_health_is_served_while_the_hops_run(folder, hops, monkeypatch):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/health/live", timeout=30)
 
 
+def test_a_bus_that_stays_away_leaves_the_process_alive_and_unready(folder, hops, monkeypatch):
+    """A supervisor sees from the start that it waits and need not be started anew; SIGTERM ends it at once."""
+    port = free_port()
+    hops(PassingHop())
+    answers, tries, tried = {}, [], threading.Event()
+
+    def fail(*_arguments):
+        tries.append(True)
+        tried.set()
+        raise SynopticError(Code.BUS_UNAVAILABLE)
+
+    def ask_then_end() -> None:
+        assert tried.wait(60)
+        for path in ("/health/live", "/health/ready"):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+                    answers[path] = answer.status
+            except urllib.error.HTTPError as error:
+                answers[path] = error.code
+                error.close()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=ask_then_end)
+    monkeypatch.setattr(EmbeddedBus, "subscribe", fail)
+    monkeypatch.setattr(run_command, "_keep_house", lambda *_: thread.start() if not thread.ident else None)
+    monkeypatch.setattr(run_command, "Backoff", lambda: Backoff(600, 600))
+    monkeypatch.setenv("SYNOPTIC_METRICS__PORT", str(port))
+    assert end("run", "intake") == 0
+    thread.join()
+    assert answers == {"/health/live": 200, "/health/ready": 503}
+    assert tries == [True]
+
+
 def test_a_port_that_is_taken_ends_the_program(folder, hops, monkeypatch, capsys):
     """Nothing runs unobserved that was to be observed."""
     hops(PassingHop())
