@@ -150,9 +150,9 @@ def connect(client: Callable[..., Any], *positional: Any, **arguments: Any) -> A
 
 
 @contextmanager
-def open_reader(settings: BusSettings, group: str | None = None) -> Iterator[Any]:
-    """A consumer that joins no group: it reads what it is told to; `group` lets it ask for that group's offsets."""
-    reader = connect(Consumer, group_id=group, **consumer_arguments(settings))
+def open_reader(settings: BusSettings, **changes: Any) -> Iterator[Any]:
+    """A consumer that joins no group: it reads what it is told to; `group_id` lets it ask for that group's offsets."""
+    reader = connect(Consumer, **(consumer_arguments(settings) | {"group_id": None} | changes))
     try:
         with translated(reader):
             yield reader

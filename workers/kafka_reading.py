@@ -3,17 +3,22 @@
 Offsets of a partition are not all records: each transaction leaves a marker, aborted and compacted records leave holes.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kafka import TopicPartition, errors
 
+from schemas.errors import Code, SynopticError
 from schemas.settings import BusSettings
+from schemas.topics import COMPACTED
 from workers.bus import Record
 from workers.kafka_clients import MILLISECONDS, open_reader
 from workers.kafka_topics import KafkaTopics
 
 COUNTED_DISTANCE = 100
+COUNTED_BYTES = 4 << 20
+DECIDED_SECONDS = 0.1
 POLL_MILLISECONDS = 500
 
 
@@ -24,10 +29,15 @@ def record_of(found: Any, topics: KafkaTopics) -> Record:
 
 
 def read(settings: BusSettings, topics: KafkaTopics, topic: str) -> Iterator[Record]:
-    """Every record of a topic up to its end at the time of asking; none where the topic does not exist."""
+    """Every record of a topic up to its end at the time of asking; none where the topic does not exist.
+
+    What stands behind an open transaction is not there yet. A topic of states is waited for: its last word counts.
+    """
     with open_reader(settings) as reader:
         partitions = _partitions(reader, topics.wire(topic))
         if partitions:
+            if topic in COMPACTED:
+                _wait_until_decided(settings, reader, partitions)
             first = reader.beginning_offsets(partitions)
             last = reader.end_offsets(partitions)
             for found in _between(reader, first, last, settings.request_timeout_seconds):
@@ -37,9 +47,10 @@ def read(settings: BusSettings, topics: KafkaTopics, topic: str) -> Iterator[Rec
 def lag(settings: BusSettings, topics: KafkaTopics, group: str, names: Sequence[str]) -> dict[str, int]:
     """How many records of each topic the group has not committed; 0 for a topic that does not exist.
 
-    Exact where a partition's end is at most 100 offsets away; beyond, that distance, which counts markers too.
+    Exact where a partition's end is at most 100 offsets away and the records are small, for only by fetching them they
+    are told from markers; beyond, that distance, which counts markers too.
     """
-    with open_reader(settings, topics.wire(group)) as reader:
+    with open_reader(settings, group_id=topics.wire(group), fetch_max_bytes=COUNTED_BYTES // 4) as reader:
         return {name: _topic_lag(reader, topics.wire(name), settings.request_timeout_seconds) for name in names}
 
 
@@ -59,7 +70,32 @@ def _topic_lag(reader: Any, topic: str, patience: float) -> int:
             total += distance
         elif distance:
             near[partition] = place
-    return total + sum(1 for _ in _between(reader, near, last, patience))
+    return total + _count(reader, near, last, patience)
+
+
+def _count(reader: Any, first: dict[TopicPartition, int], last: dict[TopicPartition, int], patience: float) -> int:
+    """How many records stand between; past COUNTED_BYTES of them the rest is the distance."""
+    places = dict(first)
+    count = size = 0
+    for record in _between(reader, first, last, patience):
+        count += 1
+        size += max(0, record.serialized_value_size)
+        places[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        if size > COUNTED_BYTES:
+            count += sum(last[partition] - place for partition, place in places.items())
+            break
+    return count
+
+
+def _wait_until_decided(settings: BusSettings, reader: Any, partitions: list[TopicPartition]) -> None:
+    """Return when no transaction is open any more of those that are now; raises SYN-501 where one stays open."""
+    with open_reader(settings, isolation_level="read_uncommitted") as uncommitted:
+        written = uncommitted.end_offsets(partitions)
+    deadline = time.monotonic() + settings.transaction_timeout_seconds
+    while any(place < written[partition] for partition, place in reader.end_offsets(partitions).items()):
+        if time.monotonic() > deadline:
+            raise SynopticError(Code.BUS_UNAVAILABLE, "another process's transaction stays open")
+        time.sleep(DECIDED_SECONDS)
 
 
 def _partitions(reader: Any, topic: str) -> list[TopicPartition]:

@@ -1,12 +1,17 @@
 """Reading a topic to its end and counting what is left: markers, aborted records and open transactions mislead neither."""
 
+import threading
+
 import pytest
 from kafka import KafkaProducer
 from kafka_setting import bus_settings, create_topic, values_of
 
+from schemas.errors import Code, SynopticError
+from schemas.topics import TOPIC_STATES
 from workers.bus import Outgoing
 from workers.bus_kafka import KafkaBus
-from workers.kafka_reading import COUNTED_DISTANCE
+from workers.kafka_library import Consumer
+from workers.kafka_reading import COUNTED_BYTES, COUNTED_DISTANCE
 
 
 @pytest.fixture
@@ -60,6 +65,54 @@ def test_open_transaction_ends_the_reading(bus, producer, topic_prefix):
     producer.commit_transaction()
     assert sorted(values_of(bus, "in")) == [b"a", b"b", b"open", b"open"]
     assert bus.lag("group", ["in"]) == {"in": 4}
+
+
+def test_states_behind_an_open_transaction_are_waited_for(bus, producer, kafka_servers, topic_prefix):
+    """A hop that stopped is known to have stopped, though another process died with its transaction open."""
+    create_topic(kafka_servers, topic_prefix + TOPIC_STATES)
+    producer.begin_transaction()
+    producer.send(topic_prefix + TOPIC_STATES, b"open", b"other").get(20)
+    bus.publish([Outgoing(TOPIC_STATES, b"stopped", b"intake/0")])
+    found = []
+    reading = threading.Thread(target=lambda: found.append(values_of(bus, TOPIC_STATES)))
+    reading.start()
+    reading.join(2)
+    assert reading.is_alive()
+    producer.abort_transaction()
+    reading.join(20)
+    assert found == [[b"stopped"]]
+
+
+def test_states_that_stay_behind_an_open_transaction(kafka_servers, topic_prefix, bus, producer):
+    """Where the transaction outlasts what the bus allows, the reader says so: a state of before is not taken for it."""
+    create_topic(kafka_servers, topic_prefix + TOPIC_STATES)
+    producer.begin_transaction()
+    producer.send(topic_prefix + TOPIC_STATES, b"open", b"other").get(20)
+    impatient = KafkaBus(bus_settings(kafka_servers, topic_prefix, transaction_timeout_seconds=1))
+    with pytest.raises(SynopticError) as caught:
+        list(impatient.read(TOPIC_STATES))
+    assert caught.value.code is Code.BUS_UNAVAILABLE
+    producer.abort_transaction()
+    assert list(impatient.read(TOPIC_STATES)) == []
+
+
+def test_large_records_are_not_fetched_for_a_number(bus, monkeypatch):
+    """Counting stops at some MiB; what is left counts by its distance, so that a large backlog costs little."""
+    size, number = COUNTED_BYTES // 2 + 1, 8
+    for _ in range(number):
+        bus.publish([Outgoing("in", bytes(size), b"key")])
+    fetched = []
+    poll = Consumer.poll
+
+    def noting(self, *arguments, **named):
+        found = poll(self, *arguments, **named)
+        fetched.extend(len(record.value) for records in found.values() for record in records)
+        return found
+
+    monkeypatch.setattr(Consumer, "poll", noting)
+    lag = bus.lag("group", ["in"])["in"]
+    assert fetched == [size, size]
+    assert number <= lag < 2 * number
 
 
 def test_long_lag_is_a_distance(bus):
