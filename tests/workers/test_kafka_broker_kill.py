@@ -52,13 +52,13 @@ def test_broker_killed_while_idle(cluster):
     """An idle member says that the broker is away rather than that there is nothing new, and goes on once it is back."""
     servers = cluster.bootstrap_servers
     create_topic(servers, PREFIX + "in", 2)
-    bus = KafkaBus(bus_settings(servers, PREFIX, request_timeout_seconds=3))
+    bus = KafkaBus(bus_settings(servers, PREFIX, request_timeout_seconds=3, session_timeout_seconds=120))
     subscription = bus.subscribe("group", ["in"])
     for _ in range(8):
         assert subscription.poll(10, 0.5).records == ()
     (killed,) = cluster.pids
     cluster.kill(killed)
-    wait_for(lambda: poll_fails(subscription), "the member to notice")
+    wait_for(lambda: poll_fails(subscription), "the member to notice", seconds=30)
     cluster.start_node(killed)
     wait_for(lambda: publishes(bus), "the broker to take a record")
     wait_for(lambda: b"after" in polled_after_rewind(subscription), "the record")
