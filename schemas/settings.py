@@ -4,14 +4,25 @@
 """
 
 import os
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -26,13 +37,33 @@ from schemas.settings_file import SETTINGS_VARIABLE, read_settings_file
 PREFIX = "SYNOPTIC_"
 DELIMITER = "__"
 _OWN_WORDS = "Value error, "  # what pydantic puts before a validator's own words
+_NAME_CHARACTERS = "letters A to Z, digits, dots, underscores or hyphens"
+_URL_EXPECTED = "give http:// or https://, a host and a path, such as https://ehr.example/fhir, and no user or query"
 STARTER_MODEL = Path(__file__).resolve().parent.parent / "model" / "starter"
+
+
+def _like(pattern: str, expected: str) -> AfterValidator:
+    """Take text of this pattern; the fault says in words what was expected."""
+
+    def check(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(expected)
+        return text
+
+    return AfterValidator(check)
 
 
 class Section(BaseModel):
     """A group of keys; unknown keys are faults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any, info: ValidationInfo) -> Any:
+        """Take an empty text for none where a key may have none: a variable has no other way to say so."""
+        may_be_none = info.field_name is not None and cls.model_fields[info.field_name].default is None
+        return None if value == "" and may_be_none else value
 
 
 class IntakeSettings(Section):
@@ -71,14 +102,12 @@ class BusSettings(Section):
     username: str | None = Field(default=None, description="for PLAIN and SCRAM")
     password: SecretStr | None = Field(default=None, description="for PLAIN and SCRAM")
     token_file: Path | None = Field(default=None, description="for OAUTHBEARER: a file that holds the present token")
-    instance_id: str = Field(
+    instance_id: Annotated[str, _like(r"[A-Za-z0-9._-]{1,64}", f"give 1 to 64 {_NAME_CHARACTERS}")] = Field(
         default="0",
-        pattern=r"^[A-Za-z0-9._-]{1,64}$",
         description="tells processes of one hop apart, the same after a restart; two with one id fence each other",
     )
-    topic_prefix: str = Field(
+    topic_prefix: Annotated[str, _like(r"[A-Za-z0-9._-]{0,64}", f"give at most 64 {_NAME_CHARACTERS}")] = Field(
         default="",
-        pattern=r"^[A-Za-z0-9._-]{0,64}$",
         description="Kafka only: before every topic, group and transactional id, where installations share a cluster",
     )
     create_topics: bool = Field(default=True, description="Kafka only: create topics that are missing")
@@ -108,9 +137,8 @@ class BusSettings(Section):
 class FhirSettings(Section):
     """Where coded resources go."""
 
-    base_url: str | None = Field(
+    base_url: Annotated[str, _like(r"https?://[^/?#@\s]+(/[^?#\s]*)?", _URL_EXPECTED)] | None = Field(
         default=None,
-        pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$",
         description="a FHIR R4 server, such as https://ehr.example/fhir; none: the folder below",
     )
     bearer_token: SecretStr | None = Field(default=None, description="sent as Authorization: Bearer")
@@ -131,9 +159,9 @@ class FhirSettings(Section):
     condition: Literal["write", "none"] = Field(
         default="write", description="whether the Observations focus on a Condition that Synoptic writes, or on none"
     )
-    organization: str = Field(
-        default="Organization/synoptic", description="Provenance.agent.onBehalfOf; must be on the server"
-    )
+    organization: Annotated[
+        str, _like(r"Organization/[A-Za-z0-9.-]{1,64}", "give Organization/ and its id, such as Organization/synoptic")
+    ] = Field(default="Organization/synoptic", description="Provenance.agent.onBehalfOf; must be on the server")
 
 
 class ModelSettings(Section):

@@ -1,4 +1,4 @@
-"""The rules between settings: encryption, certificates and credentials."""
+"""What is wrong with settings: with one alone, and between those of encryption, certificates and credentials."""
 
 import pytest
 
@@ -151,3 +151,40 @@ def test_all_faults_between_keys_come_at_once(faults):
     assert {"bus.rejected_minimum, bus.rejected_window"} <= set(parts)
     assert {"bus.session_timeout_seconds, bus.poll_interval_seconds"} <= set(parts)
     assert "Value error" not in found
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("FHIR__ORGANIZATION", "synoptic", "fhir.organization: give Organization/ and its id"),
+        (
+            "FHIR__ORGANIZATION",
+            "https://ehr.example/Organization/1",
+            "fhir.organization: give Organization/ and its id",
+        ),
+        ("FHIR__BASE_URL", f"{SECRET}.example/fhir", "fhir.base_url: give http:// or https://, a host and a path"),
+        ("FHIR__BASE_URL", f"https://{SECRET}@ehr.example/", "fhir.base_url: give http:// or https://, a host"),
+        ("BUS__INSTANCE_ID", f"a/{SECRET}", "bus.instance_id: give 1 to 64 letters A to Z"),
+        ("BUS__TOPIC_PREFIX", f"a/{SECRET}", "bus.topic_prefix: give at most 64 letters A to Z"),
+    ],
+)
+def test_what_was_expected_is_said_in_words(faults, variable, value, expected):
+    """A value of the wrong form is answered by a sentence that names the key, not by a pattern, nor by the value."""
+    found = faults(**{variable: value})
+    assert found.startswith(expected)
+    assert "pattern" not in found
+    assert SECRET not in found
+
+
+def test_a_variable_set_to_nothing_means_none(tmp_path, monkeypatch):
+    """An empty variable takes a path, a secret or an address back that the file gives; other keys keep the empty text."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "synoptic.yaml").write_text(
+        "bus: {ca_file: ca.pem, topic_prefix: a}\nfhir: {base_url: https://ehr.example/fhir, bearer_token_file: t}\n"
+        f"privacy: {{key: {SECRET}}}\n"
+    )
+    for name in ("BUS__CA_FILE", "BUS__TOPIC_PREFIX", "FHIR__BASE_URL", "FHIR__BEARER_TOKEN_FILE", "PRIVACY__KEY"):
+        monkeypatch.setenv(f"SYNOPTIC_{name}", "")
+    settings = load_settings()
+    assert (settings.bus.ca_file, settings.fhir.base_url, settings.fhir.bearer_token_file) == (None, None, None)
+    assert (settings.privacy.key, settings.bus.topic_prefix) == (None, "")
