@@ -20,6 +20,7 @@ from workers.kafka_clients import MILLISECONDS, client_arguments, connect, trans
 from workers.kafka_topics import KafkaTopics
 
 BATCH_BYTES = 1 << 20
+PART_BYTES = 8 << 20
 LINGER_MILLISECONDS = 5
 # A transaction begun right behind another is told to try again; the library's 100 ms would be most of its time.
 RETRY_MILLISECONDS = 20
@@ -108,14 +109,23 @@ class Transactions:
                 self._producer = None
 
     def _send(self, producer: BoundedProducer, outgoing: Sequence[Outgoing]) -> None:
-        futures = []
+        """Send in parts, each with the time for an answer to itself: a slow network carries large batches too."""
+        futures: list[Any] = []
+        size = 0
         for message in outgoing:
+            if size + len(message.value) > PART_BYTES:
+                self._await_answers(producer, futures)
+                futures, size = [], 0
             headers = [(name, text.encode()) for name, text in message.headers]
             try:
                 sent = producer.send(self._topics.wire(message.topic), message.value, message.key, headers)
             except errors.MessageSizeTooLargeError:
                 raise SynopticError(Code.MESSAGE_TOO_LARGE, "with its key and headers") from None
             futures.append(sent)
+            size += len(message.value)
+        self._await_answers(producer, futures)
+
+    def _await_answers(self, producer: BoundedProducer, futures: Sequence[Any]) -> None:
         producer.flush(self._settings.request_timeout_seconds)
         for future in futures:
             future.get(self._settings.request_timeout_seconds)
