@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from gateway.lanes import work_in_lanes
 from gateway.reconciliation import Current, Incoming, Outcome, Plan, concerned, reconcile, reference_of
-from gateway.resource_store import Resource, ResourceStore
+from gateway.resource_store import MissingTargetError, Resource, ResourceStore
 from mappers.bundle import MappedReport, map_report
 from mappers.mapping import Missing
 from mappers.provenance import read_manifest
@@ -107,6 +107,8 @@ class EmissionHop:
     def _result(self, report: _Report) -> Result:
         try:
             return Result(outgoing=(self._emit(report),))
+        except MissingTargetError as error:
+            return self._wait(report.record, error, error.kinds)
         except SynopticError as error:
             if error.code.kind is not Kind.REJECT:
                 raise
@@ -115,7 +117,7 @@ class EmissionHop:
     def _emit(self, report: _Report) -> Outgoing:
         targets = self._store.look_up(_targets(report.context))
         if targets.missing:
-            return self._wait(report.record, targets.missing)
+            raise MissingTargetError(reference.type for reference in targets.missing)
         context = _referring(report.context, targets.found)
         mapped, plan = self._write(report.findings, context, report.pack)
         EMITTED.add(action=plan.outcome.value)
@@ -164,21 +166,20 @@ class EmissionHop:
         if missing:
             logger.warning("values without a code were not sent", hop=self.name, count=len(missing))
 
-    def _wait(self, record: Record, missing: Sequence[Reference]) -> Outgoing:
-        """Put the findings aside until the EHR has what they refer to, but not for ever."""
+    def _wait(self, record: Record, error: SynopticError, missing: Sequence[str]) -> Result:
+        """Put the findings aside until the EHR has what they refer to; in the end `error` rejects them."""
         now = self._clock()
         first = moment(record, WAITING_SINCE)
         since = now if first is None else first
         end = since + self._settings.fhir.target_wait_seconds
-        kinds = sorted({reference.type for reference in missing})
         if now >= end:
-            raise SynopticError(Code.MISSING_TARGET, ", ".join(kinds))
+            return Result(error=error)
         if first is None:
-            for kind in kinds:
+            for kind in missing:
                 WAITING.add(target=kind)
         due = min(now + self._settings.fhir.target_retry_seconds, end)
         headers = ((WAITING_SINCE, f"{since:.3f}"), (DUE, f"{due:.3f}"))
-        return Outgoing(TOPIC_DELAYED, record.value, key=record.key, headers=headers)
+        return Result(outgoing=(Outgoing(TOPIC_DELAYED, record.value, key=record.key, headers=headers),))
 
 
 def moment(record: Record, header: str) -> float | None:

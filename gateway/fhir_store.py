@@ -13,8 +13,8 @@ from gateway.fhir_bundles import batch
 from gateway.fhir_client import FhirClient
 from gateway.fhir_conflicts import make_task
 from gateway.fhir_targets import TargetFinder
-from gateway.guarded_writer import GuardedWriter, MissingTargetError
-from gateway.resource_store import Conflict, Put, Resource, Stored, Targets
+from gateway.guarded_writer import GuardedWriter, RejectedTargetError
+from gateway.resource_store import Conflict, MissingTargetError, Put, Resource, Stored, Targets
 from schemas.errors import Code, SynopticError
 from schemas.messages import Reference
 from schemas.settings import FhirSettings
@@ -23,7 +23,6 @@ _REFERENCE = re.compile(r"[A-Z][A-Za-z]{2,40}/[A-Za-z0-9.-]{1,64}")
 _HISTORY = re.compile(r"/_history/[^/]*$")
 _TARGETS_ASKED = 50
 _PAGE = "200"
-_REMEMBERED = 1000
 
 
 class FhirStore:
@@ -36,7 +35,6 @@ class FhirStore:
         self._targets = TargetFinder(self._client)
         self._organization = settings.organization
         self._knows_organization = False
-        self._missed: frozenset[str] = frozenset()
 
     def read(self, references: Collection[str]) -> dict[str, Stored]:
         """The present version of each that exists."""
@@ -78,22 +76,13 @@ class FhirStore:
         self._require_organization()
         try:
             return self._writer.write(puts)
-        except MissingTargetError:
+        except RejectedTargetError:
             self._targets.forget()
-            self._reject_where_missed_before([put.resource for put in puts])
-            raise
-
-    def _reject_where_missed_before(self, resources: Sequence[Resource]) -> None:
-        """Raise SYN-455 where the same target was missing before.
-
-        What emission looks up itself is found missing there, and waits. What only the server knows of, such as a
-        Condition that a person deleted, would come back here for ever, and nothing behind it would be written.
-        """
-        missing = self._targets.missing_of(resources)
-        again = missing & self._missed
-        self._missed = (missing | self._missed) if len(self._missed) < _REMEMBERED else missing
-        if again:
-            raise SynopticError(Code.MISSING_TARGET, ", ".join(sorted({name.partition("/")[0] for name in again})))
+            missing = self._targets.missing_of([put.resource for put in puts])
+            if not missing:
+                # A validator says so of a code system, and HAPI of an URL that it takes for its own: it stays so.
+                raise
+            raise MissingTargetError(name.partition("/")[0] for name in missing) from None
 
     def _require_organization(self) -> None:
         """Raise SYN-460 before the first write where every manifest would refer to what is not there."""

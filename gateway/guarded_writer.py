@@ -35,8 +35,8 @@ _FIRST_VERSION = "1"
 _NOT_TAKEN_BACK = "a write went through unguarded and could not be taken back"
 
 
-class MissingTargetError(SynopticError):
-    """The server rejects a write that refers to what it does not hold."""
+class RejectedTargetError(SynopticError):
+    """The server rejects a write for what it refers to, and says that it does not hold that."""
 
 
 class GuardedWriter:
@@ -168,7 +168,7 @@ def _raise_unless_refused(answer: Answer) -> None:
     if answer.status in REFUSED_BY_GUARD or (answer.status == 404 and answer.explains):
         return
     if lacks_target(answer):
-        raise MissingTargetError(Code.STORE_CONTENDED, "what the resources refer to is gone")
+        raise RejectedTargetError(Code.STORE_REJECTS, detail_of(answer))
     raise fault_of(answer)
 
 

@@ -4,11 +4,12 @@ A write is guarded: every resource is put on the condition that the store still 
 all of them are written or none. A store never decides what to write; gateway/reconciliation.py does.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Any, Protocol
 
+from schemas.errors import Code, SynopticError
 from schemas.messages import Reference
 from schemas.settings import FhirSettings
 
@@ -49,6 +50,15 @@ class Targets:
     missing: tuple[Reference, ...] = field(default=(), repr=False)
 
 
+class MissingTargetError(SynopticError):
+    """The store does not hold what a report refers to, or no longer: that may pass."""
+
+    def __init__(self, kinds: Iterable[str]) -> None:
+        """Take the types of what is missing."""
+        self.kinds = sorted(set(kinds))
+        super().__init__(Code.MISSING_TARGET, ", ".join(self.kinds))
+
+
 class ResourceStore(Protocol):
     """What emission asks of a store; a fault that may pass raises a retry error."""
 
@@ -64,7 +74,7 @@ class ResourceStore(Protocol):
         """Write all, or none and answer False where any expected version is gone; an equal resource makes no version.
 
         With the resources, and only with them, each conflict is kept where a person finds it; one that was kept before
-        is left as it is by now.
+        is left as it is by now. Raises MissingTargetError where what the resources refer to is gone.
         """
         ...
 

@@ -7,6 +7,7 @@ from findings_made import LackingStore, emit, make_hop, message, record
 
 from gateway.delayed import DelayedHop
 from gateway.emission import DUE, WAITING_SINCE
+from gateway.resource_store import MissingTargetError
 from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_BUNDLES, TOPIC_DELAYED, TOPIC_FINDINGS, TOPIC_REJECTED
 from schemas.metrics import EMITTED, value_of
@@ -95,6 +96,23 @@ def test_findings_wait_for_their_patient_and_then_are_rejected_by_name(world):
     assert "Patient" in result.error.one_line()
     assert (world.now, tries) == (BEGIN + 900, 900 / RETRY_SECONDS)
     assert world.written == {}
+
+
+def test_what_only_the_server_knows_to_be_missing_is_waited_for_as_well(world, monkeypatch):
+    """Gone between the look-up and the write, it delays its own report alone, and is written once it is back."""
+
+    def lacking(puts, conflicts=()):
+        raise MissingTargetError(["Condition", "Condition"])
+
+    world.store.lacking = frozenset()
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "transact", lacking)
+        waiting = world.put_aside(message(T="T1"))
+        world.now = BEGIN + 900
+        (result,) = world.delayed.process([waiting])
+    assert (result.error.code, result.error.detail) == (Code.MISSING_TARGET, "Condition")
+    (result,) = world.delayed.process([waiting])
+    assert result.outgoing[0].topic == TOPIC_BUNDLES
 
 
 def test_findings_are_written_once_their_patient_is_there(world):

@@ -1,5 +1,6 @@
 """The FHIR store on a real server: the contract, deletions, pages, what cannot be written, and conflicts."""
 
+import json
 import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
@@ -7,12 +8,13 @@ from dataclasses import replace
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
 from fhir_made import Person, StrictServer, settings_on, unique
+from servers.faulty_proxy import JSON_BODY, Answer, FaultyProxy, on
 from store_contract import StoreContract, observation, provenance
 
 from gateway import fhir_bundles, fhir_store
 from gateway.fhir_conflicts import make_task
 from gateway.fhir_store import FhirStore
-from gateway.resource_store import Conflict, Put, Resource, ResourceStore, Stored, Targets
+from gateway.resource_store import Conflict, MissingTargetError, Put, Resource, ResourceStore, Stored, Targets
 from schemas.errors import Code, SynopticError
 from schemas.messages import Reference
 
@@ -179,17 +181,15 @@ def test_nothing_is_written_without_the_organization(fhir_url, person):
     store.close()
 
 
-def test_a_missing_target_is_compared_again_and_then_rejected(store, person):
-    """It may have gone between look-up and write; where it is missing again, nobody looks it up: no endless loop."""
+def test_a_missing_target_is_told_by_its_type_each_time(store, person):
+    """It may have gone between look-up and write, and may come back: who waits for it decides how long."""
     name, patient = unique(), unique("patient")
     puts = [Put(observation(name, subject={"reference": f"Patient/{patient}"}), None)]
-    codes = []
-    for _ in range(2):
-        with pytest.raises(SynopticError) as caught:
+    for _ in range(3):
+        with pytest.raises(MissingTargetError) as caught:
             store.transact(puts)
-        codes.append(caught.value.code)
+        assert caught.value.kinds == ["Patient"]
         assert patient not in str(caught.value)
-    assert codes == [Code.STORE_CONTENDED, Code.MISSING_TARGET]
     person.put({"resourceType": "Patient", "id": patient})
     assert store.transact(puts)
 
@@ -200,10 +200,25 @@ def test_a_target_that_goes_after_it_was_looked_up_is_missing_at_the_next(store,
     asked = Reference(type="Patient", literal=patient)
     assert store.look_up([asked]).missing == ()
     person.delete(patient)
-    with pytest.raises(SynopticError) as caught:
+    with pytest.raises(MissingTargetError):
         store.transact([Put(observation(unique(), subject={"reference": patient}), None)])
-    assert caught.value.code is Code.STORE_CONTENDED
     assert store.look_up([asked]).missing == (asked,)
+
+
+@pytest.mark.parametrize("code", ["processing", "not-found"])
+def test_a_target_that_is_missing_only_in_the_servers_words_is_rejected(fhir_url, person, code):
+    """Waiting does not help where all that is referred to is there: a site's own URL, an unknown code system."""
+    patient = person.put({"resourceType": "Patient", "id": unique("patient")})
+    issue = {"severity": "error", "code": code, "diagnostics": "HAPI-1094: SECRET not found"}
+    body = json.dumps({"resourceType": "OperationOutcome", "issue": [issue]}).encode()
+    with FaultyProxy(fhir_url) as proxy:
+        store = FhirStore(settings_on(proxy.base_url))
+        fault = proxy.inject(on("POST", "^$", containing='"transaction"'), lambda _: Answer(400, (JSON_BODY,), body))
+        with pytest.raises(SynopticError) as caught:
+            store.transact([Put(observation(unique(), subject={"reference": patient}), None)])
+        store.close()
+    assert fault.happened == 1
+    assert (caught.value.code, caught.value.detail) == (Code.STORE_REJECTS, f"status 400, {code}, HAPI-1094")
 
 
 def test_what_the_server_cannot_take_is_rejected(store):
