@@ -192,11 +192,14 @@ class _Refusals(logging.Handler):
 def _tls(settings: BusSettings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=settings.ca_file)
+    except OSError:
+        raise SynopticError(Code.BAD_SETTINGS, "bus.ca_file: no readable file of PEM certificates") from None
+    try:
         if settings.certificate_file:
             context.load_cert_chain(settings.certificate_file, settings.key_file)
-    except OSError as error:
+    except OSError:
         raise SynopticError(
-            Code.BUS_REFUSES, f"ca_file, certificate_file or key_file: {type(error).__name__}"
+            Code.BAD_SETTINGS, "bus.certificate_file, bus.key_file: no readable PEM files of a certificate and its key"
         ) from None
     return context
 

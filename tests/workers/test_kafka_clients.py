@@ -1,14 +1,16 @@
-"""Settings that the broker refuses end the program and name the key; blanks around addresses do not matter."""
+"""What no client can be made of, or the broker refuses, names its keys; blanks around addresses do not matter."""
 
 import pytest
 from kafka import errors
 from kafka_setting import bus_settings, create_topic, values_of
 
+from deploy.local.certificates import CertificateAuthority
 from deploy.local.java_process import free_port
 from schemas.errors import Code, Kind, SynopticError
+from schemas.settings import BusSettings
 from workers.bus import Outgoing
 from workers.bus_kafka import KafkaBus
-from workers.kafka_clients import meaning
+from workers.kafka_clients import client_arguments, meaning
 
 WAIT_SECONDS = 10
 
@@ -48,6 +50,22 @@ def test_blanks_between_addresses(kafka_servers, topic_prefix):
     bus.publish([Outgoing("in", b"a")])
     assert values_of(bus, "in") == [b"a"]
     bus.close()
+
+
+@pytest.mark.parametrize("wrong", ["ca_file", "certificate_file", "key_file"])
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_files_of_tls_that_cannot_be_read(tmp_path, wrong, content):
+    """A file that is absent or holds something else is a fault of the settings: no broker has refused anything."""
+    authority = CertificateAuthority(tmp_path / "authority")
+    issued = authority.issue("client")
+    files = {"ca_file": authority.ca_file, "certificate_file": issued.certificate, "key_file": issued.key}
+    file = tmp_path / "wrong"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(SynopticError) as caught:
+        client_arguments(BusSettings(security_protocol="SSL", **(files | {wrong: file})))
+    assert caught.value.code is Code.BAD_SETTINGS
+    assert f"bus.{wrong}" in caught.value.detail
 
 
 def test_meanings_hold_no_text():

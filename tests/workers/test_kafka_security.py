@@ -117,11 +117,10 @@ def test_user_without_rights_is_refused(cluster, ways, topic_prefix):
     [
         ("password", {"password": None}, "username or password"),
         ("token", {"token_file": None}, "token_file"),
-        ("password", {"ca_file": "/nowhere/ca.pem"}, "ca_file"),
     ],
 )
 def test_what_is_missing_here_is_named(ways, topic_prefix, name, change, named):
-    """A missing password or file is told before anything is sent."""
+    """A missing password or token is told before anything is sent."""
     error = refusal(topic_prefix, ways[name] | change)
     assert error.code is Code.BUS_REFUSES
     assert named in error.detail
