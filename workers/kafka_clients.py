@@ -6,6 +6,7 @@ its log. So its log records are read while a client connects. Nothing of them is
 
 import logging
 import ssl
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -166,13 +167,13 @@ class _Refusals(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self._named = ""
-        self._hung_up = 0
-        self._unreachable = 0
+        self._hung_up: Counter[object] = Counter()
+        self._unreachable: set[object] = set()
 
     @property
     def seen(self) -> str:
         """Why the broker refused; empty where nothing says that it did."""
-        hangs_up = self._hung_up > 1 and not self._unreachable
+        hangs_up = any(count > 1 and server not in self._unreachable for server, count in self._hung_up.items())
         return self._named or ("it hangs up" if hangs_up else "")
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -185,8 +186,11 @@ class _Refusals(logging.Handler):
                 self._named = type(error).__name__
         if record.name == _CONNECTION_END and carried and not isinstance(carried[0], _OUR_PATIENCE_ENDED):
             hung_up = _HUNG_UP in str(carried[0]) or isinstance(carried[0].__context__, ssl.SSLEOFError)
-            self._hung_up += hung_up
-            self._unreachable += not hung_up
+            server = getattr(arguments[0], "node_id", None)
+            if hung_up:
+                self._hung_up[server] += 1
+            else:
+                self._unreachable.add(server)
 
 
 def _tls(settings: BusSettings) -> ssl.SSLContext:

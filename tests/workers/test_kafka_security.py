@@ -126,6 +126,14 @@ def test_what_is_missing_here_is_named(ways, topic_prefix, name, change, named):
     assert named in error.detail
 
 
+@pytest.mark.parametrize("change", [{"password": "wrong"}, {"security_protocol": "PLAINTEXT"}])
+def test_refusal_beside_an_absent_broker(ways, topic_prefix, change):
+    """Of several addresses one may be away: what another refuses is a refusal all the same."""
+    way = ways["password"] | change
+    servers = f"127.0.0.1:{free_port()},{way['bootstrap_servers']}"
+    assert refusal(topic_prefix, way | {"bootstrap_servers": servers}).code is Code.BUS_REFUSES
+
+
 def test_absent_broker_is_waited_for(ways, topic_prefix):
     """Where nothing listens, the error is one to try again after, whatever the security settings."""
     for way in (ways["password"], {}):
