@@ -8,6 +8,8 @@ documents, 2xx text steps, 3xx model, 4xx mapping and emission, 5xx bus and runn
 
 from enum import Enum, StrEnum
 
+_GOES_ON = "what still runs goes on by itself, a command that has ended must be given again"
+
 
 class Kind(StrEnum):
     """What the runner does with an error."""
@@ -83,7 +85,7 @@ class Code(Enum):
     STORE_UNAVAILABLE = _retry(
         451,
         "the resource store cannot be read or written ({detail})",
-        "look at the folder's free space and rights, or the FHIR server; the work goes on by itself",
+        f"look at the FHIR server, or the folder's free space and rights; {_GOES_ON}",
     )
     STORE_UNUSABLE = _reject(
         453,
@@ -136,7 +138,7 @@ class Code(Enum):
     BUS_UNAVAILABLE = _retry(
         501,
         "the bus cannot read or store ({detail})",
-        "look at the disk's free space and rights, or the broker; the work goes on by itself",
+        f"look at the broker, or the disk's free space and rights; {_GOES_ON}",
     )
     BUS_IN_USE = _fatal(
         502,
@@ -161,7 +163,7 @@ class Code(Enum):
     OUT_OF_RESOURCES = _retry(
         508,
         "the machine ran out of a resource ({detail})",
-        "free disk space, memory or file handles; the work goes on by itself",
+        f"free disk space, memory or file handles; {_GOES_ON}",
     )
     BUS_REFUSES = _fatal(
         512,

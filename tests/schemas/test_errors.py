@@ -29,6 +29,13 @@ def test_error_is_one_line_with_a_remedy(code):
     assert str(SynopticError(code)).startswith(f"SYN-{code.number} ")
 
 
+def test_remedies_hold_for_commands_too():
+    """Where a remedy promises that work goes on, it says as well what does not: a command that has ended."""
+    promised = [code for code in Code if "by itself" in code.remedy]
+    assert {Code.BUS_UNAVAILABLE, Code.STORE_UNAVAILABLE, Code.OUT_OF_RESOURCES} == set(promised)
+    assert [code.label for code in promised if "command that has ended must be given again" not in code.remedy] == []
+
+
 def test_detail_is_shown_or_refused_on_purpose():
     """A message either names its detail or has no place for one; no other placeholder exists."""
     for code in Code:
