@@ -9,15 +9,19 @@ and a transaction only where it changes something.
 import re
 from collections.abc import Collection, Iterator, Sequence
 
+import structlog
+
 from gateway.fhir_bundles import batch
 from gateway.fhir_client import FhirClient
 from gateway.fhir_conflicts import make_task
 from gateway.fhir_targets import TargetFinder
 from gateway.guarded_writer import GuardedWriter, RejectedTargetError
 from gateway.resource_store import Conflict, MissingTargetError, Put, Resource, Stored, Targets
-from schemas.errors import Code, SynopticError
+from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import Reference
 from schemas.settings import FhirSettings
+
+logger = structlog.get_logger()
 
 _REFERENCE = re.compile(r"[A-Z][A-Za-z]{2,40}/[A-Za-z0-9.-]{1,64}")
 _HISTORY = re.compile(r"/_history/[^/]*$")
@@ -52,9 +56,19 @@ class FhirStore:
         return tuple(self._with_plain_targets(found[identifier]) for identifier in sorted(found))
 
     def transact(self, puts: Sequence[Put], conflicts: Sequence[Conflict] = ()) -> bool:
-        """Write all, or none where any expected version is gone; each conflict as a Task."""
-        written = [*puts, *(Put(task, None) for task in self._new_tasks(conflicts))]
-        return not written or self._write(written)
+        """Write all, or none where any expected version is gone; each conflict as a Task.
+
+        Where the server rejects it all, it may be for the Tasks alone: for their sake no report is rejected.
+        """
+        tasks = [Put(task, None) for task in self._new_tasks(conflicts)]
+        try:
+            return not [*puts, *tasks] or self._write([*puts, *tasks])
+        except SynopticError as error:
+            if not tasks or error.code.kind is not Kind.REJECT:
+                raise
+            is_written = not puts or self._write(puts)
+            logger.warning("conflicts could not be kept as Tasks", count=len(tasks), error=error)
+            return is_written
 
     def look_up(self, references: Sequence[Reference]) -> Targets:
         """How to refer to each of the EHR's own resources, and those that are not there."""

@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
+import structlog
 from fhir.resources.R4B import get_fhir_model_class
 from fhir_made import Person, StrictServer, settings_on, unique
-from servers.faulty_proxy import JSON_BODY, Answer, FaultyProxy, on
+from servers.faulty_proxy import JSON_BODY, Answer, FaultyProxy, answer, on
 from store_contract import StoreContract, observation, provenance
 
 from gateway import fhir_bundles, fhir_store
@@ -273,6 +274,32 @@ class TestConflicts:
         assert store.transact([*puts, new], [conflict])
         assert person.get(self.task_of(conflict))["reasonReference"]["reference"] == conflict.report
         assert len(person.versions(f"Provenance/{name}")) == 1
+
+    @pytest.mark.parametrize("status", [409, 422])
+    def test_a_task_that_the_server_rejects_is_told_in_the_log(self, fhir_url, person, conflict, status):
+        """The report's own resources are written all the same, and nothing of the conflict is printed."""
+        puts = [Put(observation(unique()), None)]
+        with FaultyProxy(fhir_url) as proxy, structlog.testing.capture_logs() as lines:
+            store = FhirStore(settings_on(proxy.base_url))
+            assert store.transact([Put(observation(unique()), None)])
+            tasks = proxy.inject(on("POST", "^$", containing='"resourceType":"Task"'), answer(status), None)
+            assert store.transact(puts, [conflict])
+            store.close()
+        assert tasks.happened >= 1
+        assert person.get(f"Observation/{puts[0].resource['id']}") is not None
+        assert person.get(self.task_of(conflict)) is None
+        (line,) = lines
+        assert (line["event"], line["count"]) == ("conflicts could not be kept as Tasks", 1)
+        assert str(line["error"]).startswith("SYN-459")
+        assert conflict.reference not in str(lines)
+
+    def test_a_report_that_is_rejected_with_its_task_is_rejected_without_it(self, store, person, conflict):
+        """Whoever is at fault is told by its own answer."""
+        wrong = observation(unique(), subject={"reference": "Practitioner/SECRET"})
+        with pytest.raises(SynopticError) as caught:
+            store.transact([Put(wrong, None)], [conflict])
+        assert caught.value.detail == "status 422, processing, HAPI-0931"
+        assert person.get(self.task_of(conflict)) is None
 
     def test_the_same_again_leaves_what_a_person_did_with_it(self, store, person, conflict):
         """A Task that was completed stays completed, and one that was deleted stays deleted."""
