@@ -46,6 +46,8 @@ def _messages(path: Path) -> Iterator[bytes]:
         content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         raise SynopticError(Code.UNREADABLE_FILE, error.strerror or type(error).__name__) from None
+    if not content.strip():
+        raise SynopticError(Code.NOT_JSON, "it is empty")
     if path.suffix.lower() in LINES:
         yield from (line for line in content.splitlines() if line.strip())
     else:

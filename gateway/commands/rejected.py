@@ -1,14 +1,15 @@
 """`synoptic rejected`: what could not be processed, why, and how to try again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Annotated
 
 import typer
 
 from gateway.composition import build_bus
+from gateway.hop_inputs import HOP_INPUTS
 from gateway.listing import print_message, print_rows
-from schemas.errors import Code, SynopticError
+from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import TOPIC_REJECTED
 from schemas.settings import load_settings
 from workers import rejects
@@ -16,8 +17,25 @@ from workers.bus import Bus, Record
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 Numbers = Annotated[list[str] | None, typer.Argument(help="numbers from `synoptic rejected list`")]
-HopFilter = Annotated[str | None, typer.Option("--hop", help="only those of this hop")]
-CodeFilter = Annotated[str | None, typer.Option("--code", help="only those with this error, such as SYN-101")]
+
+
+def _one_of(names: Sequence[str]) -> Callable[[str], str]:
+    """Take one of the names; any other is wrong use, since an empty list would look like good news."""
+
+    def known(given: str) -> str:
+        if given not in names:
+            raise typer.BadParameter(f"{given} is none of {', '.join(names)}")
+        return given
+
+    return known
+
+
+_hop = _one_of(list(HOP_INPUTS))
+_code = _one_of(sorted(code.label for code in Code if code.kind is Kind.REJECT))
+HopFilter = Annotated[str | None, typer.Option("--hop", parser=_hop, metavar="HOP", help="only those of this hop")]
+CodeFilter = Annotated[
+    str | None, typer.Option("--code", parser=_code, metavar="CODE", help="only those with this error, such as SYN-101")
+]
 
 
 @app.command("list")
@@ -75,7 +93,9 @@ def replay(
 
 @app.command()
 def acknowledge(
-    hops: Annotated[list[str] | None, typer.Argument(help="hops that stopped; none: all of them")] = None,
+    hops: Annotated[
+        list[str] | None, typer.Argument(parser=_hop, metavar="HOP", help="hops that stopped; none: all of them")
+    ] = None,
 ) -> None:
     """Let hops that stopped for too many rejects start again, with an empty count."""
     with closing(build_bus(load_settings().bus)) as bus:

@@ -1,5 +1,6 @@
 """The operators' commands over a real embedded bus: publish, rejected, config, run."""
 
+import io
 import os
 import signal
 import threading
@@ -106,6 +107,34 @@ def test_publish_goes_on_after_a_bad_file(folder, capsys, monkeypatch):
         ["large.json:", "SYN-504"],
         ["published", "1"],
     ]
+
+
+@pytest.mark.parametrize("name", ["empty.json", "empty.ndjson", "-"])
+def test_nothing_is_no_message(folder, capsys, monkeypatch, name):
+    """An empty file, or an empty standard input, is refused: it would only come back as a rejected record."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\n")))
+    if name != "-":
+        Path(name).write_bytes(b" \n")
+    assert end("publish", name) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith(f"{name}: SYN-101 the message is not JSON (it is empty)")
+    assert lines[1:] == ["published 0 messages"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("list", "--hop", "nope"), "delayed"),
+        (("list", "--code", "SYN-1"), "SYN-101"),
+        (("replay", "--all", "--hop", "nope"), "delayed"),
+        (("replay", "--all", "--code", "101"), "SYN-101"),
+        (("acknowledge", "intake", "nope"), "delayed"),
+    ],
+)
+def test_rejected_of_what_there_is_not_is_wrong_use(folder, capsys, arguments, named):
+    """A misspelt hop or error is told with what there is, and does not look as if nothing had been rejected."""
+    assert end("rejected", *arguments) == 2
+    assert named in capsys.readouterr().err
 
 
 def test_rejected_list_says_why_without_content(folder, capsys):
