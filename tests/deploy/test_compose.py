@@ -77,6 +77,16 @@ def test_hops_look_for_services_that_exist():
 
 
 @pytest.mark.parametrize("name", HOPS)
+def test_hops_may_end_in_order(name):
+    """A hop is sent its signals by an init, and has the time to finish its batch that docs/operations.md asks for."""
+    operations = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+    asked = re.search(r"grace period of (\d+) s or more", operations)
+    assert asked is not None
+    assert int(HOPS[name]["stop_grace_period"].removesuffix("s")) >= int(asked[1])
+    assert HOPS[name]["init"] is True
+
+
+@pytest.mark.parametrize("name", HOPS)
 def test_hops_are_asked_whether_they_are_ready(name):
     """The health check asks the port that the settings serve, with the Python that the image has."""
     command = HOPS[name]["healthcheck"]["test"]
