@@ -50,7 +50,7 @@ class KafkaBus:
         return kafka_reading.read(self._settings, self._topics, topic)
 
     def lag(self, group: str, topics: Sequence[str]) -> dict[str, int]:
-        """How many records of each topic the group has not committed; exact up to about a hundred."""
+        """How many records of each topic the group has not committed; exact up to about a hundred small ones."""
         return kafka_reading.lag(self._settings, self._topics, group, topics)
 
     def close(self) -> None:
