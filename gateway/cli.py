@@ -29,6 +29,8 @@ COMMANDS = {
     "evaluate": "Measure a checkpoint against gold labels.",
     "deid": "De-identify text.",
 }
+LOGGING_COMMAND = "run"
+"""What runs as a service: its standard error is a log, read by programs. That of the others is read by a person."""
 DONE, REJECTED, FAILED = 0, 1, 2
 EXTRAS = ("torch", "transformers", "peft", "safetensors", "tokenizers", "kafka", "accelerate", "rapidocr", "tesserocr")
 
@@ -42,13 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             _configure_logs()
         build_app(invoked)(words, prog_name="synoptic")
     except SynopticError as error:
-        _end(error)
+        _end(error, invoked)
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
         code, detail = (Code.MISSING_EXTRA, library) if library in EXTRAS else (Code.DEFECT, fault_location(error))
-        _end(SynopticError(code, detail))
+        _end(SynopticError(code, detail), invoked)
     except Exception as error:
-        _end(SynopticError(Code.DEFECT, fault_location(error)))
+        _end(SynopticError(Code.DEFECT, fault_location(error)), invoked)
     sys.exit(DONE)
 
 
@@ -92,6 +94,17 @@ def _not_loaded() -> None:
     """Stands for a command in the list of all; `build_app` loads the one that runs."""
 
 
+def _log(error: SynopticError) -> bool:
+    """Log what ends the program where standard error holds lines of JSON; true where it does."""
+    import structlog
+
+    from schemas.logs import writes_json
+
+    if json := writes_json():
+        structlog.get_logger().error("program ends", error=error)
+    return json
+
+
 def _configure_logs() -> None:
     from schemas.logs import configure
     from schemas.settings import LoggingSettings
@@ -99,6 +112,7 @@ def _configure_logs() -> None:
     configure(LoggingSettings(level="warning"), libraries=False)
 
 
-def _end(error: SynopticError) -> NoReturn:
-    typer.echo(str(error), err=True)
+def _end(error: SynopticError, invoked: str | None) -> NoReturn:
+    if not (invoked == LOGGING_COMMAND and _log(error)):
+        typer.echo(str(error), err=True)
     sys.exit(REJECTED if error.code.kind is Kind.REJECT else FAILED)

@@ -66,6 +66,7 @@ ALLOWED: Mapping[str, re.Pattern[str] | str] = {
             "seconds",
             "step",
             "tokens",
+            "waiting",
             WITHHELD,
         ),
         NUMBER,
@@ -103,6 +104,11 @@ def configure(settings: LoggingSettings, stream: TextIO | None = None, libraries
     warnings.simplefilter("ignore", DeprecationWarning)
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda uncaught: _log_uncaught(uncaught.exc_type, uncaught.exc_value, uncaught.exc_traceback)
+
+
+def writes_json() -> bool:
+    """Whether standard error holds lines of JSON, among which plain words would be a broken line."""
+    return isinstance(structlog.get_config()["processors"][-1], structlog.processors.JSONRenderer)
 
 
 def allow(_logger: Any, _method: str, event: EventDict) -> EventDict:

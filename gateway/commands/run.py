@@ -1,6 +1,7 @@
 """`synoptic run`: one hop, or all of them, over the bus until SIGTERM or Ctrl-C."""
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from enum import StrEnum
 from threading import Event
@@ -14,7 +15,7 @@ from gateway.health import HealthServer
 from gateway.service import Service, signals_stop
 from schemas import metrics
 from schemas.errors import SynopticError
-from schemas.logs import configure
+from schemas.logs import configure, writes_json
 from schemas.messages import TOPIC_DELAYED
 from schemas.settings import Settings, load_settings
 from workers.bus import Bus
@@ -60,8 +61,11 @@ def _run_until_idle(runners: list[Runner], bus: Bus) -> None:
             stack.callback(runner.close)
         done = run_until_idle(runners, IDLE_POLL_SECONDS)
         waiting = sum(bus.lag(runner.group, [TOPIC_DELAYED])[TOPIC_DELAYED] for runner in runners if runner.waits)
-    more = f"; {waiting} findings still wait for what they refer to" if waiting else ""
-    typer.echo(f"processed {done} records{more}", err=True)
+    if writes_json():
+        logger.info("nothing is left to do", records=done, waiting=waiting)
+        return
+    more = f"; findings that still wait for what they refer to: {waiting}" if waiting else ""
+    typer.echo(f"processed {done} record{'' if done == 1 else 's'}{more}", err=True)
 
 
 def _run_until_told(runners: list[Runner], bus: Bus, settings: Settings, stopping: Event) -> None:
@@ -72,8 +76,16 @@ def _run_until_told(runners: list[Runner], bus: Bus, settings: Settings, stoppin
             limit = settings.bus.poll_interval_seconds
             stack.enter_context(HealthServer(settings.metrics.address, settings.metrics.port, service.statuses, limit))
         stack.enter_context(signals_stop(service))
-        typer.echo(f"running {', '.join(runner.hop.name for runner in runners)}; stop with Ctrl-C", err=True)
+        _say_what_runs([runner.hop.name for runner in runners])
         service.run()
+
+
+def _say_what_runs(names: Sequence[str]) -> None:
+    if not writes_json():
+        typer.echo(f"running {', '.join(names)}; stop with Ctrl-C", err=True)
+        return
+    for name in names:
+        logger.info("hop starts", hop=name)
 
 
 def _keep_house(bus: Bus, runners: list[Runner]) -> None:

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -192,7 +194,46 @@ def test_until_idle_says_how_many_still_wait(folder, hops, capsys):
     with opened() as bus:
         bus.publish([Outgoing(TOPIC_REPORTS, b"{}")] * 4 + [Outgoing(TOPIC_DELAYED, b"{}")] * 3)
     assert end("run", "--until-idle") == 0
-    assert "processed 4 records; 3 findings still wait for what they refer to" in capsys.readouterr().err
+    assert "processed 4 records; findings that still wait for what they refer to: 3\n" in capsys.readouterr().err
+
+
+def started(folder: Path, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+    """`synoptic run` in a process of its own, as a container runs it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SYNOPTIC_")} | variables
+    command = [sys.executable, "-c", "from gateway import cli; cli.main()", "run", "intake", *arguments]
+    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE)
+
+
+def lines_of(process: subprocess.Popen[bytes]) -> list[dict[str, object]]:
+    """All that it writes to standard error until it ends, each line of which is JSON."""
+    return [json.loads(line) for line in process.communicate(timeout=120)[1].splitlines()]
+
+
+def test_a_log_holds_lines_of_json_alone(tmp_path):
+    """Without a terminal, what runs, what was done and what ended the program are lines of JSON like all others."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = str(taken.getsockname()[1])
+        idle = lines_of(started(tmp_path, "--until-idle"))
+        fatal = lines_of(started(tmp_path, SYNOPTIC_METRICS__PORT=port))
+        unset = lines_of(started(tmp_path, SYNOPTIC_SETTINGS="absent.yaml"))
+    assert (idle[-1]["event"], idle[-1]["records"], idle[-1]["waiting"]) == ("nothing is left to do", 0, 0)
+    for lines, code in ((fatal, Code.CANNOT_LISTEN), (unset, Code.BAD_SETTINGS)):
+        (line,) = lines
+        assert (line["level"], line["code"]) == ("error", code.label)
+        assert code.remedy in str(line["reason"])
+
+
+def test_a_log_says_which_hops_start(tmp_path):
+    """A service that writes JSON names its hops, and says nothing of keys that nobody can press."""
+    process = started(tmp_path)
+    assert process.stderr is not None
+    try:
+        first = json.loads(process.stderr.readline())
+        process.terminate()
+        lines_of(process)
+    finally:
+        process.kill()
+    assert (first["event"], first["hop"], process.returncode) == ("hop starts", "intake", 0)
 
 
 def test_a_broker_that_is_away_costs_a_warning_only(folder, monkeypatch):
