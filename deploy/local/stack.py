@@ -22,7 +22,7 @@ from typing import NoReturn
 import yaml
 
 from deploy.local.fhir_server import FhirServer
-from deploy.local.java_process import MissingProgramError, ServerFailedError
+from deploy.local.java_process import MissingProgramError, ServerFailedError, accepts_connections
 from deploy.local.kafka_cluster import KafkaCluster
 from deploy.local.maven import BuildFailedError
 from deploy.local.seed import SeedRefusedError, example_resources, seed
@@ -69,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(folder: Path, kafka_port: int | None, fhir_port: int | None) -> NoReturn:
     """Start the servers in an emptied folder, seed them, say how to use them, and watch them."""
     with _sole_use_of(folder):
+        _refuse_taken(kafka_port, fhir_port)
         _say("starting Kafka and a FHIR server, half a minute; the first time Maven fetches and builds them")
         kafka = KafkaCluster(folder / "kafka", port=kafka_port)
         fhir = FhirServer(folder / "fhir", port=fhir_port, database="file")
@@ -77,20 +78,37 @@ def run(folder: Path, kafka_port: int | None, fhir_port: int | None) -> NoReturn
             KafkaTopics(bus).require([topic.name for topic in TOPICS])
             resources = example_resources()
             seed(fhir.base_url, resources)
-            _write_settings(folder, bus.bootstrap_servers, fhir.base_url)
-            _say(_usage(folder, bus.bootstrap_servers, fhir.base_url, len(resources)))
             try:
+                _write_settings(folder, bus.bootstrap_servers, fhir.base_url)
+                _say(_usage(folder, bus.bootstrap_servers, fhir.base_url, len(resources)))
                 _watch(kafka, fhir)
             finally:
-                (folder / ENVIRONMENT).unlink(missing_ok=True)
+                for name in (SETTINGS, ENVIRONMENT):
+                    (folder / name).unlink(missing_ok=True)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make stack", description="Kafka and a FHIR server until Ctrl-C.")
     parser.add_argument("--folder", type=Path, default=Path(".stack"), help="emptied first; default: .stack")
-    parser.add_argument("--kafka-port", type=int, help="default: any free port")
-    parser.add_argument("--fhir-port", type=int, help="default: any free port")
+    parser.add_argument("--kafka-port", type=_port, help="default: any free port")
+    parser.add_argument("--fhir-port", type=_port, help="default: any free port")
     return parser.parse_args(arguments)
+
+
+def _port(text: str) -> int:
+    """A port that can be named to others; argparse tells a person what was expected."""
+    if not (text.isdecimal() and 0 < int(text) < 65536):
+        raise argparse.ArgumentTypeError("give a port from 1 to 65535")
+    return int(text)
+
+
+def _refuse_taken(kafka_port: int | None, fhir_port: int | None) -> None:
+    """Refuse ports that cannot be had before anything starts: the second server would tell half a minute later."""
+    if kafka_port is not None and kafka_port == fhir_port:
+        raise StackRefusedError(f"both servers cannot listen on port {kafka_port}: name two")
+    for option, port in (("--kafka-port", kafka_port), ("--fhir-port", fhir_port)):
+        if port is not None and accepts_connections(port):
+            raise StackRefusedError(f"another process listens on port {port}: name another with {option}")
 
 
 @contextmanager
@@ -159,6 +177,7 @@ in another terminal:
   .venv/bin/synoptic publish examples/reports/01-mastectomy.json
   .venv/bin/synoptic run all --until-idle
   curl "$FHIR/Observation?patient.identifier=00482913"
+  unset SYNOPTIC_SETTINGS   # back to this folder's own settings
 Ctrl-C stops both servers; nothing is kept for the next time"""
 
 

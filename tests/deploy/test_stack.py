@@ -247,11 +247,11 @@ def test_nothing_outlives_a_killed_stack(tour):
 
 
 def test_nothing_outlives_an_interrupt(tour):
-    """After Ctrl-C both servers are gone, and the variables of the other terminal with them."""
+    """After Ctrl-C both servers are gone, and the settings and variables of the other terminal with them."""
     assert len(tour.servers) == 2
     assert all(map(gone, tour.servers))
     assert "both servers have stopped" in tour.after
-    assert not (tour.folder / ".stack" / "environment").exists()
+    assert [path.name for path in (tour.folder / ".stack").iterdir() if path.is_file()] == ["lock"]
 
 
 def test_a_second_one_is_refused(tour):
@@ -269,14 +269,32 @@ def test_without_java_it_says_what_to_install(tmp_path):
     assert "Java development kit" in answer.stderr
 
 
-def test_a_port_that_is_taken_is_named(tmp_path):
-    """Where another process listens on the port that was asked for, one line names it."""
+@pytest.mark.parametrize("option", ["--kafka-port", "--fhir-port"])
+def test_a_port_that_is_taken_is_named(tmp_path, option):
+    """Where another process listens on a port that was asked for, one line names it before anything starts."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        answer = run_stack("--folder", str(tmp_path / "stack"), "--kafka-port", str(port))
+        answer = run_stack("--folder", str(tmp_path / "stack"), option, str(port))
     assert answer.returncode == 1
-    assert len(answer.stderr.splitlines()) == 1
-    assert str(port) in answer.stderr
+    assert answer.stderr == f"another process listens on port {port}: name another with {option}\n"
+    assert answer.stdout == ""
+
+
+def test_one_port_for_both_is_refused(tmp_path, capsys):
+    """The two servers cannot share a port, which is told before the first of them has it."""
+    options = ["--folder", str(tmp_path / "stack"), "--kafka-port", "9", "--fhir-port", "9"]
+    assert stack_module.main(options) == 1
+    assert capsys.readouterr().err == "both servers cannot listen on port 9: name two\n"
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "kafka"])
+def test_a_port_that_there_is_not_is_wrong_use(tmp_path, capsys, port):
+    """A number that is no port is refused with the range, and the folder is not even made."""
+    with pytest.raises(SystemExit) as caught:
+        stack_module.main(["--folder", str(tmp_path / "stack"), f"--fhir-port={port}"])
+    assert caught.value.code == 2
+    assert "argument --fhir-port: give a port from 1 to 65535" in capsys.readouterr().err
+    assert not (tmp_path / "stack").exists()
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
@@ -328,4 +346,4 @@ def test_a_server_that_ends_ends_the_stack(tmp_path, monkeypatch, capsys):
     assert stack_module.main(["--folder", str(tmp_path / "stack")]) == 1
     assert capsys.readouterr().err == "Kafka has ended by itself\n"
     assert [server.calls for server in servers] == [["start", "stop"]] * 2
-    assert not (tmp_path / "stack" / "environment").exists()
+    assert [path.name for path in (tmp_path / "stack").iterdir()] == ["lock"]
