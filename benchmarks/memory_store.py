@@ -45,6 +45,10 @@ class MemoryStore:
         """All as they are."""
         return Targets({reference: reference for reference in references})
 
+    def serves_others(self) -> bool:
+        """False: nothing here fails for one report."""
+        return False
+
     def close(self) -> None:
         """Nothing is held open."""
 

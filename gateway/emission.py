@@ -2,7 +2,8 @@
 
 For each report: open its context, look up what of the EHR it refers to, map the findings, compare with the report's
 manifest on the store, write guarded, and publish the Bundle in every case, since a process may have died between
-writing and publishing. Findings whose Patient or report the EHR does not have yet are put aside: nobody waits for them.
+writing and publishing. Findings whose Patient or report the EHR does not have yet are put aside, and so are those that
+alone the store cannot take: nobody waits for them.
 """
 
 import math
@@ -16,7 +17,7 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
-from gateway.lanes import work_in_lanes
+from gateway.lanes import gravest, work_in_lanes
 from gateway.reconciliation import Current, Incoming, Outcome, Plan, concerned, reconcile, reference_of
 from gateway.resource_store import MissingTargetError, Resource, ResourceStore
 from mappers.bundle import MappedReport, map_report
@@ -79,13 +80,21 @@ class EmissionHop:
         self._seal = seal or load_seal(settings)
         self._packs: Mapping[str, Pack] = {identifier: load_pack(identifier) for identifier in settings.packs}
         self._clock = clock
+        self._has_written = False
         self._pool = ThreadPoolExecutor(settings.fhir.connections, thread_name_prefix="emission-store")
 
     def process(self, records: Sequence[Record]) -> list[Result]:
-        """One result a record; what the store cannot do at present is raised once all others are written."""
+        """One result a record; where the store works for nobody, that is raised once all have been tried."""
         read = [self._read_record(record) for record in records]
         reports = [one for one in read if isinstance(one, _Report)]
-        emitted = iter(work_in_lanes(reports, lambda report: report.keys, self._result, self._pool))
+        tried = work_in_lanes(reports, lambda report: report.keys, self._try, self._pool)
+        failures = [one for one in tried if isinstance(one, SynopticError)]
+        if failures and not self._store.serves_others():
+            raise gravest(failures)
+        emitted = (
+            one if isinstance(one, Result) else self._try_alone(report)
+            for report, one in zip(reports, tried, strict=True)
+        )
         return [next(emitted) if isinstance(one, _Report) else Result(error=one) for one in read]
 
     def close(self) -> None:
@@ -104,15 +113,33 @@ class EmissionHop:
             return SynopticError(Code.UNKNOWN_PACK, findings.pack)
         return _Report(record, findings, context, pack)
 
-    def _result(self, report: _Report) -> Result:
+    def _try(self, report: _Report) -> Result | SynopticError:
+        """What becomes of a report, or why the store cannot take it at present."""
         try:
             return Result(outgoing=(self._emit(report),))
         except MissingTargetError as error:
             return self._wait(report.record, error, error.kinds)
         except SynopticError as error:
-            if error.code.kind is not Kind.REJECT:
-                raise
-            return Result(error=error)
+            if error.code.kind is Kind.REJECT:
+                return Result(error=error)
+            if error.code.kind is Kind.RETRY or error.code is Code.STORE_REFUSES:
+                return error
+            raise
+
+    def _try_alone(self, report: _Report) -> Result:
+        """Try a report once more, with the store at work for others just now: what fails still is of this report alone.
+
+        What the store refuses then is rejected, unless nothing was written yet: a client without rights ends instead.
+        """
+        error = self._try(report)
+        if isinstance(error, Result):
+            return error
+        is_refused = error.code is Code.STORE_REFUSES
+        if not self._store.serves_others() or (is_refused and not self._has_written):
+            raise error
+        logger.warning("the store fails for one report alone", hop=self.name, error=error)
+        rejected = SynopticError(Code.STORE_REJECTS, f"{error.code.label}, {error.detail}")
+        return Result(error=rejected) if is_refused else self._wait(report.record, rejected)
 
     def _emit(self, report: _Report) -> Outgoing:
         targets = self._store.look_up(_targets(report.context))
@@ -128,7 +155,9 @@ class EmissionHop:
         """Compare and write, as often as somebody else was faster; never send the same write again unread."""
         for _ in range(_ATTEMPTS):
             mapped, plan = self._compare(findings, context, pack)
-            if plan.outcome is not Outcome.WRITE or self._store.transact(plan.puts, plan.conflicts):
+            writes = plan.outcome is Outcome.WRITE
+            if not writes or self._store.transact(plan.puts, plan.conflicts):
+                self._has_written |= writes
                 self._note_conflicts(plan)
                 return mapped, plan
         raise SynopticError(Code.STORE_CONTENDED, f"{_ATTEMPTS} attempts")
@@ -166,8 +195,8 @@ class EmissionHop:
         if missing:
             logger.warning("values without a code were not sent", hop=self.name, count=len(missing))
 
-    def _wait(self, record: Record, error: SynopticError, missing: Sequence[str]) -> Result:
-        """Put the findings aside until the EHR has what they refer to; in the end `error` rejects them."""
+    def _wait(self, record: Record, error: SynopticError, missing: Sequence[str] = ()) -> Result:
+        """Put the findings aside until the store has what they refer to, or takes them; in the end `error` rejects them."""
         now = self._clock()
         first = moment(record, WAITING_SINCE)
         since = now if first is None else first

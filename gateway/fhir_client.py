@@ -76,6 +76,10 @@ class FhirClient:
         headers = {"Content-Type": _FHIR, "Prefer": "return=minimal" if minimal else "return=representation"}
         return self._send("POST", self._base, orjson.dumps(bundle), headers)
 
+    def probe(self, bundle: Resource) -> Answer:
+        """Send a small batch once, even while the server is left alone: where it answers, that is over."""
+        return self._exchange("POST", self._base, orjson.dumps(bundle), {"Content-Type": _FHIR})
+
     def search(self, kind: str, parameters: Mapping[str, str]) -> Iterator[Resource]:
         """Every resource that matches, page by page, never from the server's cache of earlier searches."""
         body = str(httpx.QueryParams(dict(parameters))).encode()

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 import structlog
 
-from gateway.fhir_bundles import batch
+from gateway.fhir_bundles import batch, bundle, get, read_entries
 from gateway.fhir_client import FhirClient
 from gateway.fhir_conflicts import make_task
 from gateway.fhir_targets import TargetFinder
@@ -23,6 +23,7 @@ from schemas.settings import FhirSettings
 
 logger = structlog.get_logger()
 
+_ANY_ORGANIZATION = "Organization?_id=synoptic&_summary=count"
 _REFERENCE = re.compile(r"[A-Z][A-Za-z]{2,40}/[A-Za-z0-9.-]{1,64}")
 _HISTORY = re.compile(r"/_history/[^/]*$")
 _TARGETS_ASKED = 50
@@ -73,6 +74,15 @@ class FhirStore:
     def look_up(self, references: Sequence[Reference]) -> Targets:
         """How to refer to each of the EHR's own resources, and those that are not there."""
         return self._targets.look_up(references)
+
+    def serves_others(self) -> bool:
+        """Whether the server reads the Organization at present, asked even while it is left alone."""
+        asked = self._organization if _REFERENCE.fullmatch(self._organization) else _ANY_ORGANIZATION
+        try:
+            answer = self._client.probe(bundle("batch", [get(asked)]))
+        except SynopticError:
+            return False
+        return answer.is_success and [entry.answer.is_success for entry in read_entries(answer)] == [True]
 
     def close(self) -> None:
         """Close the connections."""

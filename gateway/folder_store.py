@@ -76,6 +76,10 @@ class FolderStore:
         """All as they are: a folder stands for no EHR, so what the report refers to is taken as given."""
         return Targets({reference: reference for reference in references})
 
+    def serves_others(self) -> bool:
+        """False: a disk that is full is full for every report."""
+        return False
+
     def close(self) -> None:
         """Nothing is held open."""
 

@@ -1,6 +1,6 @@
 """Works on several items at once, and on those that share a key one after another."""
 
-from collections.abc import Callable, Hashable, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Sequence, Set
 from concurrent.futures import Executor, wait
 from typing import TypeVar
 
@@ -26,8 +26,13 @@ def work_in_lanes(
     wait(futures)
     errors = [error for future in futures if (error := future.exception()) is not None]
     if errors:
-        raise max(errors, key=_weight)
+        raise gravest(errors)
     return [answers[place] for place in range(len(items))]
+
+
+def gravest(errors: Iterable[BaseException]) -> BaseException:
+    """What to raise of several: what ends the hop before what makes it wait, and of these the longest wait."""
+    return max(errors, key=_weight)
 
 
 def _lanes(keys: Sequence[Set[Hashable]]) -> list[_Lane]:
@@ -42,7 +47,6 @@ def _lanes(keys: Sequence[Set[Hashable]]) -> list[_Lane]:
 
 
 def _weight(error: BaseException) -> tuple[bool, bool, float]:
-    """What to raise of several: what ends the hop before what makes it wait, and of these the longest wait."""
     if not isinstance(error, SynopticError):
         return False, False, 0.0
     kind = error.code.kind

@@ -82,6 +82,10 @@ class ResourceStore(Protocol):
         """The EHR's own resources: by literal reference, else by a search for the identifier with exactly one hit."""
         ...
 
+    def serves_others(self) -> bool:
+        """After a fault with one report: whether the store works for what has nothing to do with it."""
+        ...
+
     def close(self) -> None:
         """Release files and connections."""
         ...

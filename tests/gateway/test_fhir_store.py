@@ -46,6 +46,10 @@ class Renamed:
         """As the store."""
         return self._store.look_up(references)
 
+    def serves_others(self) -> bool:
+        """As the store."""
+        return self._store.serves_others()
+
     def close(self) -> None:
         """As the store."""
         self._store.close()
