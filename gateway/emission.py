@@ -203,7 +203,8 @@ class EmissionHop:
         end = since + self._settings.fhir.target_wait_seconds
         if now >= end:
             return Result(error=error)
-        if first is None:
+        if first is None and missing:
+            logger.info("findings put aside", hop=self.name, missing=", ".join(missing))
             for kind in missing:
                 WAITING.add(target=kind)
         due = min(now + self._settings.fhir.target_retry_seconds, end)

@@ -23,6 +23,7 @@ LIBRARY_SECONDS = 60.0
 NUMBER = "number"
 _WORDS = re.compile(r"[a-z][a-z ,;:'()_.-]{0,99}")
 _NAME = re.compile(r"[a-z][a-z_-]{0,39}")
+_TARGET = "(Patient|DiagnosticReport|Specimen|Encounter|Organization)"
 ALLOWED: Mapping[str, re.Pattern[str] | str] = {
     # What happened: fixed wording in lower case, so neither a name nor a number fits.
     "event": _WORDS,
@@ -42,6 +43,8 @@ ALLOWED: Mapping[str, re.Pattern[str] | str] = {
     "device": re.compile(r"(cpu|cuda)(:\d+)?"),
     "code": re.compile(r"SYN-\d{3}"),
     "exception": re.compile(r"[A-Za-z0-9_.:<> -]{1,2000}"),
+    # What findings wait for: types of resources, a closed list, since a name would fit any wider pattern.
+    "missing": re.compile(rf"{_TARGET}(, {_TARGET})*"),
     "signal": re.compile(r"SIG[A-Z]{2,6}"),
     # How much: numbers only.
     **dict.fromkeys(

@@ -15,6 +15,7 @@ from gateway.folder_store import CONFLICTS, HISTORY, FolderStore
 from gateway.resource_store import Put, Stored
 from mappers.provenance import read_manifest
 from schemas.errors import Code, SynopticError
+from schemas.logs import WITHHELD, allow
 from schemas.messages import (
     TOPIC_BUNDLES,
     TOPIC_DELAYED,
@@ -28,6 +29,7 @@ from schemas.metrics import CONFLICTS as CONFLICTS_METRIC
 from schemas.metrics import EMITTED, UNMAPPED, WAITING, value_of
 from schemas.pack_loader import load_pack
 from schemas.settings import FhirSettings, Settings
+from workers.bus import Record
 from workers.sealing import Seal
 
 VALUES = {"T": "T1", "N": "N0", "grade": "G2", "ER": "positive", "HER2": "negative"}
@@ -220,6 +222,20 @@ def test_endless_conflicts_end_as_a_retry(folder):
         make_hop(store).process([record(message(30, T="T1"))])
     assert caught.value.code is Code.STORE_CONTENDED
     assert store.attempts == 5
+
+
+def test_what_is_put_aside_is_logged_once(folder):
+    """An operator reads which types are missing when findings are put aside, and not again at every look."""
+    store = LackingStore(folder)
+    store.lacking = frozenset({"Patient", "Encounter"})
+    hop = make_hop(store, clock=lambda: 1000.0)
+    first = message(T="T1", about={"encounter": Reference(type="Encounter", literal="Encounter/1")})
+    with structlog.testing.capture_logs() as lines:
+        (delayed,) = hop.process([record(first)])[0].outgoing
+        hop.process([Record(TOPIC_DELAYED, 0, 0, delayed.value, delayed.key, delayed.headers)])
+    (line,) = lines
+    assert (line["event"], line["hop"], line["missing"]) == ("findings put aside", "emission", "Encounter, Patient")
+    assert allow(None, "", {"missing": line["missing"]}) == {"missing": line["missing"], "event": WITHHELD}
 
 
 def test_findings_without_their_patient_are_put_aside_and_nobody_waits_for_them(folder):

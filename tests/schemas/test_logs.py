@@ -73,6 +73,7 @@ def test_allowed_values_are_printed(stream):
         {"logger": TEXT},
         {"exception": TEXT},
         {"path": "/in/Mustermann_Erika.pdf"},
+        {"missing": "Patient, Mustermann"},
     ],
 )
 def test_anything_else_is_withheld_and_counted(stream, fields):
