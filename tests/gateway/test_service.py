@@ -8,7 +8,7 @@ import pytest
 from gateway.service import Service
 from schemas.errors import Code, SynopticError
 from schemas.settings import BusSettings
-from workers.bus import Outgoing
+from workers.bus import Batch, Outgoing
 from workers.bus_embedded import EmbeddedBus
 from workers.hop import Result
 from workers.runner import Backoff, Runner
@@ -122,17 +122,23 @@ def test_a_hop_that_waits_to_join_keeps_no_process_from_ending(bus, monkeypatch)
     subscribe, begun = bus.subscribe, []
 
     def hang(group, topics):
-        if group == "synoptic-intake":
-            asked.set()
-            assert answers.wait(60)
-        return subscribe(group, topics)
+        if group != "synoptic-intake":
+            return subscribe(group, topics)
+        asked.set()
+        assert answers.wait(60)
+        place = subscribe(group, topics)
+        monkeypatch.setattr(place, "poll", poll)
+        return place
+
+    def poll(*given):
+        begun.append(given)
+        return Batch(())
 
     def stop_once_one_waits() -> None:
         if asked.is_set() and all(status.joined for status in service.statuses()[1:]):
             service.stop()
 
     monkeypatch.setattr(bus, "subscribe", hang)
-    monkeypatch.setattr(runners[0].hop, "process", begun.append)
     bus.publish([Outgoing("one", b"1"), Outgoing("three", b"3")])
     service = Service(runners, stop_once_one_waits, period=0.01)
     service.run()
