@@ -68,7 +68,7 @@ class FhirStore:
             if not tasks or error.code.kind is not Kind.REJECT:
                 raise
             is_written = not puts or self._write(puts)
-            logger.warning("conflicts could not be kept as Tasks", count=len(tasks), error=error)
+            logger.warning("conflicts could not be kept as tasks", count=len(tasks), error=error)
             return is_written
 
     def look_up(self, references: Sequence[Reference]) -> Targets:

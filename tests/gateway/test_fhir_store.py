@@ -293,7 +293,7 @@ class TestConflicts:
         assert person.get(f"Observation/{puts[0].resource['id']}") is not None
         assert person.get(self.task_of(conflict)) is None
         (line,) = lines
-        assert (line["event"], line["count"]) == ("conflicts could not be kept as Tasks", 1)
+        assert (line["event"], line["count"]) == ("conflicts could not be kept as tasks", 1)
         assert str(line["error"]).startswith("SYN-459")
         assert conflict.reference not in str(lines)
 
