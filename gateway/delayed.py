@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Sequence
 
-from gateway.emission import DUE, EmissionHop, moment
+from gateway.emission import DUE, EmissionHop
 from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_DELAYED
 from workers.bus import Outgoing, Record
 from workers.hop import Result
+from workers.received import moment
 
 
 class DelayedHop:

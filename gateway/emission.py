@@ -6,7 +6,6 @@ writing and publishing. Findings whose Patient or report the EHR does not have y
 alone the store cannot take: nobody waits for them.
 """
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +36,7 @@ from schemas.pack_loader import Pack, load_pack
 from schemas.settings import Settings
 from workers.bus import Outgoing, Record
 from workers.hop import Result
+from workers.received import RECEIVED, moment
 from workers.sealing import Seal, load_seal
 
 logger = structlog.get_logger()
@@ -44,6 +44,8 @@ logger = structlog.get_logger()
 WAITING_SINCE = "waiting-since"
 DUE = "due"
 _ATTEMPTS = 5
+_MOST_ALONE = 8
+_PART_OF_INTERVAL = 0.5  # of the time that the bus allows a batch: what begins before it ends in time
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,18 +83,30 @@ class EmissionHop:
         self._packs: Mapping[str, Pack] = {identifier: load_pack(identifier) for identifier in settings.packs}
         self._clock = clock
         self._has_written = False
+        self._failing: set[UUID] = set()
         self._pool = ThreadPoolExecutor(settings.fhir.connections, thread_name_prefix="emission-store")
 
     def process(self, records: Sequence[Record]) -> list[Result]:
         """One result a record; where the store works for nobody, that is raised once all have been tried."""
         read = [self._read_record(record) for record in records]
         reports = [one for one in read if isinstance(one, _Report)]
-        tried = work_in_lanes(reports, lambda report: report.keys, self._try, self._pool)
+        until = time.monotonic() + self._settings.bus.poll_interval_seconds * _PART_OF_INTERVAL
+        left: set[UUID] = set()
+
+        def try_first(report: _Report) -> Result | SynopticError:
+            if left & report.keys:
+                return SynopticError(Code.STORE_UNAVAILABLE, "another report of the patient failed before it")
+            result = self._try(report)
+            if isinstance(result, SynopticError):
+                left.update(report.keys)
+            return result
+
+        tried = work_in_lanes(reports, lambda report: report.keys, try_first, self._pool)
         failures = [one for one in tried if isinstance(one, SynopticError)]
         if failures and not self._store.serves_others():
             raise gravest(failures)
         emitted = (
-            one if isinstance(one, Result) else self._try_alone(report)
+            one if isinstance(one, Result) else self._try_alone(report, one, until)
             for report, one in zip(reports, tried, strict=True)
         )
         return [next(emitted) if isinstance(one, _Report) else Result(error=one) for one in read]
@@ -126,16 +140,20 @@ class EmissionHop:
                 return error
             raise
 
-    def _try_alone(self, report: _Report) -> Result:
+    def _try_alone(self, report: _Report, error: SynopticError, until: float) -> Result:
         """Try a report once more, with the store at work for others just now: what fails still is of this report alone.
 
-        What the store refuses then is rejected, unless nothing was written yet: a client without rights ends instead.
+        Not so where many failed since the last write: a store may read and not write. What it refuses is rejected,
+        unless nothing was written yet: a client without rights ends instead.
         """
-        error = self._try(report)
-        if isinstance(error, Result):
-            return error
+        again = self._try(report) if time.monotonic() < until else error
+        if isinstance(again, Result):
+            return again
+        error = again
         is_refused = error.code is Code.STORE_REFUSES
-        if not self._store.serves_others() or (is_refused and not self._has_written):
+        self._failing.add(report.context.report_key)
+        are_many = len(self._failing) > _MOST_ALONE
+        if are_many or not self._store.serves_others() or (is_refused and not self._has_written):
             raise error
         logger.warning("the store fails for one report alone", hop=self.name, error=error)
         rejected = SynopticError(Code.STORE_REJECTS, f"{error.code.label}, {error.detail}")
@@ -146,30 +164,34 @@ class EmissionHop:
         if targets.missing:
             raise MissingTargetError(reference.type for reference in targets.missing)
         context = _referring(report.context, targets.found)
-        mapped, plan = self._write(report.findings, context, report.pack)
+        mapped, plan = self._write(replace(report, context=context))
         EMITTED.add(action=plan.outcome.value)
         self._note_missing(mapped.missing)
         return Outgoing(TOPIC_BUNDLES, orjson.dumps(_bundle(mapped, plan)), key=str(context.report_key).encode())
 
-    def _write(self, findings: ReportFindings, context: ReportContext, pack: Pack) -> tuple[MappedReport, Plan]:
+    def _write(self, report: _Report) -> tuple[MappedReport, Plan]:
         """Compare and write, as often as somebody else was faster; never send the same write again unread."""
         for _ in range(_ATTEMPTS):
-            mapped, plan = self._compare(findings, context, pack)
+            mapped, plan = self._compare(report)
             writes = plan.outcome is Outcome.WRITE
             if not writes or self._store.transact(plan.puts, plan.conflicts):
-                self._has_written |= writes
+                if writes:
+                    self._has_written = True
+                    self._failing.clear()
                 self._note_conflicts(plan)
                 return mapped, plan
         raise SynopticError(Code.STORE_CONTENDED, f"{_ATTEMPTS} attempts")
 
-    def _compare(self, findings: ReportFindings, context: ReportContext, pack: Pack) -> tuple[MappedReport, Plan]:
+    def _compare(self, report: _Report) -> tuple[MappedReport, Plan]:
+        findings, context, pack = report.findings, report.context, report.pack
         mapped = map_report(findings, context, pack, self._settings)
         name = reference_of(mapped.manifest)
         stored = self._store.read([name, *map(reference_of, mapped.resources)])
         manifest = stored.pop(name, None)
         if manifest is not None and (known := read_manifest(manifest.resource).known_conditions):
             mapped = map_report(findings, context, pack, self._settings, known)
-        incoming = Incoming(findings.action, mapped.resources, mapped.manifest)
+        received = moment(report.record, RECEIVED)
+        incoming = Incoming(findings.action, mapped.resources, mapped.manifest, received)
         if manifest is not None:
             # A server reads a batch in any order: what came with the manifest may be older than what it says.
             stored = self._store.read(concerned(manifest.resource, incoming))
@@ -210,15 +232,6 @@ class EmissionHop:
         due = min(now + self._settings.fhir.target_retry_seconds, end)
         headers = ((WAITING_SINCE, f"{since:.3f}"), (DUE, f"{due:.3f}"))
         return Result(outgoing=(Outgoing(TOPIC_DELAYED, record.value, key=record.key, headers=headers),))
-
-
-def moment(record: Record, header: str) -> float | None:
-    """The time that a header holds, in seconds since 1970; None where it holds none."""
-    try:
-        seconds = float(record.header(header) or "")
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) else None
 
 
 def first_bundle(

@@ -4,11 +4,12 @@
 |------------------------------------|-----------------------------|---------------------------|---------------------------|
 | none                               | writes all                  | writes all                | leaves a tombstone        |
 | same version, same digests         | nothing                     | nothing                   | nothing                   |
-| same version, other digests        | as newer: the later arrival | as newer                  | as newer                  |
+| same version, other digests        | as newer if it came later   | as newer if later         | as newer if later         |
 | of an older version                | writes, withdraws the rest  | adds or supersedes        | withdraws all             |
 | of a newer version                 | nothing                     | nothing                   | nothing                   |
 | of newer addenda without a report  | adds beneath them           | nothing                   | nothing                   |
 
+Which of two came later tells the instant at which they were received, where both are known; else the one at hand did.
 Withdrawn ids stay listed in the manifest, so that the same Bundle can be published again. What another report of the
 patient still states is not withdrawn. What a person wrote, changed or verified is never written: it is a conflict.
 """
@@ -21,7 +22,7 @@ from enum import StrEnum
 from gateway.authorship import is_same, is_stamped, stamp, unversioned, verified
 from gateway.resource_store import Conflict, Put, Resource, Stored
 from mappers.bundle import withdraw
-from mappers.identity import EXTENSIONS
+from mappers.identity import EXTENSIONS, RECEIVED
 from mappers.provenance import read_manifest
 from schemas.messages import Action, ReportVersion
 
@@ -51,11 +52,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Incoming:
-    """A mapped report: its resources, and the manifest that targets the clinical ones among them."""
+    """A mapped report: its resources, the manifest that targets the clinical ones among them, and when it came in."""
 
     action: Action
     resources: tuple[Resource, ...] = field(repr=False)
     manifest: Resource = field(repr=False)
+    received: float | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class _Ledger:
     state: State
     active: tuple[str, ...]
     withdrawn: tuple[str, ...]
+    received: float | None
 
 
 def order_of(version: ReportVersion) -> tuple[datetime, datetime, int]:
@@ -111,13 +114,13 @@ def reconcile(incoming: Incoming, current: Current) -> Plan:
     """Decide what to write, withdraw, leave and publish."""
     standing = current.manifest.resource if current.manifest else {}
     ledger, offer = _read_ledger(standing), _read_ledger(incoming.manifest)
-    outcome, beneath = _decide(incoming.action, offer, ledger)
+    outcome, beneath = _decide(incoming, offer, ledger)
     if outcome is Outcome.LATE:
         return Plan(outcome, offered=tuple(map(stamp, incoming.resources)), manifest=incoming.manifest)
     if outcome is Outcome.UNCHANGED:
         offered, _ = _offer(incoming.resources, current, ledger)
         taken_back, _ = _withdrawals(ledger.withdrawn, current)
-        return Plan(outcome, offered=(*offered, *taken_back), manifest=unversioned(standing))
+        return Plan(outcome, offered=(*offered, *taken_back), manifest=_published(standing))
     if beneath:
         return _write_beneath(incoming, current, ledger, standing)
     return _write(incoming, current, ledger, offer)
@@ -128,13 +131,16 @@ def reference_of(resource: Resource) -> str:
     return f"{resource['resourceType']}/{resource['id']}"
 
 
-def _decide(action: Action, offer: _Ledger, ledger: _Ledger) -> tuple[Outcome, bool]:
+def _decide(incoming: Incoming, offer: _Ledger, ledger: _Ledger) -> tuple[Outcome, bool]:
     """The outcome, and whether a replacement goes beneath newer addenda."""
     if ledger.is_silent or order_of(offer.version) > order_of(ledger.version):
         return Outcome.WRITE, False
     if order_of(offer.version) == order_of(ledger.version):
-        return (Outcome.UNCHANGED if offer.digests == ledger.digests else Outcome.WRITE), False
-    beneath = ledger.state is State.ADDENDA_ONLY and action is Action.REPLACE
+        if offer.digests == ledger.digests:
+            return Outcome.UNCHANGED, False
+        came_later = incoming.received is None or ledger.received is None or incoming.received >= ledger.received
+        return (Outcome.WRITE if came_later else Outcome.LATE), False
+    beneath = ledger.state is State.ADDENDA_ONLY and incoming.action is Action.REPLACE
     return (Outcome.WRITE if beneath else Outcome.LATE), beneath
 
 
@@ -146,7 +152,7 @@ def _write(incoming: Incoming, current: Current, ledger: _Ledger, offer: _Ledger
     offered, held = _offer(incoming.resources, current, ledger)
     withdrawn = [reference_of(resource) for resource in taken_back]
     manifest = _with_ledger(incoming.manifest, (*produced, *kept), withdrawn, _next_state(incoming.action, ledger))
-    return _plan(current, (*offered, *taken_back), manifest, (*held, *refused))
+    return _plan(current, (*offered, *taken_back), _received(manifest, incoming.received), (*held, *refused))
 
 
 def _write_beneath(incoming: Incoming, current: Current, ledger: _Ledger, standing: Resource) -> Plan:
@@ -171,7 +177,7 @@ def _plan(current: Current, offered: Sequence[Resource], manifest: Resource, con
         Outcome.WRITE,
         puts=(*puts, Put(manifest, current.manifest.version if current.manifest else None)),
         offered=tuple(offered),
-        manifest=manifest,
+        manifest=_published(manifest),
         conflicts=tuple(conflicts),
     )
 
@@ -256,11 +262,24 @@ def _with_ledger(manifest: Resource, active: Sequence[str], withdrawn: Sequence[
     }
 
 
+def _received(manifest: Resource, received: float | None) -> Resource:
+    """The manifest as it is stored: with the instant at which its report came in."""
+    instant = [] if received is None else [{"url": RECEIVED, "valueString": f"{received:.3f}"}]
+    return {**manifest, "extension": [*instant, *manifest["extension"]]}
+
+
+def _published(manifest: Resource) -> Resource:
+    """The manifest without what only the store keeps, so that its Bundle is the same whenever the report came in."""
+    kept = [item for item in manifest["extension"] if item["url"] != RECEIVED]
+    return {**unversioned(manifest), "extension": kept}
+
+
 def _read_ledger(resource: Resource) -> _Ledger:
     manifest = read_manifest(resource)
     reports = {entity.get("what", {}).get("reference") for entity in resource.get("entity", [])}
     extensions = resource.get("extension", [])
     withdrawn = tuple(item["valueString"] for item in extensions if item["url"] == WITHDRAWN_TARGET)
+    instants = [float(item["valueString"]) for item in extensions if item["url"] == RECEIVED]
     states = [State(item["valueCode"]) for item in extensions if item["url"] == MANIFEST_STATE]
     return _Ledger(
         is_silent=manifest.content_digest is None,
@@ -269,6 +288,7 @@ def _read_ledger(resource: Resource) -> _Ledger:
         state=states[0] if states else State.COMPLETE,
         active=tuple(name for name in manifest.targets if name not in reports and name not in withdrawn),
         withdrawn=withdrawn,
+        received=instants[0] if instants else None,
     )
 
 

@@ -16,6 +16,7 @@ REPORT_VERSION = f"{EXTENSIONS}/report-version"
 CONTENT_DIGEST = f"{EXTENSIONS}/content-digest"
 CONFIGURATION_DIGEST = f"{EXTENSIONS}/configuration-digest"
 KNOWN_CONDITION = f"{EXTENSIONS}/known-condition"
+RECEIVED = f"{EXTENSIONS}/received"
 
 _DEVICES = UUID("6f0d4a8e-3d0c-5c53-9a55-6d6f9b0f8f01")
 

@@ -20,6 +20,7 @@ from schemas.errors import Code, Kind, SynopticError, fault_location
 from schemas.settings import BusSettings
 from workers.bus import Batch, Bus, Outgoing, Record, Subscription, check_size
 from workers.hop import Hop, HopStatus, Result
+from workers.received import Receptions, handed_on
 from workers.rejects import HopState, load_state, rejected, stub
 
 POLL_SECONDS = 1.0
@@ -64,6 +65,7 @@ class Runner:
         self.waits = False
         self._error: Code | None = None
         self._progress = self._life = time.monotonic()
+        self._receptions = Receptions()
         self._state = HopState(hop=hop.name)
         self._most = settings.batch_size
         self._refused: dict[tuple[str, int, int], SynopticError] = {}
@@ -275,21 +277,22 @@ class Runner:
     ) -> tuple[list[Outgoing], list[SynopticError | None]]:
         outgoing: list[Outgoing] = []
         errors: list[SynopticError | None] = []
-        for record, result in zip(records, results, strict=True):
+        for record, result in zip(map(self._receptions.stamped, records), results, strict=True):
+            outputs = [handed_on(output, record) for output in result.outgoing]
             refusal = self._refused.get(record.place)
-            error = refusal or result.error or self._too_large(result)
+            error = refusal or result.error or self._too_large(outputs)
             errors.append(error)
             if refusal:
                 outgoing.append(stub(record, refusal, self.hop.name))
             elif error:
                 outgoing.append(rejected(record, error, self.hop.name, self._settings.maximum_message_bytes))
             else:
-                outgoing += result.outgoing
+                outgoing += outputs
         return outgoing, errors
 
-    def _too_large(self, result: Result) -> SynopticError | None:
+    def _too_large(self, outputs: Sequence[Outgoing]) -> SynopticError | None:
         try:
-            for message in result.outgoing:
+            for message in outputs:
                 check_size(message, self._settings.maximum_message_bytes)
         except SynopticError as error:
             return error

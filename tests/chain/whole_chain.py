@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from gateway.delayed import DelayedHop
 from gateway.emission import EmissionHop
 from gateway.intake import Intake
 from gateway.resource_store import open_store
+from mappers.identity import RECEIVED
 from model.engine import Engine
 from schemas.messages import TOPIC_BUNDLES, TOPIC_REJECTED, TOPIC_REPORTS
 from schemas.pack_loader import load_pack
@@ -25,6 +27,7 @@ from workers.runner import Runner, run_until_idle
 from workers.sealing import load_seal
 
 Resource = dict[str, Any]
+_RECEPTION = re.compile(rb'\{\s*"url":\s*"%b",\s*"valueString":\s*"[^"]*"\s*\},\s*' % re.escape(RECEIVED).encode())
 
 
 def settings_in(folder: Path, **sections: Any) -> Settings:
@@ -118,10 +121,15 @@ def resources_in(folder: Path) -> dict[str, Resource]:
     }
 
 
+def without_reception(data: bytes) -> bytes:
+    """JSON without the instant at which a manifest's report came in: all that two runs over the same reports differ in."""
+    return _RECEPTION.sub(b"", data)
+
+
 def digests_in(folder: Path) -> dict[str, str]:
-    """Every file of a folder with the digest of its bytes."""
+    """Every file of a folder with the digest of its bytes, whenever the reports came in."""
     return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        str(path.relative_to(folder)): hashlib.sha256(without_reception(path.read_bytes())).hexdigest()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }

@@ -48,6 +48,7 @@ def incoming(
     report: str = "report",
     content: str | None = None,
     configuration: str = "configuration",
+    received: float | None = None,
     **changes,
 ) -> Incoming:
     """A mapped version of a report with these resources (words of `names`); its content digest follows day and value."""
@@ -57,7 +58,7 @@ def incoming(
     manifest = make_manifest(
         context(report, day, **changes), resources, [], digest, configuration, {}, Settings(_env_file=None)
     )
-    return Incoming(Action(action), resources, manifest)
+    return Incoming(Action(action), resources, manifest, received)
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """The hop of the findings that wait: due or not, written at last, rejected at the end, and never in anybody's way."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from schemas.metrics import EMITTED, value_of
 from schemas.settings import BusSettings
 from workers.bus import Outgoing, Record
 from workers.bus_embedded import EmbeddedBus
+from workers.received import RECEIVED
 from workers.runner import Backoff, Runner, run_until_idle
 
 RETRY_SECONDS = 15
@@ -140,6 +142,33 @@ def test_an_older_version_that_waited_does_not_undo_a_newer_one(world):
     assert result.error is None
     assert value_of(EMITTED, action="late") == late + 1
     assert world.written == written
+
+
+def standing_values(folder: Path) -> set[str]:
+    """The values of the Observations that are not withdrawn."""
+    found = [json.loads(path.read_bytes()) for path in folder.glob("Observation/*.json")]
+    standing = [item for item in found if item["status"] != "entered-in-error"]
+    return {json.dumps(item.get("valueCodeableConcept")) for item in standing}
+
+
+def test_a_content_that_waited_does_not_undo_a_later_one_of_the_same_version(world, tmp_path):
+    """The laboratory sent another content under the same instants meanwhile: what came first is late, though written last."""
+    bus = EmbeddedBus(tmp_path / "bus.sqlite")
+    runners = [Runner(hop, bus, BusSettings(batch_size=1), Backoff(0, 0)) for hop in (world.emission, world.delayed)]
+    bus.publish([Outgoing(TOPIC_FINDINGS, message(T="T1"), headers=((RECEIVED, "900.000"),))])
+    run_until_idle(runners)
+    world.store.lacking = frozenset()
+    bus.publish([Outgoing(TOPIC_FINDINGS, message(T="T3"), headers=((RECEIVED, "900.001"),))])
+    run_until_idle(runners)
+    before = standing_values(world.folder)
+    late = value_of(EMITTED, action="late")
+    world.now += RETRY_SECONDS
+    assert run_until_idle(runners) == 1
+    assert value_of(EMITTED, action="late") == late + 1
+    assert standing_values(world.folder) == before
+    for runner in runners:
+        runner.close()
+    bus.close()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from schemas.metrics import EMITTED, UNMAPPED, WAITING, value_of
 from schemas.pack_loader import load_pack
 from schemas.settings import FhirSettings, Settings
 from workers.bus import Record
+from workers.received import RECEIVED
 from workers.sealing import Seal
 
 VALUES = {"T": "T1", "N": "N0", "grade": "G2", "ER": "positive", "HER2": "negative"}
@@ -184,6 +186,27 @@ def test_after_a_conflict_the_newer_version_is_read_and_wins(folder):
     expected = folder.with_name("expected")
     emit(make_hop(FolderStore(expected)), rival)
     assert set(observations(folder)) == set(observations(expected))
+
+
+def test_a_worker_that_slept_does_not_put_back_another_content_of_the_same_version(folder):
+    """Its successor wrote its batch and a later content under the same instants: awake and refused, it is late."""
+    first, later = record(message(T="T1"), headers=((RECEIVED, "900.000"),)), record(message(T="T3"))
+    later = replace(later, headers=((RECEIVED, "900.001"),))
+
+    class Sleeper(FolderStore):
+        attempts = 0
+
+        def transact(self, puts, conflicts=()):
+            self.attempts += 1
+            make_hop(FolderStore(folder)).process([first])
+            make_hop(FolderStore(folder)).process([later])
+            self.written = snapshot(folder)
+            return super().transact(puts, conflicts)
+
+    store = Sleeper(folder)
+    (result,) = make_hop(store).process([first])
+    assert (result.error, store.attempts) == (None, 1)
+    assert snapshot(folder) == store.written
 
 
 class UnorderedStore(FolderStore):

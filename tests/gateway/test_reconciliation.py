@@ -1,11 +1,14 @@
 """What is written of a report, given what the store holds: every row of the table, and any order of versions."""
 
+from dataclasses import replace
+
 import pytest
 from emission_made import World, incoming
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.reconciliation import DELETED, EDITED, VERIFIED, Outcome, order_of
+from gateway.reconciliation import DELETED, EDITED, VERIFIED, Outcome, order_of, reference_of
+from mappers.identity import RECEIVED
 from schemas.messages import ReportVersion
 
 T, G, C = "Observation/t", "Observation/g", "Condition/condition"
@@ -135,6 +138,31 @@ def test_another_configuration_at_the_same_version_is_the_later_arrival():
     world.emit(incoming(day=1, names="t g", value="old", content="same"))
     world.emit(incoming(day=1, names="t", value="new", content="same", configuration="newer"))
     assert world.states() == {T: "new", G: "withdrawn"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "stands"),
+    [(7.0, 7.001, "second"), (7.001, 7.0, "first"), (7.0, 7.0, "second"), (None, 7.0, "second"), (7.0, None, "second")],
+)
+def test_of_two_contents_of_one_version_the_one_that_came_in_later_counts(first, second, stands):
+    """By the instants at which they were received; where one of them is not known, by the order of their writes."""
+    world = World()
+    world.emit(incoming(names="t g", value="first", received=first))
+    plan = world.emit(incoming(names="t", value="second", received=second))
+    assert plan.outcome is (Outcome.WRITE if stands == "second" else Outcome.LATE)
+    assert world.active() == ({T: "second"} if stands == "second" else {T: "first", G: "first"})
+
+
+def test_when_a_report_came_in_is_kept_and_not_published():
+    """The stored manifest alone holds the instant, and the same content later is the same Bundle and no write."""
+    world, report = World(), incoming(names="t", received=7.0)
+    first = world.emit(report)
+    name = reference_of(report.manifest)
+    assert {"url": RECEIVED, "valueString": "7.000"} in world.resources[name].resource["extension"]
+    again = world.emit(replace(report, received=8.0))
+    assert again.outcome is Outcome.UNCHANGED
+    assert again.manifest == first.manifest
+    assert RECEIVED not in str(first.manifest)
 
 
 def test_another_report_of_the_patient_keeps_the_condition():

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -20,6 +21,7 @@ from schemas.topics import TOPIC_STATES
 from workers.bus import Outgoing
 from workers.bus_embedded import EmbeddedBus
 from workers.hop import Result
+from workers.received import RECEIVED
 from workers.rejects import acknowledge, replayed
 from workers.runner import Backoff, Runner, run_until_idle
 
@@ -93,12 +95,14 @@ def test_rejected_record_is_the_input_with_its_reason(bus):
 
 
 def test_replay_sends_the_record_as_it_came(bus):
-    """A replayed record is the original message on its original topic."""
+    """A replayed record is the original message on its original topic, and holds when it first came."""
     original = Outgoing("in", b"bad", b"key", (("trace", "1"), ("code", "of the sender")))
     bus.publish([original])
     run(bus, UpperHop())
     (record,) = bus.read(TOPIC_REJECTED)
-    assert replayed(record) == original
+    again = replayed(record)
+    assert again.headers[-1][0] == RECEIVED
+    assert replace(again, headers=again.headers[:-1]) == original
 
 
 def test_ignored_record_leaves_nothing(bus):
