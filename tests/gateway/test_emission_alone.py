@@ -27,14 +27,15 @@ WRITES = on("POST", "^$", containing='"type":"transaction"')
 class Site:
     """Emission with a clock that stands, and the server behind a proxy."""
 
-    def __init__(self, url: str, has_written: bool = True, **changes) -> None:
+    def __init__(self, url: str, has_written: bool = True, bus: BusSettings | None = None, **changes) -> None:
         """Write a report first, unless it is not to; nobody really pauses."""
         self.now = BEGIN
         self.person = Person(url)
         self.proxy = FaultyProxy(url)
         self.proxy.start()
         fhir = settings_on(self.proxy.base_url, **changes)
-        settings = Settings(_env_file=None, fhir=fhir)
+        self.attempts = fhir.attempts
+        settings = Settings(_env_file=None, fhir=fhir, bus=bus or BusSettings())
         self.store = FhirStore(fhir, FhirClient(fhir, lambda seconds: None))
         self.emission = make_hop(self.store, settings, clock=lambda: self.now)
         self.delayed = DelayedHop(self.emission, fhir.target_retry_seconds, clock=lambda: self.now)
@@ -176,6 +177,36 @@ def test_a_server_that_fails_from_within_a_batch_on_makes_the_rest_wait(sites):
         site.emission.process([first, second])
     assert caught.value.code is Code.STORE_UNAVAILABLE
     assert (fault.happened >= 1, reads.happened) == (True, 1)
+
+
+def test_a_server_that_reads_and_does_not_write_makes_all_wait(sites):
+    """Many reports in a row are not each alone: none is rejected, however long the server's disk is full."""
+    site = sites()
+    reports = site.reports(*(unique() for _ in range(10)))
+    fault = site.proxy.inject(WRITES, answer(500), None)
+    for _ in range(2):
+        with pytest.raises(SynopticError) as caught:
+            site.emission.process(reports)
+        assert caught.value.code is Code.STORE_UNAVAILABLE
+        site.now += 900
+    assert fault.happened >= 10
+    fault.withdraw()
+    assert [topic_of(result) for result in site.emission.process(reports)] == [TOPIC_BUNDLES] * 10
+    poison = unique("poison")
+    site.proxy.inject(writes_of(poison), answer(500), None)
+    (result,) = site.emission.process(site.reports(poison))
+    assert topic_of(result) == TOPIC_DELAYED
+
+
+def test_reports_that_fail_slowly_do_not_keep_a_batch_past_its_time(fhir_url):
+    """Once half of the time is over that the bus allows, a report is put aside by its first failure."""
+    site = Site(fhir_url, bus=BusSettings(poll_interval_seconds=0.001, session_timeout_seconds=0.0005))
+    poison, other = unique("poison"), unique("other")
+    fault = site.proxy.inject(writes_of(poison), answer(500), None)
+    results = site.emission.process(site.reports(poison, other))
+    assert [topic_of(result) for result in results] == [TOPIC_DELAYED, TOPIC_BUNDLES]
+    assert fault.happened == site.attempts
+    site.close()
 
 
 @pytest.mark.parametrize("of_patient", ["Patient/", "Patient?_id="], ids=["write", "read"])
