@@ -6,7 +6,6 @@ writing and publishing. Findings whose Patient or report the EHR does not have y
 alone the store cannot take: nobody waits for them.
 """
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +36,7 @@ from schemas.pack_loader import Pack, load_pack
 from schemas.settings import Settings
 from workers.bus import Outgoing, Record
 from workers.hop import Result
+from workers.received import RECEIVED, moment
 from workers.sealing import Seal, load_seal
 
 logger = structlog.get_logger()
@@ -164,15 +164,15 @@ class EmissionHop:
         if targets.missing:
             raise MissingTargetError(reference.type for reference in targets.missing)
         context = _referring(report.context, targets.found)
-        mapped, plan = self._write(report.findings, context, report.pack)
+        mapped, plan = self._write(replace(report, context=context))
         EMITTED.add(action=plan.outcome.value)
         self._note_missing(mapped.missing)
         return Outgoing(TOPIC_BUNDLES, orjson.dumps(_bundle(mapped, plan)), key=str(context.report_key).encode())
 
-    def _write(self, findings: ReportFindings, context: ReportContext, pack: Pack) -> tuple[MappedReport, Plan]:
+    def _write(self, report: _Report) -> tuple[MappedReport, Plan]:
         """Compare and write, as often as somebody else was faster; never send the same write again unread."""
         for _ in range(_ATTEMPTS):
-            mapped, plan = self._compare(findings, context, pack)
+            mapped, plan = self._compare(report)
             writes = plan.outcome is Outcome.WRITE
             if not writes or self._store.transact(plan.puts, plan.conflicts):
                 if writes:
@@ -182,14 +182,16 @@ class EmissionHop:
                 return mapped, plan
         raise SynopticError(Code.STORE_CONTENDED, f"{_ATTEMPTS} attempts")
 
-    def _compare(self, findings: ReportFindings, context: ReportContext, pack: Pack) -> tuple[MappedReport, Plan]:
+    def _compare(self, report: _Report) -> tuple[MappedReport, Plan]:
+        findings, context, pack = report.findings, report.context, report.pack
         mapped = map_report(findings, context, pack, self._settings)
         name = reference_of(mapped.manifest)
         stored = self._store.read([name, *map(reference_of, mapped.resources)])
         manifest = stored.pop(name, None)
         if manifest is not None and (known := read_manifest(manifest.resource).known_conditions):
             mapped = map_report(findings, context, pack, self._settings, known)
-        incoming = Incoming(findings.action, mapped.resources, mapped.manifest)
+        received = moment(report.record, RECEIVED)
+        incoming = Incoming(findings.action, mapped.resources, mapped.manifest, received)
         if manifest is not None:
             # A server reads a batch in any order: what came with the manifest may be older than what it says.
             stored = self._store.read(concerned(manifest.resource, incoming))
@@ -230,15 +232,6 @@ class EmissionHop:
         due = min(now + self._settings.fhir.target_retry_seconds, end)
         headers = ((WAITING_SINCE, f"{since:.3f}"), (DUE, f"{due:.3f}"))
         return Result(outgoing=(Outgoing(TOPIC_DELAYED, record.value, key=record.key, headers=headers),))
-
-
-def moment(record: Record, header: str) -> float | None:
-    """The time that a header holds, in seconds since 1970; None where it holds none."""
-    try:
-        seconds = float(record.header(header) or "")
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) else None
 
 
 def first_bundle(
