@@ -10,7 +10,9 @@ from gateway.resource_store import Resource
 from mappers.identity import EXTENSIONS, digest
 
 WRITTEN_DIGEST = f"{EXTENSIONS}/written-digest"
+STATED_AGAIN = f"{EXTENSIONS}/stated-again"
 STORE_META = frozenset(["versionId", "lastUpdated", "source"])
+_OWN_EXTENSIONS = frozenset([WRITTEN_DIGEST, STATED_AGAIN])
 _VERIFIER = "verifier"
 _UNCOUNTED = frozenset(["meta", "text", "extension"])
 
@@ -19,6 +21,14 @@ def stamp(resource: Resource) -> Resource:
     """The resource with the mark that Synoptic wrote exactly this."""
     mark = {"url": WRITTEN_DIGEST, "valueString": _content_digest(resource)}
     return {**resource, "extension": [*_other_extensions(resource), mark]}
+
+
+def stated_again(resource: Resource, version: str) -> Resource:
+    """The resource with a note that one more report states it, as of the version that stood there.
+
+    It is for the store alone: by the new version that it makes, whoever read an earlier one is refused.
+    """
+    return {**resource, "extension": [*resource["extension"], {"url": STATED_AGAIN, "valueString": version}]}
 
 
 def is_stamped(resource: Resource) -> bool:
@@ -59,4 +69,4 @@ def _content_digest(resource: Resource) -> str:
 
 
 def _other_extensions(resource: Resource) -> list[Resource]:
-    return [item for item in resource.get("extension", []) if item.get("url") != WRITTEN_DIGEST]
+    return [item for item in resource.get("extension", []) if item.get("url") not in _OWN_EXTENSIONS]

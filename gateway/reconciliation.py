@@ -11,7 +11,8 @@
 
 Which of two came later tells the instant at which they were received, where both are known; else the one at hand did.
 Withdrawn ids stay listed in the manifest, so that the same Bundle can be published again. What another report of the
-patient still states is not withdrawn. What a person wrote, changed or verified is never written: it is a conflict.
+patient still states is not withdrawn; who states what stands there already makes a new version of it, so that another
+who has read the one before, and saw nobody else state it, is refused. What a person wrote, changed or verified is never written: it is a conflict.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from gateway.authorship import is_same, is_stamped, stamp, unversioned, verified
+from gateway.authorship import is_same, is_stamped, stamp, stated_again, unversioned, verified
 from gateway.resource_store import Conflict, Put, Resource, Stored
 from mappers.bundle import withdraw
 from mappers.identity import EXTENSIONS, RECEIVED
@@ -152,7 +153,8 @@ def _write(incoming: Incoming, current: Current, ledger: _Ledger, offer: _Ledger
     offered, held = _offer(incoming.resources, current, ledger)
     withdrawn = [reference_of(resource) for resource in taken_back]
     manifest = _with_ledger(incoming.manifest, (*produced, *kept), withdrawn, _next_state(incoming.action, ledger))
-    return _plan(current, (*offered, *taken_back), _received(manifest, incoming.received), (*held, *refused))
+    manifest = _received(manifest, incoming.received)
+    return _plan(current, ledger, (*offered, *taken_back), manifest, (*held, *refused))
 
 
 def _write_beneath(incoming: Incoming, current: Current, ledger: _Ledger, standing: Resource) -> Plan:
@@ -164,15 +166,25 @@ def _write_beneath(incoming: Incoming, current: Current, ledger: _Ledger, standi
     targets = _read_ledger(incoming.manifest).active
     added = tuple(name for name in targets if name not in ledger.active)
     manifest = _with_ledger(standing, (*ledger.active, *added), ledger.withdrawn, State.COMPLETE)
-    return _plan(current, offered, manifest, held)
+    return _plan(current, ledger, offered, manifest, held)
 
 
-def _plan(current: Current, offered: Sequence[Resource], manifest: Resource, conflicts: Sequence[Conflict]) -> Plan:
+def _plan(
+    current: Current,
+    ledger: _Ledger,
+    offered: Sequence[Resource],
+    manifest: Resource,
+    conflicts: Sequence[Conflict],
+) -> Plan:
     puts = []
+    newly_stated = frozenset(_read_ledger(manifest).active).difference(ledger.active)
     for resource in offered:
-        stored = current.stored.get(reference_of(resource))
+        name = reference_of(resource)
+        stored = current.stored.get(name)
         if stored is None or _differs(stored.resource, resource):
             puts.append(Put(resource, stored.version if stored else None))
+        elif name in newly_stated:
+            puts.append(Put(stated_again(resource, stored.version), stored.version))
     return Plan(
         Outcome.WRITE,
         puts=(*puts, Put(manifest, current.manifest.version if current.manifest else None)),

@@ -7,7 +7,21 @@ from emission_made import World, incoming
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.reconciliation import DELETED, EDITED, VERIFIED, Outcome, order_of, reference_of
+from gateway.authorship import STATED_AGAIN
+from gateway.folder_store import FolderStore
+from gateway.reconciliation import (
+    DELETED,
+    EDITED,
+    VERIFIED,
+    Current,
+    Incoming,
+    Outcome,
+    Plan,
+    concerned,
+    order_of,
+    reconcile,
+    reference_of,
+)
 from mappers.identity import RECEIVED
 from schemas.messages import ReportVersion
 
@@ -174,6 +188,31 @@ def test_another_report_of_the_patient_keeps_the_condition():
     assert world.states() == {T: "withdrawn", G: "1", C: "1"}
     world.emit(incoming("withdraw", 2, report="two"))
     assert world.states() == {T: "withdrawn", G: "withdrawn", C: "withdrawn"}
+
+
+@pytest.mark.parametrize("stating_first", [True, False])
+def test_what_another_report_states_meanwhile_is_not_withdrawn(tmp_path, stating_first):
+    """One report drops a Condition that another states unchanged for the first time: whoever writes later is refused."""
+    store = FolderStore(tmp_path)
+
+    def plan(report: Incoming) -> Plan:
+        name = reference_of(report.manifest)
+        manifest = store.read([name]).get(name)
+        stored = store.read(concerned(manifest.resource if manifest else {}, report))
+        return reconcile(report, Current(name, manifest, stored, store.provenances_of(list(stored))))
+
+    stated = {"value": "same", "report": "one"}
+    assert store.transact(plan(incoming(names="condition t", **stated)).puts)
+    dropping, stating = incoming(day=2, names="t", **stated), incoming(names="condition g", value="same", report="two")
+    plans = [plan(stating), plan(dropping)] if stating_first else [plan(dropping), plan(stating)]
+    assert [store.transact(one.puts) for one in plans] == [True, False]
+    again = plan(dropping if stating_first else stating)
+    assert store.transact(again.puts)
+    condition = store.read([C])[C].resource
+    assert condition["verificationStatus"]["coding"][0]["code"] == "provisional"
+    published = plan(stating)
+    assert published.outcome is Outcome.UNCHANGED
+    assert STATED_AGAIN not in str((*published.offered, *again.offered))
 
 
 @pytest.mark.parametrize("step", [("replace", 2, "t g"), ("replace", 2, "g"), ("withdraw", 2, ""), ("merge", 2, "t")])
