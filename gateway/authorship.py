@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from gateway.resource_store import Resource
 from mappers.identity import EXTENSIONS, digest
+from mappers.variables import MACHINE_LABEL, UNCERTAIN_LABEL
 
 WRITTEN_DIGEST = f"{EXTENSIONS}/written-digest"
 STATED_AGAIN = f"{EXTENSIONS}/stated-again"
@@ -42,6 +43,18 @@ def is_same(one: Resource, other: Resource) -> bool:
     return _content_digest(one) == _content_digest(other)
 
 
+def with_labels(resource: Resource, standing: Resource) -> Resource:
+    """The resource with the security labels and tags that stand in the store and are not Synoptic's own to take away."""
+    meta = dict(resource.get("meta", {}))
+    for element in ("security", "tag"):
+        given = meta.get(element, [])
+        known = {_code(label) for label in (*given, MACHINE_LABEL, UNCERTAIN_LABEL)}
+        added = [label for label in standing.get("meta", {}).get(element, []) if _code(label) not in known]
+        if added:
+            meta[element] = [*given, *added]
+    return {**resource, "meta": meta} if meta else resource
+
+
 def unversioned(resource: Resource) -> Resource:
     """The resource without what the store put in its meta, its elements in their order: published again, same bytes."""
     meta = {key: value for key, value in resource.get("meta", {}).items() if key not in STORE_META}
@@ -61,6 +74,10 @@ def verified(provenances: Iterable[Resource]) -> frozenset[str]:
         )
         for target in provenance.get("target", [])
     )
+
+
+def _code(label: Resource) -> tuple[str | None, str | None]:
+    return label.get("system"), label.get("code")
 
 
 def _content_digest(resource: Resource) -> str:

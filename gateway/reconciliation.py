@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from gateway.authorship import is_same, is_stamped, stamp, stated_again, unversioned, verified
+from gateway.authorship import is_same, is_stamped, stamp, stated_again, unversioned, verified, with_labels
 from gateway.resource_store import Conflict, Put, Resource, Stored
 from mappers.bundle import withdraw
 from mappers.identity import EXTENSIONS, RECEIVED
@@ -181,10 +181,14 @@ def _plan(
     for resource in offered:
         name = reference_of(resource)
         stored = current.stored.get(name)
-        if stored is None or _differs(stored.resource, resource):
-            puts.append(Put(resource, stored.version if stored else None))
+        if stored is None:
+            puts.append(Put(resource, None))
+        elif _differs(stored.resource, resource):
+            puts.append(Put(with_labels(resource, stored.resource), stored.version))
         elif name in newly_stated:
-            puts.append(Put(stated_again(resource, stored.version), stored.version))
+            puts.append(Put(with_labels(stated_again(resource, stored.version), stored.resource), stored.version))
+    if current.manifest:
+        manifest = with_labels(manifest, current.manifest.resource)
     return Plan(
         Outcome.WRITE,
         puts=(*puts, Put(manifest, current.manifest.version if current.manifest else None)),

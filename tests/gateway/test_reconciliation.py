@@ -7,7 +7,7 @@ from emission_made import World, incoming
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.authorship import STATED_AGAIN
+from gateway.authorship import STATED_AGAIN, unversioned
 from gateway.folder_store import FolderStore
 from gateway.reconciliation import (
     DELETED,
@@ -23,6 +23,7 @@ from gateway.reconciliation import (
     reference_of,
 )
 from mappers.identity import RECEIVED
+from mappers.variables import MACHINE_LABEL, UNCERTAIN_LABEL
 from schemas.messages import ReportVersion
 
 T, G, C = "Observation/t", "Observation/g", "Condition/condition"
@@ -296,6 +297,21 @@ def test_an_edit_of_meta_or_narrative_is_no_correction():
     world.person_edits(T, meta={"tag": [{"code": "x"}]}, text={"status": "generated", "div": "<div/>"})
     assert world.emit(incoming(day=2, names="t")).conflicts == ()
     assert world.states() == {T: "2"}
+
+
+def test_labels_that_a_person_added_stay():
+    """A newer version keeps security labels and tags, which servers merge anyway; Synoptic's own follow the version."""
+    world, restricted, tag = World(), {"system": "urn:confidentiality", "code": "V"}, {"code": "vip"}
+    world.emit(incoming(names="t"))
+    manifest = reference_of(incoming().manifest)
+    world.person_edits(T, meta={"security": [UNCERTAIN_LABEL, restricted], "tag": [tag]})
+    world.person_edits(manifest, meta={"security": [MACHINE_LABEL, restricted]})
+    plan = world.emit(incoming(day=2, names="t"))
+    kept = {name: unversioned(world.resources[name].resource)["meta"] for name in (T, manifest)}
+    assert kept[T] == {"security": [restricted], "tag": [tag]}
+    assert kept[manifest]["security"] == [MACHINE_LABEL, restricted]
+    again = world.emit(incoming(day=2, names="t"))
+    assert (again.outcome, again.offered, again.manifest) == (Outcome.UNCHANGED, plan.offered, plan.manifest)
 
 
 @pytest.mark.parametrize(
