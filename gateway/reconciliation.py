@@ -12,11 +12,12 @@
 Which of two came later tells the instant at which they were received, where both are known; else the one at hand did.
 Withdrawn ids stay listed in the manifest, so that the same Bundle can be published again. What another report of the
 patient still states is not withdrawn; who states what stands there already makes a new version of it, so that another
-who has read the one before, and saw nobody else state it, is refused. What a person wrote, changed or verified is never written: it is a conflict.
+who has read the one before, and saw nobody else state it, is refused. What a person deleted is remembered, and is no target: a server may reject a reference to what is not there.
+What a person wrote, changed or verified is never written: it is a conflict.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -29,6 +30,7 @@ from schemas.messages import Action, ReportVersion
 
 MANIFEST_STATE = f"{EXTENSIONS}/manifest-state"
 WITHDRAWN_TARGET = f"{EXTENSIONS}/withdrawn-target"
+DELETED_TARGET = f"{EXTENSIONS}/deleted-target"
 EDITED = "edited by a person"
 VERIFIED = "verified by a person"
 DELETED = "deleted by a person"
@@ -92,6 +94,7 @@ class _Ledger:
     state: State
     active: tuple[str, ...]
     withdrawn: tuple[str, ...]
+    deleted: tuple[str, ...]
     received: float | None
 
 
@@ -108,13 +111,13 @@ def order_of(version: ReportVersion) -> tuple[datetime, datetime, int]:
 def concerned(manifest: Resource, incoming: Incoming) -> frozenset[str]:
     """The references that a decision needs to know from the store."""
     ledger = _read_ledger(manifest)
-    return frozenset([*ledger.active, *ledger.withdrawn, *map(reference_of, incoming.resources)])
+    return frozenset([*ledger.active, *ledger.withdrawn, *ledger.deleted, *map(reference_of, incoming.resources)])
 
 
 def reconcile(incoming: Incoming, current: Current) -> Plan:
     """Decide what to write, withdraw, leave and publish."""
     standing = current.manifest.resource if current.manifest else {}
-    ledger, offer = _read_ledger(standing), _read_ledger(incoming.manifest)
+    ledger, offer = _as_stands(_read_ledger(standing), current), _read_ledger(incoming.manifest)
     outcome, beneath = _decide(incoming, offer, ledger)
     if outcome is Outcome.LATE:
         return Plan(outcome, offered=tuple(map(stamp, incoming.resources)), manifest=incoming.manifest)
@@ -152,7 +155,8 @@ def _write(incoming: Incoming, current: Current, ledger: _Ledger, offer: _Ledger
     taken_back, refused = _withdrawals(leaving, current)
     offered, held = _offer(incoming.resources, current, ledger)
     withdrawn = [reference_of(resource) for resource in taken_back]
-    manifest = _with_ledger(incoming.manifest, (*produced, *kept), withdrawn, _next_state(incoming.action, ledger))
+    state = _next_state(incoming.action, ledger)
+    manifest = _with_ledger(incoming.manifest, (*produced, *kept), withdrawn, ledger.deleted, state)
     manifest = _received(manifest, incoming.received)
     return _plan(current, ledger, (*offered, *taken_back), manifest, (*held, *refused))
 
@@ -165,7 +169,8 @@ def _write_beneath(incoming: Incoming, current: Current, ledger: _Ledger, standi
     offered, held = _offer(missing, current, ledger)
     targets = _read_ledger(incoming.manifest).active
     added = tuple(name for name in targets if name not in ledger.active)
-    manifest = _with_ledger(standing, (*ledger.active, *added), ledger.withdrawn, State.COMPLETE)
+    active = (*ledger.active, *added)
+    manifest = _with_ledger(standing, active, ledger.withdrawn, ledger.deleted, State.COMPLETE)
     return _plan(current, ledger, offered, manifest, held)
 
 
@@ -208,7 +213,7 @@ def _offer(
     for resource in map(stamp, resources):
         name = reference_of(resource)
         stored = current.stored.get(name)
-        reason = _held(name, stored, people) if stored else (DELETED if name in ledger.active else None)
+        reason = _held(name, stored, people) if stored else (DELETED if name in ledger.deleted else None)
         if reason is None:
             offered.append(resource)
         elif stored is None or not is_same(resource, stored.resource):
@@ -232,6 +237,17 @@ def _withdrawals(names: Sequence[str], current: Current) -> tuple[tuple[Resource
         else:
             conflicts.append(_conflict(resource, reason, current))
     return tuple(taken_back), tuple(conflicts)
+
+
+def _as_stands(ledger: _Ledger, current: Current) -> _Ledger:
+    """The ledger after what persons deleted since, or brought back."""
+    stated = (*ledger.active, *ledger.deleted)
+    return replace(
+        ledger,
+        active=tuple(name for name in stated if name in current.stored),
+        withdrawn=tuple(name for name in ledger.withdrawn if name in current.stored),
+        deleted=tuple(name for name in stated if name not in current.stored),
+    )
 
 
 def _held(name: str, stored: Stored, people: frozenset[str]) -> str | None:
@@ -263,16 +279,20 @@ def _next_state(action: Action, ledger: _Ledger) -> State:
     return State.ADDENDA_ONLY if action is Action.MERGE and first else State.COMPLETE
 
 
-def _with_ledger(manifest: Resource, active: Sequence[str], withdrawn: Sequence[str], state: State) -> Resource:
+def _with_ledger(
+    manifest: Resource, active: Sequence[str], withdrawn: Sequence[str], deleted: Sequence[str], state: State
+) -> Resource:
     """The manifest with its targets and the state of its ids; Provenance needs a target, so the report stands in."""
-    names = [*active, *(name for name in withdrawn if name not in active)]
-    own = (MANIFEST_STATE, WITHDRAWN_TARGET)
+    standing = [name for name in active if name not in deleted]
+    names = [*standing, *(name for name in withdrawn if name not in standing)]
+    own = (MANIFEST_STATE, WITHDRAWN_TARGET, DELETED_TARGET)
     return {
         **unversioned(manifest),
         "extension": [
             *(item for item in manifest.get("extension", []) if item["url"] not in own),
             {"url": MANIFEST_STATE, "valueCode": state.value},
             *({"url": WITHDRAWN_TARGET, "valueString": name} for name in withdrawn),
+            *({"url": DELETED_TARGET, "valueString": name} for name in deleted),
         ],
         "target": [{"reference": name} for name in names] or [entity["what"] for entity in manifest["entity"]],
     }
@@ -295,6 +315,7 @@ def _read_ledger(resource: Resource) -> _Ledger:
     reports = {entity.get("what", {}).get("reference") for entity in resource.get("entity", [])}
     extensions = resource.get("extension", [])
     withdrawn = tuple(item["valueString"] for item in extensions if item["url"] == WITHDRAWN_TARGET)
+    deleted = tuple(item["valueString"] for item in extensions if item["url"] == DELETED_TARGET)
     instants = [float(item["valueString"]) for item in extensions if item["url"] == RECEIVED]
     states = [State(item["valueCode"]) for item in extensions if item["url"] == MANIFEST_STATE]
     return _Ledger(
@@ -304,6 +325,7 @@ def _read_ledger(resource: Resource) -> _Ledger:
         state=states[0] if states else State.COMPLETE,
         active=tuple(name for name in manifest.targets if name not in reports and name not in withdrawn),
         withdrawn=withdrawn,
+        deleted=deleted,
         received=instants[0] if instants else None,
     )
 

@@ -290,6 +290,53 @@ def test_what_a_person_deleted_stays_deleted():
     assert world.states() == {G: "2"}
 
 
+@pytest.mark.parametrize(
+    ("steps", "conflicts", "targets"),
+    [
+        ([("replace", 2, "t g"), ("replace", 3, "t g")], 2, [G]),
+        ([("replace", 2, "g"), ("replace", 3, "t g")], 1, [G]),
+        ([("merge", 2, "g"), ("merge", 3, "condition")], 0, [C, G]),
+        ([("withdraw", 2, ""), ("replace", 3, "t g")], 1, [G]),
+    ],
+)
+def test_what_a_person_deleted_is_remembered_and_not_referred_to(steps, conflicts, targets):
+    """No later manifest targets what is not there, which some servers reject, and none lets it be written anew."""
+    world = World()
+    world.emit(incoming(names="t g"))
+    del world.resources[T]
+    plan = [world.emit(incoming(*step)) for step in steps][-1]
+    assert [target["reference"] for target in plan.manifest["target"]] == targets
+    assert [(item.reference, item.reason) for item in world.conflicts] == [(T, DELETED)] * conflicts
+    assert T not in world.resources
+    assert world.emit(incoming(*steps[-1])).manifest == plan.manifest
+
+
+def test_what_was_deleted_of_an_addendum_is_no_target_of_the_report_beneath():
+    """What the addendum stated and a person deleted is neither written beneath it nor referred to."""
+    world = World()
+    world.emit(incoming("merge", 2, "t g"))
+    del world.resources[T]
+    plan = world.emit(incoming(day=1, names="t condition"))
+    assert [target["reference"] for target in plan.manifest["target"]] == [G, C]
+    assert T not in world.resources
+
+
+@pytest.mark.parametrize(
+    ("step", "state"), [(("replace", 3, "t"), "3"), (("replace", 3, ""), "withdrawn"), (("merge", 3, ""), "1")]
+)
+def test_what_a_person_brought_back_is_a_target_again(step, state):
+    """A resource that was deleted and stands again, as Synoptic wrote it, is replaced, withdrawn or kept as ever."""
+    world = World()
+    world.emit(incoming(names="t"))
+    deleted = world.resources.pop(T)
+    world.emit(incoming(day=2, names="t"))
+    world.resources[T] = deleted
+    plan = world.emit(incoming(*step))
+    assert plan.conflicts == ()
+    assert world.states() == {T: state}
+    assert [target["reference"] for target in plan.manifest["target"]] == [T]
+
+
 def test_an_edit_of_meta_or_narrative_is_no_correction():
     """A server that adds tags or a narrative does not make a resource a person's."""
     world = World()
