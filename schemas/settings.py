@@ -127,6 +127,9 @@ class BusSettings(Section):
     request_timeout_seconds: float = Field(
         default=30, gt=0, description="Kafka only: for one answer of a broker, and for finding the first one"
     )
+    batch_seconds: float = Field(
+        default=1800, gt=0, description="a hop that works on one batch for longer counts as hung and loses its place"
+    )
     batch_size: int = Field(default=32, ge=1, description="records that a hop works on together")
     maximum_message_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="the same on every topic and client")
     rejected_share: float = Field(default=0.2, gt=0, le=1, description="a hop stops past this share of rejects")

@@ -234,11 +234,11 @@ class Runner:
         future = self._worker.submit(self._process, records)
         hangs = False
         while not wait([future], timeout=HEARTBEAT_SECONDS).done:
-            if time.monotonic() - self._life < self._settings.poll_interval_seconds:
+            if time.monotonic() - self._life < self._settings.batch_seconds:
                 self._keep_place()
             elif not hangs:
                 hangs = True
-                logger.error("batch takes longer than bus.poll_interval_seconds", hop=self.hop.name)
+                logger.error("batch takes longer than bus.batch_seconds", hop=self.hop.name)
         return future.result()
 
     def _process(self, records: Sequence[Record]) -> list[Result]:

@@ -72,9 +72,8 @@ def _run_until_told(runners: list[Runner], bus: Bus, settings: Settings, stoppin
     service = Service(runners, lambda: _keep_house(bus, runners), stopping=stopping)
     with ExitStack() as stack:
         if settings.metrics.port:
-            # A hop that works on a batch for longer than the bus allows loses its place there in any case.
-            limit = settings.bus.poll_interval_seconds
-            stack.enter_context(HealthServer(settings.metrics.address, settings.metrics.port, service.statuses, limit))
+            served, limit = settings.metrics, settings.bus.batch_seconds
+            stack.enter_context(HealthServer(served.address, served.port, service.statuses, limit))
         stack.enter_context(signals_stop(service))
         _say_what_runs([runner.hop.name for runner in runners])
         service.run()

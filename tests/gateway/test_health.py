@@ -91,7 +91,7 @@ class HangingHop:
 def test_a_hop_that_hangs_in_its_work_is_found_out(tmp_path, monkeypatch):
     """The thread that drives the hop goes on beside it, and does not hide that nothing moves."""
     monkeypatch.setattr("workers.runner.HEARTBEAT_SECONDS", 0.01)
-    settings, hop = BusSettings(poll_interval_seconds=1), HangingHop()
+    settings, hop = BusSettings(batch_seconds=1), HangingHop()
     with closing(EmbeddedBus(tmp_path / "bus.sqlite")) as bus:
         bus.publish([Outgoing("in", b"1")])
         runner = Runner(hop, bus, settings)
@@ -100,7 +100,7 @@ def test_a_hop_that_hangs_in_its_work_is_found_out(tmp_path, monkeypatch):
         assert hop.begun.wait(60)
 
         def lives() -> bool:
-            with HealthServer("127.0.0.1", 0, lambda: [runner.status], settings.poll_interval_seconds) as server:
+            with HealthServer("127.0.0.1", 0, lambda: [runner.status], settings.batch_seconds) as server:
                 return server._answer("/health/live")[0] == 200
 
         deadline = time.monotonic() + 20

@@ -91,7 +91,7 @@ def test_a_record_that_grew_when_unpacked_is_passed(kafka_servers, topic_prefix,
 
 def test_what_a_hanging_hop_holds_goes_to_another(kafka_servers, topic_prefix, open_bus, run):
     """Its process lives and its clients answer the broker, yet the records are worked by another, and once."""
-    settings = bus_settings(kafka_servers, topic_prefix, poll_interval_seconds=2)
+    settings = bus_settings(kafka_servers, topic_prefix, poll_interval_seconds=2, batch_seconds=2)
     for name in ("in", "out"):
         create_topic(kafka_servers, f"{topic_prefix}{name}")
     others = settings.model_copy(update={"instance_id": "1"})

@@ -271,13 +271,13 @@ def test_a_hop_that_hangs_loses_its_place(bus, monkeypatch, clock):
 
     monkeypatch.setattr("workers.runner.wait", look)
     publish(bus, b"ok")
-    runner = Runner(Hanging(), bus, BusSettings(poll_interval_seconds=300), FAST)
+    runner = Runner(Hanging(), bus, BusSettings(batch_seconds=300), FAST)
     monkeypatch.setattr(runner.join(), "heartbeat", beats.release)
     with structlog.testing.capture_logs() as lines:
         runner.step()
     runner.close()
     assert missed == [True]
-    assert [line["hop"] for line in lines if "poll_interval_seconds" in line["event"]] == ["extraction"]
+    assert [line["hop"] for line in lines if "batch_seconds" in line["event"]] == ["extraction"]
 
 
 def test_status_of_a_hop_that_ended(bus):
