@@ -182,7 +182,7 @@ def _plan(
     conflicts: Sequence[Conflict],
 ) -> Plan:
     puts = []
-    newly_stated = frozenset(_read_ledger(manifest).active).difference(ledger.active)
+    newly_shared = _stated_elsewhere(current).intersection(_read_ledger(manifest).active).difference(ledger.active)
     for resource in offered:
         name = reference_of(resource)
         stored = current.stored.get(name)
@@ -190,7 +190,7 @@ def _plan(
             puts.append(Put(resource, None))
         elif _differs(stored.resource, resource):
             puts.append(Put(with_labels(resource, stored.resource), stored.version))
-        elif name in newly_stated:
+        elif name in newly_shared:
             puts.append(Put(with_labels(stated_again(resource, stored.version), stored.resource), stored.version))
     if current.manifest:
         manifest = with_labels(manifest, current.manifest.resource)
