@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 
-from gateway.resource_store import Conflict, Put, Resource, Stored, Targets
+from gateway.resource_store import Conflict, Put, Resource, Stored, Targets, reference_of
 from schemas.messages import Reference
 
 MOST = 2_000  # of some fifteen a report: all else is forgotten, or it would grow with every report
@@ -33,7 +33,7 @@ class MemoryStore:
         """Write all, or none where any expected version is gone; no report of a benchmark has a conflict."""
         assert not conflicts
         with self._guard:
-            standing = [self._stored.get(_reference(put.resource)) for put in puts]
+            standing = [self._stored.get(reference_of(put.resource)) for put in puts]
             if any((one.version if one else None) != put.expected for one, put in zip(standing, puts, strict=True)):
                 return False
             for one, put in zip(standing, puts, strict=True):
@@ -53,7 +53,7 @@ class MemoryStore:
         """Nothing is held open."""
 
     def _put(self, resource: Resource) -> None:
-        name = _reference(resource)
+        name = reference_of(resource)
         earlier = self._stored.pop(name, None)
         self._index(name, earlier.resource if earlier else None, resource)
         self._stored[name] = Stored(resource, str(int(earlier.version) + 1 if earlier else 1))
@@ -72,7 +72,3 @@ class MemoryStore:
                 del self._provenances[target["reference"]]
         for target in (after or {}).get("target", []):
             self._provenances.setdefault(target["reference"], set()).add(name)
-
-
-def _reference(resource: Resource) -> str:
-    return f"{resource['resourceType']}/{resource['id']}"

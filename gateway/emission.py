@@ -17,8 +17,8 @@ import structlog
 from pydantic import ValidationError
 
 from gateway.lanes import gravest, work_in_lanes
-from gateway.reconciliation import Current, Incoming, Outcome, Plan, concerned, reconcile, reference_of
-from gateway.resource_store import MissingTargetError, Resource, ResourceStore
+from gateway.reconciliation import Current, Incoming, Outcome, Plan, concerned, reconcile
+from gateway.resource_store import MissingTargetError, Resource, ResourceStore, reference_of
 from mappers.bundle import MappedReport, map_report
 from mappers.mapping import Missing
 from mappers.provenance import read_manifest

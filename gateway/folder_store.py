@@ -15,7 +15,7 @@ from pathlib import Path
 import orjson
 
 from gateway.authorship import unversioned
-from gateway.resource_store import Conflict, Put, Resource, Stored, Targets
+from gateway.resource_store import Conflict, Put, Resource, Stored, Targets, reference_of
 from schemas.errors import Code, SynopticError
 from schemas.messages import Reference
 
@@ -62,7 +62,7 @@ class FolderStore:
         with self._locked():
             changed = []
             for put in puts:
-                stored = self._read(_reference(put.resource))
+                stored = self._read(reference_of(put.resource))
                 if (stored.version if stored else None) != put.expected:
                     return False
                 if stored is None or unversioned(stored.resource) != unversioned(put.resource):
@@ -98,7 +98,7 @@ class FolderStore:
         """Journal, apply, forget the journal."""
         files = dict(conflicts)
         for resource in resources:
-            reference = _reference(resource)
+            reference = reference_of(resource)
             number = self._next_version(reference)
             versioned = {**resource, "meta": {**unversioned(resource).get("meta", {}), "versionId": str(number)}}
             files[f"{HISTORY}/{reference}/{number}.json"] = versioned
@@ -150,10 +150,6 @@ class FolderStore:
             if journal.exists():
                 self._apply(_parse(journal.read_bytes()))
             yield
-
-
-def _reference(resource: Resource) -> str:
-    return f"{resource['resourceType']}/{resource['id']}"
 
 
 def _conflict_name(conflict: Conflict) -> str:

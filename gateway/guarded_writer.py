@@ -24,7 +24,7 @@ from gateway.authorship import unversioned
 from gateway.fhir_answers import REFUSED_BY_GUARD, Answer, detail_of, fault_of, lacks_target
 from gateway.fhir_bundles import Entry, batch, bundle, delete, match, put, read_entries, read_entry
 from gateway.fhir_client import FhirClient
-from gateway.resource_store import Put, Resource
+from gateway.resource_store import Put, Resource, reference_of
 from schemas.errors import Code, SynopticError
 
 _STANDARD = {"ifNoneMatch": "*"}
@@ -101,14 +101,14 @@ class GuardedWriter:
 
     def _require_nothing_done(self, claimed: Sequence[tuple[Put, Entry]]) -> None:
         """See whether entries that claim success beside a failed one were done after all."""
-        found = batch(self._client, [_reference(item.resource) for item, _ in claimed])
+        found = batch(self._client, [reference_of(item.resource) for item, _ in claimed])
         done = sum(entry.version != item.expected for (item, _), entry in zip(claimed, found, strict=True))
         if done:
             raise SynopticError(Code.UNGUARDED_STORE, f"a transaction was done in part, {done} entries of it")
 
     def _standing(self, puts: Sequence[Put]) -> dict[str, Entry]:
         """What stands there at present."""
-        names = [_reference(item.resource) for item in puts]
+        names = [reference_of(item.resource) for item in puts]
         return dict(zip(names, batch(self._client, names), strict=True))
 
     def _deleted(self, standing: Mapping[str, Entry]) -> dict[str, str]:
@@ -122,7 +122,7 @@ class GuardedWriter:
         """Whether each entry did what was expected of it; if not, what was written is taken back."""
         pairs = list(zip(puts, entries, strict=True))
         made_over = any(
-            item.expected is None and _reference(item.resource) not in revived and _replaced(entry, None)
+            item.expected is None and reference_of(item.resource) not in revived and _replaced(entry, None)
             for item, entry in pairs
         )
         if made_over or any(item.expected is not None and entry.answer.status == 201 for item, entry in pairs):
@@ -135,9 +135,9 @@ class GuardedWriter:
 
     def _take_back(self, pairs: Sequence[tuple[Put, Entry]]) -> None:
         """Delete what was created, and put back what was replaced."""
-        undo = [delete(_reference(item.resource)) for item, entry in pairs if entry.answer.status == 201]
+        undo = [delete(reference_of(item.resource)) for item, entry in pairs if entry.answer.status == 201]
         changed = [(item, entry.version or "") for item, entry in pairs if _replaced(entry, item.expected)]
-        earlier = [f"{_reference(item.resource)}/_history/{item.expected or _before(now)}" for item, now in changed]
+        earlier = [f"{reference_of(item.resource)}/_history/{item.expected or _before(now)}" for item, now in changed]
         for (_, now), entry in zip(changed, batch(self._client, earlier), strict=True):
             if entry.resource is None or not entry.answer.is_success:
                 raise SynopticError(Code.UNGUARDED_STORE, _NOT_TAKEN_BACK)
@@ -150,7 +150,7 @@ class GuardedWriter:
         """Send the first create and the first replacement again: a server that accepts them guards nothing."""
         for item, entry in pairs:
             proof = _proof(item)
-            if proof in self._proven or _reference(item.resource) in revived or entry.version == item.expected:
+            if proof in self._proven or reference_of(item.resource) in revived or entry.version == item.expected:
                 continue
             if not isinstance(self._send([item], self._create_guard, {}), Answer):
                 raise SynopticError(Code.UNGUARDED_STORE, f"it accepts a stale {proof}")
@@ -173,7 +173,7 @@ def _raise_unless_refused(answer: Answer) -> None:
 
 
 def _guard(item: Put, guard: Mapping[str, str], revived: Mapping[str, str]) -> Mapping[str, str]:
-    expected = item.expected or revived.get(_reference(item.resource))
+    expected = item.expected or revived.get(reference_of(item.resource))
     return guard if expected is None else {"ifMatch": match(expected)}
 
 
@@ -184,7 +184,7 @@ def _replaced(entry: Entry, expected: str | None) -> bool:
 
 def _has_moved(puts: Sequence[Put], standing: Mapping[str, Entry]) -> bool:
     """True where something else stands there than was expected: somebody was faster, which explains a refusal."""
-    found = (standing[_reference(item.resource)] for item in puts)
+    found = (standing[reference_of(item.resource)] for item in puts)
     present = [entry.version if entry.answer.is_success else None for entry in found]
     return present != [item.expected for item in puts]
 
@@ -198,7 +198,3 @@ def _listed(history: Entry) -> Sequence[Resource]:
     """The latest version in a history."""
     listed: list[Resource] = (history.resource or {}).get("entry", [])
     return listed[:1]
-
-
-def _reference(resource: Resource) -> str:
-    return f"{resource['resourceType']}/{resource['id']}"

@@ -1,4 +1,4 @@
-"""What each hop reads, and as which consumer group: for commands that look at the bus without running a hop.
+"""What each hop reads: for commands that look at the bus without running a hop.
 
 Named here, and held equal to the hops by a test: importing all of them to ask takes longer than the answer.
 """
@@ -11,8 +11,3 @@ HOP_INPUTS = {
     "emission": TOPIC_FINDINGS,
     "delayed": TOPIC_DELAYED,
 }
-
-
-def group_of(hop: str) -> str:
-    """The consumer group of a hop."""
-    return f"synoptic-{hop}"

@@ -11,15 +11,17 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from kafka import KafkaAdminClient, errors
+from kafka import errors
 
-from gateway.hop_inputs import HOP_INPUTS, group_of
+from gateway.hop_inputs import HOP_INPUTS
 from gateway.kafka_topic_checks import check_topics
 from gateway.network_checks import NetworkFault, is_loopback, network_fault
 from gateway.outcome import Outcome, advice, fault
 from schemas.errors import Code, SynopticError
 from schemas.settings import BusSettings, Settings
+from workers.hop import group_of
 from workers.kafka_clients import client_arguments, connect, translated
+from workers.kafka_library import Administrator
 from workers.kafka_topics import KafkaTopics
 from workers.kafka_transactions import Transactions
 
@@ -41,7 +43,7 @@ def check_kafka(settings: Settings) -> Iterator[Outcome]:
         if not reached:
             return
         bus = bus.model_copy(update={"bootstrap_servers": ",".join(reached)})
-        admin = connect(KafkaAdminClient, **client_arguments(bus))
+        admin = connect(Administrator, **client_arguments(bus))
     except SynopticError as error:
         yield _misplaced(bus, error.code is Code.BUS_REFUSES) or fault(BUS, error)
         return
@@ -64,7 +66,7 @@ def _guarded(name: str, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
 
 def _reached(bus: BusSettings, tls: ssl.SSLContext | None) -> Generator[Outcome, None, list[str]]:
     """Say which of the addresses cannot be reached; returns those that can."""
-    found = {server: _reach(server, tls) for server in _addresses(bus)}
+    found = {server: _reach(server, tls) for server in bus.servers}
     reached = [server for server, wrong in found.items() if wrong is None]
     for server, wrong in found.items():
         if wrong is not None:
@@ -72,10 +74,6 @@ def _reached(bus: BusSettings, tls: ssl.SSLContext | None) -> Generator[Outcome,
     if tls is None and not all(is_loopback(_host_and_port(server)[0]) for server in reached):
         yield advice(BUS, "patient data travel to it unencrypted", "set bus.security_protocol to SSL or SASL_SSL")
     return reached
-
-
-def _addresses(bus: BusSettings) -> list[str]:
-    return [server.strip() for server in bus.bootstrap_servers.split(",")]
 
 
 def _host_and_port(server: str) -> tuple[str, int]:
@@ -104,7 +102,7 @@ def _misplaced(bus: BusSettings, refuses: bool) -> Outcome | None:
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trusting.check_hostname = False
     trusting.verify_mode = ssl.CERT_NONE
-    if any(_reach(server, trusting) is None for server in _addresses(bus)):
+    if any(_reach(server, trusting) is None for server in bus.servers):
         return Outcome(BUS, "it speaks TLS there", "set bus.security_protocol to SSL or SASL_SSL")
     if refuses and bus.security_protocol == "PLAINTEXT":
         found = "what answers is no Kafka broker, or one that wants a login"

@@ -11,9 +11,10 @@
 
 Which of two came later tells the instant at which they were received, where both are known; else the one at hand did.
 Withdrawn ids stay listed in the manifest, so that the same Bundle can be published again. What another report of the
-patient still states is not withdrawn; who states what stands there already makes a new version of it, so that another
-who has read the one before, and saw nobody else state it, is refused. What a person deleted is remembered, and is no target: a server may reject a reference to what is not there.
-What a person wrote, changed or verified is never written: it is a conflict.
+patient still states is not withdrawn; who states what stands there already makes a new version of it, so that another who has
+read the one before, and saw nobody else state it, is refused. What a person deleted is remembered, and is no target: a
+server may reject a reference to what is not there. What a person wrote, changed or verified is never written: it is a
+conflict.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from gateway.authorship import is_same, is_stamped, stamp, stated_again, unversioned, verified, with_labels
-from gateway.resource_store import Conflict, Put, Resource, Stored
+from gateway.resource_store import Conflict, Put, Resource, Stored, reference_of
 from mappers.bundle import withdraw
 from mappers.identity import EXTENSIONS, RECEIVED
 from mappers.provenance import read_manifest
@@ -128,11 +129,6 @@ def reconcile(incoming: Incoming, current: Current) -> Plan:
     if beneath:
         return _write_beneath(incoming, current, ledger, standing)
     return _write(incoming, current, ledger, offer)
-
-
-def reference_of(resource: Resource) -> str:
-    """The literal reference to a resource."""
-    return f"{resource['resourceType']}/{resource['id']}"
 
 
 def _decide(incoming: Incoming, offer: _Ledger, ledger: _Ledger) -> tuple[Outcome, bool]:

@@ -91,6 +91,11 @@ class ResourceStore(Protocol):
         ...
 
 
+def reference_of(resource: Resource) -> str:
+    """The literal reference to a resource."""
+    return f"{resource['resourceType']}/{resource['id']}"
+
+
 def open_store(settings: FhirSettings, stopping: Event | None = None) -> ResourceStore:
     """The store that the settings name: a FHIR server, for which nobody waits once `stopping` is set; else a folder."""
     if settings.base_url is not None:

@@ -136,6 +136,11 @@ class BusSettings(Section):
     rejected_window: int = Field(default=200, ge=1, description="the last records that the share is counted over")
     rejected_minimum: int = Field(default=50, ge=1, description="no hop stops before it has seen as many")
 
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The addresses in `bootstrap_servers`."""
+        return tuple(server.strip() for server in self.bootstrap_servers.split(",") if server.strip())
+
 
 class FhirSettings(Section):
     """Where coded resources go."""
@@ -266,11 +271,10 @@ def _bus_faults(bus: BusSettings) -> Iterator[str]:
 
 
 def _kafka_faults(bus: BusSettings, plaintext: bool) -> Iterator[str]:
-    servers = [server.strip() for server in bus.bootstrap_servers.split(",") if server.strip()]
-    if not servers:
+    if not bus.servers:
         yield "bus.bootstrap_servers: give at least one host:port"
     encrypted = bus.security_protocol in ("SSL", "SASL_SSL")
-    if not (encrypted or plaintext or all(_is_this_machine(f"//{server}") for server in servers)):
+    if not (encrypted or plaintext or all(_is_this_machine(f"//{server}") for server in bus.servers)):
         yield (
             f"bus.security_protocol: {bus.security_protocol} would send patient data unencrypted to another machine; "
             "use SSL or SASL_SSL, or set privacy.allow_plaintext where the network is closed"

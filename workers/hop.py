@@ -28,6 +28,11 @@ class Hop(Protocol):
         ...
 
 
+def group_of(hop: str) -> str:
+    """The consumer group of a hop."""
+    return f"synoptic-{hop}"
+
+
 @dataclass(frozen=True)
 class HopStatus:
     """How a running hop is doing, for health checks; nothing in it comes from a message.

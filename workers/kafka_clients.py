@@ -107,7 +107,7 @@ class TokenFile(AbstractTokenProvider):  # type: ignore[misc]
 def client_arguments(settings: BusSettings) -> dict[str, Any]:
     """What every client needs to reach the broker and to prove who it is."""
     arguments: dict[str, Any] = {
-        "bootstrap_servers": [server.strip() for server in settings.bootstrap_servers.split(",") if server.strip()],
+        "bootstrap_servers": list(settings.servers),
         "client_id": f"{settings.topic_prefix}synoptic-{settings.instance_id}",
         "security_protocol": settings.security_protocol,
         "request_timeout_ms": round(settings.request_timeout_seconds * MILLISECONDS),

@@ -1,8 +1,8 @@
 """Rejected records: how one is written, read back and replayed, and when a hop has rejected too many.
 
 A rejected record is the hop's input, bytes unchanged, with the reason in its headers; a stub stands for one that the
-bus does not take. The hop's recent outcomes travel
-in `synoptic.hop-states`, written in the same transaction as the offsets, so that a stop outlives a restart.
+bus does not take. The hop's recent outcomes travel in `synoptic.hop-states`, written in the same transaction as the
+offsets, so that a stop outlives a restart.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

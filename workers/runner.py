@@ -19,7 +19,7 @@ from schemas import metrics
 from schemas.errors import Code, Kind, SynopticError, fault_location
 from schemas.settings import BusSettings
 from workers.bus import Batch, Bus, Outgoing, Record, Subscription, check_size
-from workers.hop import Hop, HopStatus, Result
+from workers.hop import Hop, HopStatus, Result, group_of
 from workers.received import Receptions, handed_on
 from workers.rejects import HopState, load_state, rejected, stub
 
@@ -69,7 +69,7 @@ class Runner:
         self._state = HopState(hop=hop.name)
         self._most = settings.batch_size
         self._refused: dict[tuple[str, int, int], SynopticError] = {}
-        self.group = f"synoptic-{hop.name}"
+        self.group = group_of(hop.name)
         self._subscription: Subscription | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=hop.name)
 

@@ -11,11 +11,12 @@ import orjson
 import typer
 
 from gateway.composition import build_bus
-from gateway.hop_inputs import HOP_INPUTS, group_of
+from gateway.hop_inputs import HOP_INPUTS
 from gateway.listing import print_rows
 from schemas.settings import load_settings
 from workers import rejects
 from workers.bus import Bus
+from workers.hop import group_of
 
 
 class Format(StrEnum):

@@ -20,8 +20,8 @@ from gateway.reconciliation import (
     concerned,
     order_of,
     reconcile,
-    reference_of,
 )
+from gateway.resource_store import reference_of
 from mappers.identity import RECEIVED
 from mappers.variables import MACHINE_LABEL, UNCERTAIN_LABEL
 from schemas.messages import ReportVersion

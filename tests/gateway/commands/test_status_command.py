@@ -10,7 +10,7 @@ import pytest
 from gateway import cli
 from gateway.delayed import DelayedHop
 from gateway.emission import EmissionHop
-from gateway.hop_inputs import HOP_INPUTS, group_of
+from gateway.hop_inputs import HOP_INPUTS
 from gateway.intake import Intake
 from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_REPORTS
@@ -18,7 +18,7 @@ from schemas.settings import BusSettings
 from workers.bus import Outgoing
 from workers.bus_embedded import EmbeddedBus
 from workers.extraction import ExtractionHop
-from workers.hop import Result
+from workers.hop import Result, group_of
 from workers.runner import Runner
 
 CANARY = b'{"name": "Erika Mustermann"}'
