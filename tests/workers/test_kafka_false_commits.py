@@ -40,8 +40,13 @@ class NaiveClient:
             session_timeout_ms=6000,
             **consumer,
         )
+        # An output lingers until the commit flushes it. Sent at once, its refusal could come back before the commit
+        # begins, which then fails with an invalid transition: luck that a client cannot count on.
         self.producer = KafkaProducer(
-            bootstrap_servers=servers, transactional_id=self.transactional_id, transaction_timeout_ms=1000
+            bootstrap_servers=servers,
+            transactional_id=self.transactional_id,
+            transaction_timeout_ms=1000,
+            linger_ms=60_000,
         )
         self.producer.init_transactions()
         self.target = f"{prefix}out"
@@ -99,6 +104,7 @@ def test_naive_client_loses_a_message_to_a_false_commit(kafka_servers, site, nai
     first = client.poll()
     client.producer.begin_transaction()
     client.send(first)
+    client.producer.flush()
     client.add_offsets(first)
     wait_for_abort(kafka_servers, client.transactional_id)
     client.send(first)
