@@ -32,7 +32,19 @@ COMMANDS = {
 LOGGING_COMMAND = "run"
 """What runs as a service: its standard error is a log, read by programs. That of the others is read by a person."""
 DONE, REJECTED, FAILED = 0, 1, 2
-EXTRAS = ("torch", "transformers", "peft", "safetensors", "tokenizers", "kafka", "accelerate", "rapidocr", "tesserocr")
+EXTRAS = (
+    "torch",
+    "transformers",
+    "peft",
+    "safetensors",
+    "tokenizers",
+    "kafka",
+    "accelerate",
+    "rapidocr",
+    "tesserocr",
+    "matplotlib",
+    "sklearn",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
