@@ -193,7 +193,7 @@ class Code(Enum):
     SLOW_RULE = _reject(
         211,
         "a rule of the pack took too long on this text ({detail})",
-        "simplify the pattern of that rule in facts.yaml",
+        "simplify the pattern of that rule in the pack's facts",
     )
     REPORT_TOO_LARGE = _reject(
         103,

@@ -1,6 +1,6 @@
 """The shape of a pack: clinical knowledge as data. The engine never asks which pack it runs.
 
-A pack is a folder with pack.yaml (this module), facts.yaml and labels.yaml (schemas/pack_rules.py), mapping.yaml
+A pack is a folder with pack.yaml (this module), facts/ and labels.yaml (schemas/pack_rules.py), mapping.yaml
 (schemas/pack_mapping.py) and staging.yaml (schemas/tables.py). schemas/pack_loader.py loads them together.
 """
 

@@ -8,15 +8,16 @@ from pathlib import Path
 from schemas.errors import Code, SynopticError
 from schemas.frozen import Frozen
 from schemas.pack import PackDefinition
+from schemas.pack_folder import files_of, load_folder
 from schemas.pack_mapping import Mapping
 from schemas.pack_rules import FactRules, LabelRules
 from schemas.tables import Staging
 from schemas.yaml_source import Fault, load_model
 
 PACKS_FOLDER = Path(__file__).resolve().parent / "packs"
+FACTS_FOLDER = "facts"
 _FILES: dict[str, type[Frozen]] = {
     "pack.yaml": PackDefinition,
-    "facts.yaml": FactRules,
     "labels.yaml": LabelRules,
     "mapping.yaml": Mapping,
     "staging.yaml": Staging,
@@ -42,7 +43,10 @@ class Pack:
 
 def check_pack(folder: Path) -> list[Fault]:
     """Every fault in the pack's files, in order of file and line."""
-    return sorted(fault for name, model in _FILES.items() for fault in load_model(folder / name, model)[1])
+    in_facts = load_folder(folder / FACTS_FOLDER, FactRules)[1]
+    return sorted(
+        [*in_facts, *(fault for name, model in _FILES.items() for fault in load_model(folder / name, model)[1])]
+    )
 
 
 @cache
@@ -50,16 +54,17 @@ def load_pack(identifier: str, packs_folder: Path = PACKS_FOLDER) -> Pack:
     """Load a pack by id; raises SYN-602 that lists every fault with file, line and key."""
     folder = packs_folder / identifier
     loaded = {name: load_model(folder / name, model) for name, model in _FILES.items()}
-    faults = sorted(fault for _, found in loaded.values() for fault in found)
-    models = [model for model, _ in loaded.values()]
-    definition, facts, labels, mapping, staging = models
+    facts, in_facts = load_folder(folder / FACTS_FOLDER, FactRules)
+    faults = sorted([*in_facts, *(fault for _, found in loaded.values() for fault in found)])
+    definition, labels, mapping, staging = (model for model, _ in loaded.values())
     if faults or not (
         isinstance(definition, PackDefinition)
-        and isinstance(facts, FactRules)
+        and facts is not None
         and isinstance(labels, LabelRules)
         and isinstance(mapping, Mapping)
         and isinstance(staging, Staging)
     ):
         raise SynopticError(Code.BAD_PACK, "; ".join(str(fault) for fault in faults))
-    digest = hashlib.sha256(b"".join((folder / name).read_bytes() for name in _FILES)).hexdigest()
+    files = [*(folder / name for name in _FILES), *files_of(folder / FACTS_FOLDER)]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
     return Pack(definition, facts, labels, mapping, staging, digest)

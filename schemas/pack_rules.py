@@ -1,4 +1,4 @@
-"""The shape of facts.yaml and labels.yaml: how facts are read from text, and how labels follow from facts.
+"""The shape of facts/ and labels.yaml: how facts are read from text, and how labels follow from facts.
 
 Patterns are regular expressions, matched without regard to case unless said otherwise. `{name}` stands for a fragment
 of that name; a space stands for any white space, the ". " of a lost line break included. Every rule carries cases,
@@ -142,7 +142,7 @@ class ContextMark(Frozen):
 
 
 class FactRules(Frozen):
-    """facts.yaml: fragments, tables, repairs, ignored text, marks, and the rules in named groups."""
+    """facts/: fragments, tables, repairs, ignored text, marks, and the rules in named groups."""
 
     fragments: dict[str, str] = Field(default_factory=dict)
     tables: dict[str, dict[str, str]] = Field(default_factory=dict)

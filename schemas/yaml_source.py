@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
@@ -56,13 +57,18 @@ def load_model(path: Path, model: type[Model]) -> tuple[Model | None, list[Fault
         loaded = model.model_validate(plain(data))
     except ValidationError as error:
         return None, [
-            Fault(path.name, line_of(data, item["loc"]), _dotted(item["loc"]), _explain(item["msg"], item.get("input")))
+            fault_of(item, path.name, line_of(data, item["loc"]), item["loc"])
             for item in error.errors(include_url=False)
         ]
     checked: Any = loaded
     found = checked.faults() if isinstance(checked, SelfChecking) else ()
     faults = [Fault(path.name, line_of(data, place), _dotted(place), message) for place, message in found]
     return (None, faults) if faults else (loaded, [])
+
+
+def fault_of(item: ErrorDetails, file: str, line: int, place: tuple[int | str, ...]) -> Fault:
+    """What pydantic found wrong, at its place in the file."""
+    return Fault(file, line, _dotted(place), _explain(item["msg"], item.get("input")))
 
 
 def plain(node: Any) -> Any:

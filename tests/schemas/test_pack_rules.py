@@ -1,4 +1,4 @@
-"""The models of facts.yaml and labels.yaml: variants, checks at load, and the breast pack's own size."""
+"""The models of facts/ and labels.yaml: variants, checks at load, and the breast pack's own size."""
 
 import pytest
 from pydantic import ValidationError
