@@ -27,6 +27,7 @@ COMMANDS = {
     "doctor": "Check the installation and say what to fix.",
     "train": "Train a checkpoint from reports and labels.",
     "evaluate": "Measure a checkpoint against gold labels.",
+    "benchmark": "Make the open benchmark and its texts.",
     "deid": "De-identify text.",
 }
 LOGGING_COMMAND = "run"

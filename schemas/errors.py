@@ -358,6 +358,17 @@ class Code(Enum):
         "training ended early ({detail})",
         "see log.jsonl beside the checkpoint and free memory; the same command goes on from there",
     )
+    TEXT_DIFFERS = _fatal(
+        720,
+        "the text is not the one that was annotated ({detail})",
+        "give the texts as the benchmark's README says where they come from, unchanged",
+    )
+    QUOTE_DIFFERS = _fatal(
+        721,
+        "the words that decide a value do not stand in the text ({detail})",
+        "quote the report verbatim, and leave offsets and digests as they were built",
+    )
+    ANNOTATED_TWICE = _fatal(722, "a patient is annotated twice ({detail})", "give one reading of each report")
 
     def __init__(self, number: int, kind: Kind, message: str, remedy: str) -> None:
         self.number = number

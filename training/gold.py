@@ -1,6 +1,13 @@
-"""Reads report texts and gold annotations from JSON lines, and joins them by patient."""
+"""Reads report texts and gold annotations from JSON lines, and joins them by patient.
 
-from collections.abc import Callable, Iterator, Sequence
+Three forms of annotation are read, told apart row by row: the gold with its quotes (`values` by task), an annotator's
+flat row (a key a task), and the benchmark, which holds no words of a report but their places and digests.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,14 +19,27 @@ from schemas.pack import PackDefinition
 
 VERIFIED, NOT_STATED = "verified", "not_stated"
 """The tiers of a registry value that the report itself states, and of one that it does not."""
+CIRCUMSTANCES = ("malignant", "bilateral", "multiple_invasive", "neoadjuvant", "doubt")
+"""What an annotator may say of a whole report; a comment that begins with DOUBT: is kept as `doubt`."""
+_DOUBT = "DOUBT"
+_NAMED = 5
+"""How many reports an error names."""
+_PUBLIC_BARCODE = re.compile(r"TCGA-\w\w-\w{4}")
+
+Files = Path | Sequence[Path]
+"""One file, or several that are read as one."""
 
 
 @dataclass(frozen=True)
 class GoldValue:
-    """What an annotator read: the value (a class, or a missing form such as TX, pending, not_stated), and its basis."""
+    """What an annotator read: the value (a class, or a missing form such as TX, pending, not_stated), and its basis.
+
+    `span` is where the deciding words stand in the report, None where none were given.
+    """
 
     value: str
     basis: str
+    span: tuple[int, int] | None = None
 
     def stated(self, classes: Sequence[str]) -> str | None:
         """The value where it is one of the classes, None where the report holds no codable value."""
@@ -36,69 +56,47 @@ class RegistryValue:
 
 @dataclass(frozen=True)
 class LabelledReport:
-    """One report with its hospital and what is known of it: an annotator's reading, or else the registry's values."""
+    """One report with its hospital and what is known of it: an annotator's reading, or else the registry's values.
+
+    `circumstances` are those of CIRCUMSTANCES that hold; `side` is that of the primary which the values describe.
+    """
 
     patient: str
     hospital: str
     text: str = field(repr=False)
     gold: dict[str, GoldValue] = field(default_factory=dict, repr=False)
     registry: dict[str, RegistryValue] = field(default_factory=dict, repr=False)
+    circumstances: frozenset[str] = field(default=frozenset(), repr=False)
+    side: str | None = field(default=None, repr=False)
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a JSON-lines file; SYN-701 names the first line that is none."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}: {error.strerror}") from None
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}, line {number}: not JSON") from None
-        if not isinstance(row, dict) or not isinstance(row.get("patient"), str):
-            raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}, line {number}: no patient")
-        yield row
+def digest(text: str) -> str:
+    """The SHA-256 of a text or a quote, over its UTF-8 bytes."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _gold(row: dict[str, Any], path: Path) -> dict[str, GoldValue]:
-    """The annotated values of one gold row."""
-    try:
-        return {task: GoldValue(value["v"], value["basis"]) for task, value in row["values"].items()}
-    except (KeyError, TypeError, AttributeError):
-        raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}: a row without values, v or basis") from None
+def load_gold_reports(texts: Files, gold: Files) -> tuple[LabelledReport, ...]:
+    """The reports that have a gold annotation, in the gold files' order.
 
-
-def _registry(row: dict[str, Any], pack: PackDefinition) -> dict[str, RegistryValue]:
-    """The registry's values of the pack's tasks, each with its tier."""
-    held, tiers = row.get("registry", {}), row.get("tier", {})
-    values = {}
-    for task in pack.tasks:
-        spelling = {value.lower(): value for value in task.classes}
-        values[task.key] = RegistryValue(spelling.get(str(held.get(task.key)).lower()), str(tiers.get(task.key)))
-    return values
-
-
-def load_gold_reports(texts: Path, gold: Path) -> tuple[LabelledReport, ...]:
-    """The reports that have a gold annotation, in the gold file's order; SYN-702 where a text is missing."""
+    Raises SYN-702 where a text is missing, SYN-720 where a text is not the annotated one, SYN-721 where a quote does
+    not stand in its text, and SYN-722 where a patient is annotated twice.
+    """
     by_patient = {row["patient"]: row for row in _rows(texts)}
     annotated = list(_rows(gold))
     missing = sum(row["patient"] not in by_patient for row in annotated)
     if missing or not annotated:
-        raise SynopticError(Code.GOLD_WITHOUT_TEXT, f"{missing} of {len(annotated)} rows of {gold.name}")
-    return tuple(
-        LabelledReport(
-            patient=row["patient"],
-            hospital=str(row.get("site", "")),
-            text=by_patient[row["patient"]]["text"],
-            gold=_gold(row, gold),
-        )
-        for row in annotated
-    )
+        raise SynopticError(Code.GOLD_WITHOUT_TEXT, f"{missing} of {len(annotated)} rows of {_names(gold)}")
+    counts = Counter(row["patient"] for row in annotated)
+    _refuse(Code.ANNOTATED_TWICE, annotated, lambda row: counts[row["patient"]] > 1)
+    held = {patient: _text(by_patient[patient]) for patient in counts}
+    _refuse(Code.TEXT_DIFFERS, annotated, lambda row: _differs(row.get("text_sha256"), held[row["patient"]]))
+    reports = tuple(_labelled(row, by_patient[row["patient"]], _names(gold)) for row in annotated)
+    _refuse(Code.QUOTE_DIFFERS, annotated, lambda row: _misquotes(row, held[row["patient"]]))
+    return reports
 
 
 def load_registry_reports(
-    texts: Path, gold: Path, pack: PackDefinition, routed: Callable[[str], bool]
+    texts: Files, gold: Files, pack: PackDefinition, routed: Callable[[str], bool]
 ) -> tuple[LabelledReport, ...]:
     """The reports without a gold annotation that routing gives to the pack and that state a registry value."""
     annotated = {row["patient"] for row in _rows(gold)}
@@ -117,3 +115,128 @@ def load_registry_reports(
         for report in reports
         if any(held.tier == VERIFIED and held.value for held in report.registry.values()) and routed(report.text)
     )
+
+
+def load_silver_reports(
+    texts: Files, pack: PackDefinition, routed: Callable[[str], bool]
+) -> tuple[LabelledReport, ...]:
+    """Reports with the registry's values in place of gold, and the tier in place of the basis.
+
+    Only what the report is known to state (tier verified) or not to state is taken; other tasks are left out.
+    """
+    return tuple(
+        LabelledReport(
+            patient=report.patient,
+            hospital=report.hospital,
+            text=report.text,
+            gold={
+                task: GoldValue(held.value if held.tier == VERIFIED and held.value else NOT_STATED, held.tier)
+                for task, held in report.registry.items()
+                if held.tier == NOT_STATED or (held.tier == VERIFIED and held.value)
+            },
+        )
+        for report in load_registry_reports(texts, (), pack, routed)
+    )
+
+
+def _each(files: Files) -> Sequence[Path]:
+    return (files,) if isinstance(files, Path) else files
+
+
+def _names(files: Files) -> str:
+    return ", ".join(path.name for path in _each(files))
+
+
+def _rows(files: Files) -> Iterator[dict[str, Any]]:
+    """The rows of JSON-lines files; SYN-701 names the first line that is none."""
+    for path in _each(files):
+        try:
+            lines = path.read_bytes().splitlines()
+        except OSError as error:
+            raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}: {error.strerror}") from None
+        for number, line in enumerate(lines, start=1):
+            try:
+                row = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}, line {number}: not JSON") from None
+            if not isinstance(row, dict) or not isinstance(row.get("patient"), str):
+                raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}, line {number}: no patient")
+            yield row
+
+
+def _text(row: Mapping[str, Any]) -> str:
+    if not isinstance(row.get("text"), str):
+        raise SynopticError(Code.BAD_TRAINING_FILE, f"no text of {row['patient']}")
+    return str(row["text"])
+
+
+def _labelled(row: dict[str, Any], source: Mapping[str, Any], name: str) -> LabelledReport:
+    """One annotated row joined to its text, whichever form it has."""
+    text = str(source["text"])
+    doubted = str(row.get("comment", "")).startswith(_DOUBT)
+    try:
+        gold = {task: GoldValue(value["v"], value["basis"], _span(value, text)) for task, value in _values(row).items()}
+    except (KeyError, TypeError, AttributeError):
+        raise SynopticError(Code.BAD_TRAINING_FILE, f"{name}: a row without values, v or basis") from None
+    return LabelledReport(
+        patient=row["patient"],
+        hospital=str(row.get("site") or source.get("site", "")),
+        text=text,
+        gold=gold,
+        circumstances=frozenset(name for name in CIRCUMSTANCES if row.get(name) or (name == "doubt" and doubted)),
+        side=row.get("side"),
+    )
+
+
+def _values(row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The annotation of each task: those of `values`, or of a flat row every key that holds a value and a basis."""
+    if "values" in row:
+        return dict(row["values"].items())
+    found = {key: value for key, value in row.items() if isinstance(value, dict) and "v" in value}
+    if not found:
+        raise KeyError("values")
+    return found
+
+
+def _span(value: Mapping[str, Any], text: str) -> tuple[int, int] | None:
+    """Where the deciding words stand: the places of the benchmark, or the first place of the quote."""
+    if value.get("start") is not None:
+        return int(value["start"]), int(value["end"])
+    quote = value.get("quote")
+    start = text.find(quote) if quote else -1
+    return (start, start + len(quote)) if quote and start >= 0 else None
+
+
+def _misquotes(row: Mapping[str, Any], text: str) -> bool:
+    """True where a quote does not stand in the text, or the words at its place have another digest."""
+    return any(
+        (bool(value.get("quote")) and value["quote"] not in text)
+        or _differs(value.get("quote_sha256"), text[slice(*(_span(value, text) or (0, 0)))])
+        for value in _values(row).values()
+    )
+
+
+def _differs(expected: str | None, words: str) -> bool:
+    return expected is not None and digest(words) != expected
+
+
+def _refuse(code: Code, rows: Sequence[dict[str, Any]], at_fault: Callable[[dict[str, Any]], bool]) -> None:
+    """Raise the error that names the first rows at fault: a public barcode as it is, any other patient by row."""
+    faults = {
+        row["patient"] if _PUBLIC_BARCODE.fullmatch(row["patient"]) else f"row {number}": None
+        for number, row in enumerate(rows, start=1)
+        if at_fault(row)
+    }
+    if faults:
+        more = f" and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
+        raise SynopticError(code, ", ".join(list(faults)[:_NAMED]) + more)
+
+
+def _registry(row: dict[str, Any], pack: PackDefinition) -> dict[str, RegistryValue]:
+    """The registry's values of the pack's tasks, each with its tier."""
+    held, tiers = row.get("registry", {}), row.get("tier", {})
+    values = {}
+    for task in pack.tasks:
+        spelling = {value.lower(): value for value in task.classes}
+        values[task.key] = RegistryValue(spelling.get(str(held.get(task.key)).lower()), str(tiers.get(task.key)))
+    return values

@@ -8,7 +8,7 @@ import pytest
 from schemas.errors import Code, SynopticError
 from schemas.pack import Task
 from schemas.pack_loader import load_pack
-from training.gold import GoldValue, load_gold_reports, load_registry_reports
+from training.gold import GoldValue, load_gold_reports, load_registry_reports, load_silver_reports
 
 
 def _write(path: Path, rows: list[dict]) -> Path:
@@ -79,3 +79,17 @@ def test_a_report_that_routing_gives_to_no_pack_is_no_registry_report(tmp_path: 
     assert [report.patient for report in found] == ["a"]
     assert found[0].registry["T"].value == "T2"
     assert found[0].registry["N"].value is None
+
+
+def test_silver_is_what_the_registry_is_known_to_share_with_the_report(tmp_path: Path) -> None:
+    """Verified values and values known to be absent stand in for gold, the tier for the basis; the rest is unknown."""
+    row = {
+        "patient": "a",
+        "site": "H1",
+        "text": "breast",
+        "registry": {"T": "t2", "N": "N1", "ER": "positive"},
+        "tier": {"T": "verified", "N": "conflict", "ER": "not_stated"},
+    }
+    texts = _write(tmp_path / "texts.jsonl", [row])
+    (report,) = load_silver_reports(texts, load_pack("breast").definition, lambda text: True)
+    assert report.gold == {"T": GoldValue("T2", "verified"), "ER": GoldValue("not_stated", "not_stated")}

@@ -1,0 +1,37 @@
+"""`synoptic benchmark build|texts`: makes the open benchmark from annotations, and its texts from the public corpus."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.gold import load_gold_reports
+from training.gold_benchmark import write_benchmark, write_texts
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def benchmark() -> None:
+    """Make the open benchmark and its texts."""
+
+
+@app.command()
+def build(
+    texts: Annotated[list[Path], typer.Option(help="report texts, JSON lines with patient, site and text; repeatable")],
+    gold: Annotated[list[Path], typer.Option(help="annotations with their quotes, JSON lines; repeatable")],
+    out: Annotated[Path, typer.Option(help="the benchmark file to write, JSON lines")],
+) -> None:
+    """Write annotations without a word of the reports: value, basis, offsets, digests of quote and text."""
+    reports = load_gold_reports(texts, gold)
+    write_benchmark(reports, out)
+    typer.echo(f"{len(reports)} reports in {out.name}", err=True)
+
+
+@app.command()
+def texts(
+    corpus: Annotated[Path, typer.Option(help="TCGA_Reports.csv as published")],
+    out: Annotated[Path, typer.Option(help="the text file to write, JSON lines with patient, site and text")],
+) -> None:
+    """Write the public corpus as the texts that `synoptic evaluate` reads beside the benchmark."""
+    typer.echo(f"{write_texts(corpus, out)} reports in {out.name}", err=True)
