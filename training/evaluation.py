@@ -15,7 +15,8 @@ from schemas.pack_loader import Pack
 from training.baselines import read_naively
 from training.dataset import ReportReading, read_labelled, rule_value
 from training.gold import LabelledReport
-from training.scoring import Answers, SystemScore, score_system
+from training.resampling import Answers
+from training.scoring import SystemScore, score_system
 from workers.decision import decide, evidence_locator
 from workers.prompting import build_prompts
 from workers.reading import PrimaryReading

@@ -1,18 +1,21 @@
 """Renders scores as Markdown for the model card and as plain data for JSON; supports stand beside every figure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from training.scoring import COMMON_SUPPORT, SystemScore, TaskScore
 
+Rows = list[list[str]]
+"""A table: its header, then its rows."""
 
-def summary_rows(scores: Sequence[SystemScore]) -> list[list[str]]:
-    """One row a system over all tasks, below a header row."""
+
+def summary_rows(scores: Sequence[SystemScore]) -> Rows:
+    """One row a system over all tasks, below a header row; intervals are 95 % over reports."""
     header = [
         "system",
         "accuracy",
-        "macro F1 (95 %)",
         f"macro F1, classes of ≥{COMMON_SUPPORT}",
+        "macro F1, all classes",
         "coverage",
         "accuracy of coded",
         "false values",
@@ -23,28 +26,35 @@ def summary_rows(scores: Sequence[SystemScore]) -> list[list[str]]:
 
 def _summary_row(score: SystemScore) -> list[str]:
     """One system's figures over all tasks."""
-    interval = score.macro_f1_interval
-    bounds = f" ({_figure(interval.low)}–{_figure(interval.high)})" if interval else ""
+    false_share = f" ({100 * score.false_values / score.unstated:.1f} %)" if score.unstated else ""
     return [
         score.system,
-        _figure(score.accuracy),
-        _figure(score.macro_f1) + bounds,
-        _figure(score.macro_f1_common),
-        _figure(score.coverage),
-        _figure(score.accuracy_of_coded),
-        f"{score.false_values} of {score.unstated}",
-        f"{score.exact_reports} of {score.reports}",
+        _with_interval(score, "accuracy"),
+        _with_interval(score, "macro_f1_common"),
+        figure(score.macro_f1),
+        figure(score.coverage),
+        figure(score.accuracy_of_coded),
+        f"{score.false_values} of {score.unstated}{false_share}",
+        f"{score.exact_reports} of {score.reports}, {_with_interval(score, 'exact')}",
     ]
 
 
-def task_rows(scores: Sequence[SystemScore]) -> list[list[str]]:
+def _with_interval(score: SystemScore, name: str) -> str:
+    """A figure, and its interval where one was drawn."""
+    bounds = score.intervals.get(name)
+    text = figure(getattr(score, name))
+    return f"{text} ({figure(bounds.low)}–{figure(bounds.high)})" if bounds else text
+
+
+def task_rows(scores: Sequence[SystemScore]) -> Rows:
     """One row a task and system: accuracy, macro F1, coverage, accuracy of coded values, false values."""
     header = [
         "task",
         "system",
         "stated",
         "accuracy",
-        "macro F1",
+        f"macro F1, ≥{COMMON_SUPPORT}",
+        "macro F1, all",
         "coverage",
         "accuracy of coded",
         "false values",
@@ -63,44 +73,57 @@ def _task_row(system: str, task: TaskScore) -> list[str]:
         task.task,
         system,
         str(task.stated),
-        _figure(task.accuracy),
-        _figure(task.macro_f1),
-        _figure(task.coverage),
-        _figure(task.accuracy_of_coded),
+        figure(task.accuracy),
+        figure(task.macro_f1_common),
+        figure(task.macro_f1),
+        figure(task.coverage),
+        figure(task.accuracy_of_coded),
         f"{task.false_values} of {task.unstated}",
         bases,
     ]
 
 
-def class_rows(scores: Sequence[SystemScore]) -> list[list[str]]:
+def class_rows(scores: Sequence[SystemScore]) -> Rows:
     """One row a class with its support and each system's F1; a class without support says so."""
     rows = [["task", "class", "support", *(f"F1 {score.system}" for score in scores)]]
     for position, task in enumerate(scores[0].tasks):
         for index, item in enumerate(task.classes):
-            figures = [_figure(score.tasks[position].classes[index].f1) for score in scores]
+            figures = [figure(score.tasks[position].classes[index].f1) for score in scores]
             rows.append(
                 [task.task, item.label, str(item.support), *(figures if item.support else ["no case"] * len(scores))]
             )
     return rows
 
 
-def hospital_rows(scores: Sequence[SystemScore]) -> list[list[str]]:
-    """One row a hospital with each system's exact reports."""
-    rows = [["hospital", "reports", *(f"exact, {score.system}" for score in scores)]]
-    for hospital, (_, count) in scores[0].exact_by_hospital.items():
-        rows.append([hospital, str(count), *(str(score.exact_by_hospital[hospital][0]) for score in scores)])
+def hospital_rows(scores: Sequence[SystemScore]) -> Rows:
+    """One row a hospital: each system's exact reports, right values among stated ones, and false values."""
+    measures = [f"{score.system}: {name}" for score in scores for name in ("exact", "right", "false")]
+    rows = [["hospital", "reports", "stated", *measures]]
+    for places in zip(*(score.hospitals for score in scores), strict=True):
+        cells = [str(count) for place in places for count in (place.exact, place.correct, place.false_values)]
+        rows.append([places[0].hospital, str(places[0].reports), str(places[0].stated), *cells])
     return rows
 
 
-def markdown(scores: Sequence[SystemScore]) -> str:
-    """All tables, as they stand in the model card."""
-    tables = {
-        "Over all tasks": summary_rows(scores),
+def tables(scores: Sequence[SystemScore]) -> dict[str, Rows]:
+    """All tables by their titles; the first names the tasks over which the means are taken."""
+    compared = ", ".join(task.task for task in scores[0].compared) or "no task"
+    return {
+        f"Over all tasks (macro F1: the mean over {compared})": summary_rows(scores),
         "By task": task_rows(scores),
         "By class": class_rows(scores),
         "By hospital": hospital_rows(scores),
     }
-    return "\n\n".join(f"### {title}\n\n{markdown_table(rows)}" for title, rows in tables.items()) + "\n"
+
+
+def markdown(scores: Sequence[SystemScore]) -> str:
+    """All tables, as they stand in the model card."""
+    return markdown_tables(tables(scores))
+
+
+def markdown_tables(named: Mapping[str, Rows]) -> str:
+    """Tables below their titles."""
+    return "\n\n".join(f"### {title}\n\n{markdown_table(rows)}" for title, rows in named.items()) + "\n"
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
@@ -118,7 +141,8 @@ def _figures(score: SystemScore) -> dict[str, Any]:
     """The rounded figures of one system and of each of its tasks."""
     names = ("accuracy", "macro_f1", "macro_f1_common", "coverage", "accuracy_of_coded")
     return {
-        **{name: round(getattr(score, name), 4) for name in names},
+        **{name: round(getattr(score, name), 4) for name in (*names, "exact")},
+        "mean_over": [task.task for task in score.compared],
         "tasks": {
             task.task: {
                 **{name: round(getattr(task, name), 4) for name in names},
@@ -129,6 +153,6 @@ def _figures(score: SystemScore) -> dict[str, Any]:
     }
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
     """A share as it is printed: three digits, without the leading zero."""
     return f"{value:.3f}".removeprefix("0")

@@ -5,21 +5,33 @@ stated, TX, pending) is no value. An answer is a class or nothing. A value where
 and counts against the precision of its class; nothing where the gold holds a value counts against recall.
 """
 
-import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import Field
 
 from schemas.frozen import Frozen
 from schemas.pack import Task
 from training.gold import LabelledReport
+from training.resampling import (
+    NO_VALUE,
+    NOT_ANNOTATED,
+    Answers,
+    CodedTask,
+    Interval,
+    accuracies,
+    coded_task,
+    draws,
+    exact_reports,
+    exact_shares,
+    interval,
+    macro_f1s,
+)
 
 COMMON_SUPPORT = 3
 """A class with fewer cases than this moves a macro average by chance alone, so a second average leaves it out."""
-BOOTSTRAP_ROUNDS = 500
-SEED = 42
-
-Answers = Mapping[str, str | None]
-"""What a system says of one report: task to class, None or absent where it codes nothing."""
+BOOTSTRAP_ROUNDS = 1000
 
 
 class ClassScore(Frozen):
@@ -37,7 +49,10 @@ class ClassScore(Frozen):
 
 
 class TaskScore(Frozen):
-    """One task over all reports; the label set is the pack's, whatever the gold happens to hold."""
+    """One task over all reports; the label set is the pack's, whatever the gold happens to hold.
+
+    `confusion` counts what was true (rows) by what was answered (columns), the classes and then no value.
+    """
 
     task: str
     reports: int
@@ -48,6 +63,7 @@ class TaskScore(Frozen):
     false_values: int
     classes: tuple[ClassScore, ...]
     accuracy_by_basis: dict[str, tuple[int, int]]
+    confusion: tuple[tuple[int, ...], ...]
 
     @property
     def unstated(self) -> int:
@@ -85,30 +101,39 @@ class TaskScore(Frozen):
         return tuple(item.label for item in self.classes if not item.support)
 
 
-class Interval(Frozen):
-    """A bootstrap 95 % interval over reports."""
+class HospitalScore(Frozen):
+    """One hospital's reports."""
 
-    low: float
-    high: float
+    hospital: str
+    reports: int
+    exact: int
+    stated: int
+    correct: int
+    unstated: int
+    false_values: int
 
 
 class SystemScore(Frozen):
-    """One system over all tasks; the means are over tasks in which at least two classes have support.
+    """One system over all tasks.
 
-    A task with one class or none (M in most corpora) measures nothing as an F1, but its row is still shown.
+    The means are over `mean_over`, or where that is empty over tasks in which at least two classes have three cases: a
+    task with one class or none (M in most corpora) measures nothing as an F1, but its row is still shown.
     """
 
     system: str
     reports: int
     tasks: tuple[TaskScore, ...]
     exact_reports: int
-    exact_by_hospital: dict[str, tuple[int, int]]
-    macro_f1_interval: Interval | None = None
+    hospitals: tuple[HospitalScore, ...]
+    mean_over: tuple[str, ...] = ()
+    intervals: dict[str, Interval] = Field(default_factory=dict)
 
     @property
     def compared(self) -> tuple[TaskScore, ...]:
         """The tasks that enter the means."""
-        return tuple(task for task in self.tasks if sum(1 for item in task.classes if item.support) > 1)
+        if self.mean_over:
+            return tuple(task for task in self.tasks if task.task in self.mean_over)
+        return tuple(task for task in self.tasks if sum(item.support >= COMMON_SUPPORT for item in task.classes) > 1)
 
     @property
     def macro_f1(self) -> float:
@@ -136,6 +161,11 @@ class SystemScore(Frozen):
         return _share(self.tasks, "correct", "coded")
 
     @property
+    def exact(self) -> float:
+        """Reports in which every task is right, among all."""
+        return self.exact_reports / self.reports if self.reports else 0.0
+
+    @property
     def false_values(self) -> int:
         """Values coded where the report states none."""
         return sum(task.false_values for task in self.tasks)
@@ -152,89 +182,93 @@ def score_system(
     answers: Sequence[Answers],
     tasks: Sequence[Task],
     rounds: int = BOOTSTRAP_ROUNDS,
+    mean_over: Sequence[str] = (),
 ) -> SystemScore:
     """Score one system's answers, one a report in the same order, against the gold."""
-    exact = [_is_exact(report, answer, tasks) for report, answer in zip(reports, answers, strict=True)]
-    hospitals = Counter(report.hospital for report in reports)
-    exact_at = Counter(report.hospital for report, right in zip(reports, exact, strict=True) if right)
+    coded = {task.key: coded_task(task, reports, answers) for task in tasks}
     score = SystemScore(
         system=system,
         reports=len(reports),
-        tasks=tuple(_score_task(task, reports, answers) for task in tasks),
-        exact_reports=sum(exact),
-        exact_by_hospital={name: (exact_at[name], count) for name, count in hospitals.most_common()},
+        tasks=tuple(_score_task(task, coded[task.key], reports) for task in tasks),
+        exact_reports=int(exact_reports(list(coded.values())).sum()),
+        hospitals=_hospital_scores(reports, list(coded.values())),
+        mean_over=tuple(mean_over),
     )
-    interval = _macro_f1_interval(reports, answers, tasks, rounds) if rounds else None
-    return score.model_copy(update={"macro_f1_interval": interval})
+    return score.model_copy(update={"intervals": _intervals(score, coded, rounds)}) if rounds and reports else score
 
 
-def _is_exact(report: LabelledReport, answer: Answers, tasks: Sequence[Task]) -> bool:
-    """True where every annotated task has the gold's value, or nothing where the gold has none."""
-    return all(
-        answer.get(task.key) == report.gold[task.key].stated(task.classes) for task in tasks if task.key in report.gold
-    )
-
-
-def _score_task(task: Task, reports: Sequence[LabelledReport], answers: Sequence[Answers]) -> TaskScore:
+def _score_task(task: Task, coded: CodedTask, reports: Sequence[LabelledReport]) -> TaskScore:
     """One task's counts."""
-    pairs = [
-        (report.gold[task.key].stated(task.classes), answer.get(task.key), report.gold[task.key].basis)
-        for report, answer in zip(reports, answers, strict=True)
-        if task.key in report.gold
-    ]
-    stated = [pair for pair in pairs if pair[0] is not None]
-    bases = Counter(basis for _, _, basis in stated)
-    right = Counter(basis for gold, answer, basis in stated if gold == answer)
+    stated, right = coded.stated(), coded.right()
+    bases = [report.gold[task.key].basis if task.key in report.gold else "" for report in reports]
+    held = Counter(basis for basis, here in zip(bases, stated, strict=True) if here)
+    hit = Counter(basis for basis, here in zip(bases, right, strict=True) if here)
+    confusion = _confusion(coded)
     return TaskScore(
         task=task.key,
-        reports=len(pairs),
-        stated=len(stated),
-        coded_stated=sum(answer is not None for _, answer, _ in stated),
-        coded=sum(answer is not None for _, answer, _ in pairs),
-        correct=sum(right.values()),
-        false_values=sum(gold is None and answer is not None for gold, answer, _ in pairs),
+        reports=int((coded.gold != NOT_ANNOTATED).sum()),
+        stated=int(stated.sum()),
+        coded_stated=int((stated & (coded.answered >= 0)).sum()),
+        coded=int(((coded.gold != NOT_ANNOTATED) & (coded.answered >= 0)).sum()),
+        correct=int(right.sum()),
+        false_values=int(coded.false().sum()),
         classes=tuple(
             ClassScore(
                 label=label,
-                support=sum(gold == label for gold, _, _ in pairs),
-                found=sum(answer == label for _, answer, _ in pairs),
-                correct=sum(gold == answer == label for gold, answer, _ in pairs),
+                support=sum(confusion[index]),
+                found=sum(row[index] for row in confusion),
+                correct=confusion[index][index],
             )
-            for label in task.classes
+            for index, label in enumerate(task.classes)
         ),
-        accuracy_by_basis={basis: (right[basis], count) for basis, count in sorted(bases.items())},
+        accuracy_by_basis={basis: (hit[basis], count) for basis, count in sorted(held.items())},
+        confusion=confusion,
     )
 
 
-def _macro_f1_interval(
-    reports: Sequence[LabelledReport], answers: Sequence[Answers], tasks: Sequence[Task], rounds: int
-) -> Interval:
-    """The 2.5th and 97.5th percentile of the mean macro F1 over resampled reports, with a fixed seed."""
-    generator = random.Random(SEED)  # noqa: S311 - resampling, not security
-    indices = range(len(reports))
-    cases = [
-        [
-            (report.gold[task.key].stated(task.classes), answer.get(task.key)) if task.key in report.gold else None
-            for task in tasks
-        ]
-        for report, answer in zip(reports, answers, strict=True)
-    ]
-    means = sorted(
-        _resampled_macro_f1([cases[i] for i in generator.choices(indices, k=len(cases))]) for _ in range(rounds)
+def _confusion(coded: CodedTask) -> tuple[tuple[int, ...], ...]:
+    """Counts of gold by answer, the classes first and no value last."""
+    order = (*range(coded.classes), NO_VALUE)
+    return tuple(
+        tuple(int(((coded.gold == gold) & (coded.answered == answered)).sum()) for answered in order) for gold in order
     )
-    return Interval(low=means[int(0.025 * rounds)], high=means[min(int(0.975 * rounds), rounds - 1)])
 
 
-def _resampled_macro_f1(cases: Sequence[Sequence[tuple[str | None, str | None] | None]]) -> float:
-    """The mean macro F1 of one resample, over tasks with at least two classes in it."""
-    scores = []
-    for pairs in zip(*cases, strict=True):
-        gold = Counter(pair[0] for pair in pairs if pair and pair[0])
-        answered = Counter(pair[1] for pair in pairs if pair and pair[1])
-        right = Counter(pair[0] for pair in pairs if pair and pair[0] and pair[0] == pair[1])
-        if len(gold) > 1:
-            scores.append(_mean([2 * right[label] / (count + answered[label]) for label, count in gold.items()]))
-    return _mean(scores)
+def _hospital_scores(reports: Sequence[LabelledReport], coded: Sequence[CodedTask]) -> tuple[HospitalScore, ...]:
+    """Counts by hospital, the largest first."""
+    hospitals = np.array([report.hospital for report in reports])
+    exact = exact_reports(coded)
+
+    def count(here: np.ndarray, cases: list[np.ndarray]) -> int:
+        return int(sum(case[here].sum() for case in cases))
+
+    found = []
+    for name, size in Counter(hospitals.tolist()).most_common():
+        here = hospitals == name
+        found.append(
+            HospitalScore(
+                hospital=name,
+                reports=size,
+                exact=count(here, [exact]),
+                stated=count(here, [task.stated() for task in coded]),
+                correct=count(here, [task.right() for task in coded]),
+                unstated=count(here, [task.gold == NO_VALUE for task in coded]),
+                false_values=count(here, [task.false() for task in coded]),
+            )
+        )
+    return tuple(found)
+
+
+def _intervals(score: SystemScore, coded: dict[str, CodedTask], rounds: int) -> dict[str, Interval]:
+    """The interval of each headline figure over resampled reports."""
+    drawn = draws(score.reports, rounds)
+    every, compared = list(coded.values()), [coded[task.task] for task in score.compared]
+    return {
+        "accuracy": interval(accuracies(every, drawn)),
+        "macro_f1": interval(macro_f1s(compared, drawn, 1)),
+        "macro_f1_common": interval(macro_f1s(compared, drawn, COMMON_SUPPORT)),
+        "exact": interval(exact_shares(every, drawn)),
+    }
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -1,13 +1,15 @@
 """Behaviour of the figures: what counts as right, covered, false and exact."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.pack import Task
 from training.gold import GoldValue, LabelledReport
+from training.resampling import Answers, accuracies, coded_task, exact_shares, macro_f1s
 from training.score_tables import as_data, class_rows, markdown
-from training.scoring import Answers, SystemScore, score_system
+from training.scoring import SystemScore, score_system
 
 TASKS = (
     Task(key="T", title="T", classes=("T1", "T2", "T3")),
@@ -63,7 +65,10 @@ def test_a_missing_form_answered_with_nothing_is_exact() -> None:
 def test_exact_reports_are_counted_by_hospital() -> None:
     """Each hospital shows its own share, since its reports share a format."""
     score = _score([(_report("A", T="T1"), {"T": "T1"}), (_report("B", T="T1"), {"T": "T2"})])
-    assert score.exact_by_hospital == {"A": (1, 1), "B": (0, 1)}
+    assert [(place.hospital, place.exact, place.correct, place.stated) for place in score.hospitals] == [
+        ("A", 1, 1, 1),
+        ("B", 0, 0, 1),
+    ]
 
 
 def test_the_interval_is_the_same_at_each_run_and_holds_the_figure() -> None:
@@ -74,8 +79,9 @@ def test_the_interval_is_the_same_at_each_run_and_holds_the_figure() -> None:
     ]
     first, second = _score(rows, rounds=100), _score(rows, rounds=100)
     assert first == second
-    assert first.macro_f1_interval is not None
-    assert first.macro_f1_interval.low <= first.macro_f1 <= first.macro_f1_interval.high
+    assert set(first.intervals) == {"accuracy", "macro_f1", "macro_f1_common", "exact"}
+    for name, bounds in first.intervals.items():
+        assert bounds.low <= getattr(first, name) <= bounds.high
 
 
 VALUES = st.sampled_from(["T1", "T2", "T3", "TX", "not_stated"])
@@ -97,5 +103,33 @@ def test_tables_name_classes_without_a_case() -> None:
     """A class without support is printed as such, never as a figure."""
     score = _score([(_report(T="T1", ER="positive"), {"T": "T1", "ER": "positive"})])
     assert ["T", "T3", "0", "no case"] in class_rows([score])
-    assert "| T | some | 1 | 1.000 |" in markdown([score])
+    assert "| T | some | 1 | 1.000 | .000 | 1.000 |" in markdown([score])
     assert as_data([score])["some"]["tasks"]["T"]["without_support"] == ["T2", "T3"]
+
+
+def test_resampled_figures_are_those_of_the_score_where_every_report_is_drawn_once() -> None:
+    """The matrix products of the intervals and the counts of the tables are the same figures."""
+    reports = [_report(T=f"T{1 + i % 3}", ER=("positive", "negative", "pending")[i % 3]) for i in range(20)]
+    answers = [{"T": f"T{1 + i % 2}", "ER": "positive" if i % 4 else None} for i in range(20)]
+    score = score_system("some", reports, answers, TASKS, 0)
+    coded = [coded_task(task, reports, answers) for task in TASKS]
+    once = np.ones((1, len(reports)))
+    assert accuracies(coded, once)[0] == pytest.approx(score.accuracy)
+    assert macro_f1s(coded, once, 1)[0] == pytest.approx(score.macro_f1)
+    assert macro_f1s(coded, once, 3)[0] == pytest.approx(score.macro_f1_common)
+    assert exact_shares(coded, once)[0] == pytest.approx(score.exact)
+
+
+def test_the_mean_is_over_the_tasks_that_are_asked_for() -> None:
+    """A figure beside another's is taken over the same tasks, though the gold would allow more."""
+    rows = [(_report(T=f"T{1 + i % 2}", ER="positive" if i % 2 else "negative"), {"T": "T1"}) for i in range(12)]
+    reports, answers = zip(*rows, strict=True)
+    score = score_system("some", reports, answers, TASKS, 0, mean_over=("T",))
+    assert [task.task for task in score.compared] == ["T"]
+    assert score.macro_f1 == score.tasks[0].macro_f1
+
+
+def test_confusion_counts_every_annotated_case_once() -> None:
+    """Rows are the gold's classes and no value, columns the answers'; the diagonal is what is right."""
+    rows = [(_report(T="T1"), {"T": "T2"}), (_report(T="TX"), {"T": "T3"}), (_report(T="T2"), {})]
+    assert _score(rows).tasks[0].confusion == ((0, 1, 0, 0), (0, 0, 0, 1), (0, 0, 0, 0), (0, 0, 1, 0))
