@@ -5,38 +5,73 @@ Fitted on out-of-fold predictions over hospitals; kept beside the adapter as cal
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import Field
 
+from model.document_rule import DocumentCase, DocumentRule, fit_document_rule
+from model.isotonic import Knots, choose_knots, map_confidence
+from model.numerics import error_upper_bound, minimise
+from model.verdict import SILENT, VerdictWeights, fit_verdict_weights
 from schemas.frozen import Frozen
-from schemas.pack import Target
+from schemas.pack import Policy, Target
 
 # Few candidates on purpose: a threshold picked among hundreds would look better than it is.
 CANDIDATES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999)
 MINIMUM_CLASS_ROWS = 10
+READ = "read"
+"""The verdict on whether a value is stated, where the labelling rules read one."""
+POLICIES: tuple[Policy, ...] = ("agreement", "classifier")
 _TEMPERATURES = (0.05, 20.0)
 
 
 class TaskCalibration(Frozen):
     """One task: a value may be coded from `threshold` on (None: never) if P(stated) reaches `stated_threshold`.
 
-    `agreement_threshold` takes the place of `threshold` where the labelling rules read the same value.
+    `agreement_threshold` takes the place of `threshold` where the labelling rules read the same value. Thresholds are
+    of the calibrated confidence: the probability of the best class, bent by `isotonic` where that was found to help.
+    `class_verdict` and `stated_verdict` say what the rules' verdict is worth to the classifier; no decision uses them.
     """
 
     temperature: float = Field(default=1.0, gt=0)
     stated_temperature: float = Field(default=1.0, gt=0)
+    isotonic: Knots = ()
     threshold: float | None = Field(default=None, ge=0, le=1)
     agreement_threshold: float | None = Field(default=None, ge=0, le=1)
     stated_threshold: float = Field(default=0.5, ge=0, le=1)
     review_only: tuple[str, ...] = ()
+    class_verdict: VerdictWeights | None = None
+    stated_verdict: VerdictWeights | None = None
+
+    def confidence(self, probability: float) -> float:
+        """How often the best class is right where it has this probability."""
+        return map_confidence(self.isotonic, probability)
+
+    def allows(self, policy: Policy, value: str, confidence: float, stated: float) -> bool:
+        """True where the policy may code the classifier's best class at this confidence and P(stated)."""
+        threshold = self.agreement_threshold if policy == "agreement" else self.threshold
+        sure = threshold is not None and confidence >= threshold
+        return sure and stated >= self.stated_threshold and value not in self.review_only
+
+    def told(self, stated: float, probabilities: Mapping[str, float], verdict: str | None) -> tuple[float, list[float]]:
+        """P(stated) and the class probabilities after the rules' verdict, a class or None."""
+        classes = list(probabilities.values())
+        if self.class_verdict is not None:
+            classes = self.class_verdict.told(classes, verdict)
+        if self.stated_verdict is not None:
+            stated = self.stated_verdict.told((stated, 1 - stated), READ if verdict else SILENT)[0]
+        return stated, classes
 
 
 class Calibration(Frozen):
-    """calibration.json; a task that is missing here was never calibrated and can only be review."""
+    """calibration.json; a task that is missing here was never calibrated and can only be review.
+
+    `documents` holds for a policy the rule that withholds a report as a whole, where one was found to buy accuracy.
+    """
 
     tasks: dict[str, TaskCalibration] = Field(default_factory=dict)
+    documents: dict[Policy, DocumentRule] = Field(default_factory=dict)
 
     def task(self, key: str) -> TaskCalibration:
         """The task's calibration, or the neutral one that codes nothing."""
@@ -47,13 +82,38 @@ class Calibration(Frozen):
 class Row:
     """One out-of-fold prediction of one task.
 
-    `label` is the true class, None where the report states none; `rules` is what the labelling rules read.
+    `label` is the true class, None where the report states none; `rules` is what the labelling rules read. `report`
+    groups the rows of one report; where it is empty, no rule over whole reports can be fitted.
     """
 
     label: str | None
     class_logits: tuple[float, ...]
     stated_logit: float | None
     rules: str | None = None
+    report: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A row as its calibration reads it: the best class, the confidence in it, and P(stated)."""
+
+    row: Row
+    value: str
+    confidence: float
+    stated: float
+
+    def says_stated(self, settled: TaskCalibration) -> bool:
+        """True where a value is held for stated."""
+        return self.stated >= settled.stated_threshold
+
+    def disagrees(self, settled: TaskCalibration) -> bool:
+        """True where classifier and rules do not say the same, a value or nothing."""
+        return self.row.rules != (self.value if self.says_stated(settled) else None)
+
+    def coded(self, settled: TaskCalibration, policy: Policy) -> bool:
+        """True where the policy would code it: the rules must have read something, under agreement the same."""
+        supported = self.row.rules == self.value if policy == "agreement" else self.row.rules is not None
+        return supported and settled.allows(policy, self.value, self.confidence, self.stated)
 
 
 def fit_calibration(
@@ -62,14 +122,49 @@ def fit_calibration(
     target: Target,
     minimum_class_rows: int = MINIMUM_CLASS_ROWS,
 ) -> Calibration:
-    """Calibrate every task that has rows."""
-    return Calibration(
-        tasks={
-            task: fit_task(classes, rows[task], target, minimum_class_rows)
-            for task, classes in label_set.items()
-            if rows.get(task)
-        }
-    )
+    """Calibrate every task that has rows, then fit for each policy the rule over whole reports, if one helps."""
+    known = {task: classes for task, classes in label_set.items() if rows.get(task)}
+    settled = {task: fit_task(classes, rows[task], target, minimum_class_rows) for task, classes in known.items()}
+    documents = {}
+    for policy in POLICIES:
+        cases = document_cases({task: (classes, rows[task]) for task, classes in known.items()}, settled, policy)
+        rule = fit_document_rule(cases, target.confidence)
+        if rule is not None:
+            documents[policy] = rule
+    return Calibration(tasks=settled, documents=documents)
+
+
+def document_cases(
+    rows: Mapping[str, tuple[Sequence[str], Sequence[Row]]], settled: Mapping[str, TaskCalibration], policy: Policy
+) -> list[DocumentCase]:
+    """One case a report that its rows name: the signs of doubt, and what the policy would code of it."""
+    reports: dict[str, list[tuple[Reading, TaskCalibration]]] = {}
+    for task, (classes, found) in rows.items():
+        for row in found:
+            if row.report:
+                reports.setdefault(row.report, []).append((read(row, classes, settled[task]), settled[task]))
+    cases = []
+    for readings in reports.values():
+        coded = [reading for reading, task in readings if reading.coded(task, policy)]
+        cases.append(
+            DocumentCase(
+                disagreements=sum(reading.disagrees(task) for reading, task in readings),
+                certainty=math.prod(
+                    reading.confidence * reading.stated for reading, task in readings if reading.says_stated(task)
+                ),
+                coded=len(coded),
+                wrong=sum(reading.value != reading.row.label for reading in coded),
+            )
+        )
+    return cases
+
+
+def read(row: Row, classes: Sequence[str], settled: TaskCalibration) -> Reading:
+    """One row under a calibration."""
+    probabilities = softmax(row.class_logits, settled.temperature)
+    best = max(range(len(classes)), key=probabilities.__getitem__)
+    stated = stated_probability(row.stated_logit, settled.stated_temperature)
+    return Reading(row, classes[best], settled.confidence(probabilities[best]), stated)
 
 
 def fit_task(
@@ -80,32 +175,60 @@ def fit_task(
     A class threshold counts a value given where none is stated as an error too: it bounds all false values. The
     agreement threshold is fitted on the rows where the rules read the class that the classifier finds best.
     """
-    index = {name: position for position, name in enumerate(classes)}
-    stated = [row for row in rows if row.label is not None]
-    temperature = fit_temperature([row.class_logits for row in stated], [index[row.label or ""] for row in stated])
-    stated_temperature = fit_stated_temperature(rows)
-    counts = Counter(row.label for row in stated)
+    scaled = _fit_scale(classes, rows)
+    counts = Counter(row.label for row in rows)
     review_only = tuple(name for name in classes if counts[name] < minimum_class_rows)
-
-    scores = [stated_probability(row.stated_logit, stated_temperature) for row in rows]
-    stated_threshold = choose_threshold(scores, [row.label is not None for row in rows], target)
+    readings = [read(row, classes, scaled) for row in rows]
+    stated_threshold = choose_threshold(
+        [reading.stated for reading in readings], [row.label is not None for row in rows], target
+    )
     if stated_threshold is None:
         stated_threshold = 0.5
-    passed: list[tuple[float, bool, bool]] = []
-    for row, score in zip(rows, scores, strict=True):
-        probabilities = softmax(row.class_logits, temperature)
-        best = max(range(len(classes)), key=probabilities.__getitem__)
-        if score >= stated_threshold and classes[best] not in review_only:
-            passed.append((probabilities[best], classes[best] == row.label, classes[best] == row.rules))
-    agreed = [(confidence, right) for confidence, right, same in passed if same]
+    passed = [one for one in readings if one.stated >= stated_threshold and one.value not in review_only]
+    agreed = [one for one in passed if one.value == one.row.rules]
+    threshold, agreement_threshold = (
+        choose_threshold([one.confidence for one in chosen], [one.value == one.row.label for one in chosen], target)
+        for chosen in (passed, agreed)
+    )
+    return scaled.model_copy(
+        update={
+            "threshold": threshold,
+            "agreement_threshold": agreement_threshold,
+            "stated_threshold": stated_threshold,
+            "review_only": review_only,
+        }
+    )
+
+
+def _fit_scale(classes: Sequence[str], rows: Sequence[Row]) -> TaskCalibration:
+    """What turns logits into probabilities and confidences, and what the rules' verdict is worth; no thresholds yet."""
+    index = {name: position for position, name in enumerate(classes)}
+    stated = [row for row in rows if row.label is not None]
+    labels = [index[row.label or ""] for row in stated]
+    temperature = fit_temperature([row.class_logits for row in stated], labels)
+    stated_temperature = fit_stated_temperature(rows)
+    probabilities = [softmax(row.class_logits, temperature) for row in stated]
+    best = [max(range(len(classes)), key=found.__getitem__) for found in probabilities]
+    pairs = [(found[top], top == label) for found, top, label in zip(probabilities, best, labels, strict=True)]
+    told = [
+        (_logs(found), label, row.rules or SILENT)
+        for found, label, row in zip(probabilities, labels, stated, strict=True)
+    ]
+    asked = [(stated_probability(row.stated_logit, stated_temperature), row) for row in rows]
+    told_stated = [
+        (_logs((score, 1 - score)), int(row.label is None), READ if row.rules else SILENT) for score, row in asked
+    ]
     return TaskCalibration(
         temperature=temperature,
         stated_temperature=stated_temperature,
-        threshold=choose_threshold([row[0] for row in passed], [row[1] for row in passed], target),
-        agreement_threshold=choose_threshold([row[0] for row in agreed], [row[1] for row in agreed], target),
-        stated_threshold=stated_threshold,
-        review_only=review_only,
+        isotonic=choose_knots(pairs),
+        class_verdict=fit_verdict_weights(told, len(classes), (*classes, SILENT)),
+        stated_verdict=fit_verdict_weights(told_stated, 2, (READ, SILENT)),
     )
+
+
+def _logs(probabilities: Sequence[float]) -> list[float]:
+    return [math.log(max(value, 1e-12)) for value in probabilities]
 
 
 def choose_threshold(confidences: Sequence[float], correct: Sequence[bool], target: Target) -> float | None:
@@ -116,20 +239,6 @@ def choose_threshold(confidences: Sequence[float], correct: Sequence[bool], targ
         if bound <= 1 - target.accuracy:
             return candidate
     return None
-
-
-def error_upper_bound(errors: int, trials: int, confidence: float) -> float:
-    """The exact one-sided Clopper-Pearson upper bound on an error rate; 1 where nothing was tried."""
-    if errors >= trials:
-        return 1.0
-    low, high = errors / trials, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if _binomial_tail(errors, trials, middle) > 1 - confidence:
-            low = middle
-        else:
-            high = middle
-    return high
 
 
 def expected_calibration_error(confidences: Sequence[float], correct: Sequence[bool], bins: int = 15) -> float:
@@ -149,7 +258,7 @@ def fit_temperature(logits: Sequence[Sequence[float]], labels: Sequence[int]) ->
             math.log(max(softmax(row, temperature)[label], 1e-12)) for row, label in zip(logits, labels, strict=True)
         )
 
-    return _minimise(loss) if labels else 1.0
+    return minimise(loss, _TEMPERATURES) if labels else 1.0
 
 
 def fit_stated_temperature(rows: Sequence[Row]) -> float:
@@ -169,32 +278,3 @@ def softmax(logits: Sequence[float], temperature: float = 1.0) -> list[float]:
 def stated_probability(logit: float | None, temperature: float = 1.0) -> float:
     """P(stated); 1 where the checkpoint has no stated heads."""
     return 1.0 if logit is None else softmax((logit, 0.0), temperature)[0]
-
-
-def _binomial_tail(errors: int, trials: int, rate: float) -> float:
-    """The probability of at most `errors` errors in `trials`, by logarithms so that thousands of rows do not overflow."""
-    if rate >= 1:
-        return 0.0
-    return math.fsum(
-        math.exp(
-            math.lgamma(trials + 1)
-            - math.lgamma(count + 1)
-            - math.lgamma(trials - count + 1)
-            + (count * math.log(rate) if count else 0.0)
-            + (trials - count) * math.log1p(-rate)
-        )
-        for count in range(errors + 1)
-    )
-
-
-def _minimise(loss: Callable[[float], float]) -> float:
-    """Golden-section search over the logarithm of the temperature, where the loss has one valley."""
-    low, high = (math.log(limit) for limit in _TEMPERATURES)
-    ratio = (math.sqrt(5) - 1) / 2
-    for _ in range(40):
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
-        if loss(math.exp(left)) < loss(math.exp(right)):
-            high = right
-        else:
-            low = left
-    return round(math.exp((low + high) / 2), 4)

@@ -3,9 +3,11 @@
 Two policies (the pack names one). `agreement`: classifier and labelling rules give the same value. `classifier`: the
 classifier's value, as the reference system does; the rules only lend the supporting span. What the report says in
 words that have no class (pending, not performed, not assessable) is the rules' to read under both, and so is whether it
-says anything: without wording the finding is not stated, since a person could look at nothing.
+says anything: without wording the finding is not stated, since a person could look at nothing. Where the calibration has
+a rule for whole reports, a primary whose findings look doubtful together waits for a person with all of them.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,17 +25,22 @@ NO_SPAN = "no supporting span"
 CONTRADICTION = "the report contradicts itself"
 DISAGREEMENT = "rules and classifier disagree"
 UNSURE = "the classifier is not sure enough"
+DOUBTFUL_AS_A_WHOLE = "the report's findings look doubtful as a whole"
 SAID_IN_WORDS = (Status.PENDING, Status.NOT_PERFORMED, Status.NOT_ASSESSABLE)
 Locate = Callable[[Sequence[tuple[int, int]]], tuple[Evidence, ...]]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the classifier says of one task: its best class, whether any is stated, and whether it may be coded."""
+    """What the classifier says of one task: its best class, whether any is stated, and whether it may be coded.
+
+    `certainty` is the confidence in the class times P(stated).
+    """
 
     value: str
     says_stated: bool
     sure: bool
+    certainty: float
 
 
 def decide(
@@ -41,13 +48,15 @@ def decide(
 ) -> Primary:
     """The primary with one finding for each task of the pack, and the further findings that the rules read."""
     definition = pack.definition
+    asked = [task.key for task in definition.tasks if reading.assertion.is_primary or not task.primary_only]
     findings = {
-        task.key: decide_task(
-            reading.labels.get(task.key), predictions[task.key], calibration.task(task.key), definition.policy, locate
+        task: decide_task(
+            reading.labels.get(task), predictions[task], calibration.task(task), definition.policy, locate
         )
-        for task in definition.tasks
-        if reading.assertion.is_primary or not task.primary_only
+        for task in asked
     }
+    if doubts_report({task: reading.labels.get(task) for task in asked}, predictions, calibration, definition.policy):
+        findings = withheld(findings, DOUBTFUL_AS_A_WHOLE)
     tasks = {task.key for task in definition.tasks}
     further = {
         key: by_rules(label, locate)
@@ -75,10 +84,29 @@ def decide(
 def verdict(prediction: Prediction, calibration: TaskCalibration, policy: Policy) -> Verdict:
     """The classifier's answer held against the thresholds fitted for the policy; no threshold: never sure."""
     value, probability = max(prediction.probabilities.items(), key=lambda item: item[1])
-    threshold = calibration.agreement_threshold if policy == "agreement" else calibration.threshold
+    confidence = calibration.confidence(probability)
+    sure = calibration.allows(policy, value, confidence, prediction.stated)
     says_stated = prediction.stated >= calibration.stated_threshold
-    sure = says_stated and threshold is not None and probability >= threshold and value not in calibration.review_only
-    return Verdict(value, says_stated, sure)
+    return Verdict(value, says_stated, sure, confidence * prediction.stated)
+
+
+def doubts_report(
+    labels: Mapping[str, TaskLabel | None],
+    predictions: Mapping[str, Prediction],
+    calibration: Calibration,
+    policy: Policy,
+) -> bool:
+    """True where the policy's rule for whole reports withholds a primary with these labels and predictions."""
+    rule = calibration.documents.get(policy)
+    if rule is None:
+        return False
+    verdicts = {task: verdict(predictions[task], calibration.task(task), policy) for task in labels}
+    disagreements = sum(
+        (label.value if label is not None and label.status is Status.CODED else None)
+        != (verdicts[task].value if verdicts[task].says_stated else None)
+        for task, label in labels.items()
+    )
+    return rule.withholds(disagreements, math.prod(one.certainty for one in verdicts.values() if one.says_stated))
 
 
 def decide_task(
@@ -137,13 +165,18 @@ def doubt_side(primary: Primary, side: Side | None) -> Primary:
     """The primary, in review as a whole where its side is not the one that the resource names."""
     if side is None or primary.laterality in (None, side):
         return primary
-    doubted = {
-        key: finding.model_copy(update={"status": Status.REVIEW, "reason": "the resource names the other side"})
+    doubted = withheld(primary.findings, "the resource names the other side")
+    return primary.model_copy(update={"findings": doubted, "assertion": Assertion.UNCERTAIN})
+
+
+def withheld(findings: Mapping[str, Finding], reason: str) -> dict[str, Finding]:
+    """The findings with every coded one in review for this reason."""
+    return {
+        key: finding.model_copy(update={"status": Status.REVIEW, "reason": reason})
         if finding.status is Status.CODED
         else finding
-        for key, finding in primary.findings.items()
+        for key, finding in findings.items()
     }
-    return primary.model_copy(update={"findings": doubted, "assertion": Assertion.UNCERTAIN})
 
 
 def evidence_locator(text: str, clean: CleanText, pages: Sequence[PageSpan]) -> Locate:

@@ -12,7 +12,6 @@ from model.calibration import (
     Row,
     TaskCalibration,
     choose_threshold,
-    error_upper_bound,
     expected_calibration_error,
     fit_calibration,
     fit_task,
@@ -20,6 +19,7 @@ from model.calibration import (
     softmax,
     stated_probability,
 )
+from model.numerics import error_upper_bound
 from schemas.pack import Target
 
 TARGET = Target(accuracy=0.95, confidence=0.9)

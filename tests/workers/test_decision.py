@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from model.calibration import Calibration, TaskCalibration
+from model.document_rule import DocumentRule
 from model.engine import Prediction
 from schemas.findings import Assertion, Basis, Evidence, Finding, Primary, Side, Status
 from schemas.messages import PageSpan
@@ -14,6 +15,7 @@ from schemas.pack_loader import load_pack
 from workers.decision import (
     CONTRADICTION,
     DISAGREEMENT,
+    DOUBTFUL_AS_A_WHOLE,
     NO_SPAN,
     UNSURE,
     decide,
@@ -177,3 +179,42 @@ def test_evidence_leads_back_to_the_source_and_its_page() -> None:
     assert (evidence.quote, text[evidence.start : evidence.end], evidence.page) == ("pT2", "pT2", 3)
     tag = clean.text.index("[NAME]")
     assert find(((tag, tag + 6),)) == ()
+
+
+DOUBLE = "Left breast, mastectomy: invasive ductal carcinoma, grade 2. Pathologic stage: pT2 pN1a"
+
+
+@pytest.mark.parametrize(
+    ("rule", "status"),
+    [
+        (DocumentRule(most_disagreements=0), Status.REVIEW),
+        (DocumentRule(most_disagreements=1), Status.CODED),
+        (DocumentRule(least_certainty=0.9), Status.REVIEW),
+        (DocumentRule(least_certainty=0.01), Status.CODED),
+    ],
+)
+def test_a_report_that_is_doubtful_as_a_whole_is_withheld_as_a_whole(rule: DocumentRule, status: Status) -> None:
+    """One task on which rules and classifier disagree sends even the agreed findings to review, if the rule says so."""
+    pack = load_pack("breast")
+    (reading,) = read_report(DOUBLE, pack)
+    read = {"T": "T2", "N": "N2", "grade": "G2"}
+    predictions = {
+        task.key: Prediction(
+            0.99 if task.key in read else 0.01,
+            {name: 0.95 if name == read.get(task.key) else 0.01 for name in task.classes},
+        )
+        for task in pack.definition.tasks
+    }
+    tasks = {task.key: FITTED for task in pack.definition.tasks}
+    ruled = Calibration(tasks=tasks, documents={pack.definition.policy: rule})
+    findings = decide(reading, predictions, ruled, pack, locate).findings
+    assert findings["N"].reason == DISAGREEMENT
+    assert findings["T"].status is status
+    assert (findings["T"].reason == DOUBTFUL_AS_A_WHOLE) is (status is Status.REVIEW)
+
+
+def test_a_bent_confidence_is_what_the_threshold_is_held_against() -> None:
+    """Isotonic calibration that found .98 to be right in .8 of cases keeps such a value out."""
+    bent = FITTED.model_copy(update={"isotonic": ((0.5, 0.5), (0.98, 0.8))})
+    assert verdict(SURE, FITTED, "agreement").sure
+    assert not verdict(SURE, bent, "agreement").sure
