@@ -25,6 +25,7 @@ COMMANDS = {
     "stage": "Print the stage group of categories such as T2 N1a M0.",
     "config": "Show the settings.",
     "doctor": "Check the installation and say what to fix.",
+    "label": "Run the labelling rules over texts; show what they miss, and how often they are right.",
     "train": "Train a checkpoint from reports and labels.",
     "evaluate": "Measure a checkpoint against gold labels.",
     "benchmark": "Make the open benchmark and its texts.",

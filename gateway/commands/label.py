@@ -1,0 +1,160 @@
+"""`synoptic label`: what the labelling rules make of report texts, what they miss, and how often they are right."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import orjson
+import typer
+
+from gateway.listing import print_rows
+from gateway.routing import takes
+from schemas.pack_loader import Pack, load_pack
+from training.conflicts import conflict_lines
+from training.coverage import Coverage, coverage_of, share_rows
+from training.label_run import TextReading, in_parallel, label_lines, table_row
+from training.report_texts import SourceReport, stream_reports
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+Result = TypeVar("Result")
+
+_CLUSTERS = 40
+_SHOWN = 90
+
+
+class Format(StrEnum):
+    """What goes to standard output."""
+
+    JSONL = "jsonl"
+    TABLE = "table"
+
+
+Texts = Annotated[list[Path], typer.Argument(help="JSON lines with patient, site and text; .txt files; or folders")]
+PackName = Annotated[str, typer.Option("--pack", help="the pack whose rules read")]
+Processes = Annotated[int, typer.Option(help="processes that read side by side", min=1)]
+Output = Annotated[Format, typer.Option("--format", help="one JSON line each, or a table")]
+HeldBack = Annotated[
+    list[str] | None, typer.Option("--held-back", metavar="SITE", help="a hospital whose reports are only counted")
+]
+NoExcerpts = Annotated[bool, typer.Option("--no-excerpts", help="figures and places only, no words of a report")]
+
+
+@app.command()
+def run(
+    texts: Texts,
+    pack: PackName = "breast",
+    output: Output = Format.JSONL,
+    processes: Processes = 1,
+    quotes: Annotated[bool, typer.Option("--quotes", help="also the words behind each label")] = False,
+) -> None:
+    """Print each report's labels, primary by primary: value, basis, rule, places and what contradicts it."""
+    loaded = load_pack(pack)
+    look = partial(label_lines, quotes=quotes)
+    lines = (line for found in _each(texts, loaded, look, processes) for line in found)
+    if output is Format.JSONL:
+        _print_lines(lines)
+        return
+    header = ("patient", "report", "primary", *(task.key for task in loaded.definition.tasks))
+    print_rows(header, (table_row(line, loaded.definition) for line in lines))
+
+
+@app.command()
+def coverage(
+    texts: Texts,
+    pack: PackName = "breast",
+    output: Output = Format.TABLE,
+    processes: Processes = 1,
+    no_excerpts: NoExcerpts = False,
+    held_back: HeldBack = None,
+) -> None:
+    """Print what no rule reads: the share of reports without a label, and the lines that speak of it, clustered."""
+    loaded = load_pack(pack)
+    found = Coverage(held_back or ())
+    for report in _each(texts, loaded, coverage_of, processes):
+        found.add(report)
+    clusters = [cluster.as_data(not no_excerpts) for cluster in found.clusters()]
+    if output is Format.JSONL:
+        header, *rows = share_rows(found)
+        _print_lines([*(dict(zip(header, row, strict=True)) for row in rows), *clusters])
+        return
+    header, *rows = share_rows(found)
+    print_rows(header, rows)
+    print_rows(("task", "anchor", "reports", "hospitals", "wording"), _cluster_rows(clusters))
+
+
+@app.command()
+def conflicts(
+    texts: Texts,
+    pack: PackName = "breast",
+    output: Output = Format.JSONL,
+    processes: Processes = 1,
+    no_excerpts: NoExcerpts = False,
+    held_back: HeldBack = None,
+) -> None:
+    """Print the labels that wait for a person, because a report contradicts itself; nothing is resolved."""
+    loaded = load_pack(pack)
+    look = partial(conflict_lines, excerpts=not no_excerpts)
+    lines = (line for found in _each(texts, loaded, look, processes) for line in found)
+    shown = _without(lines, held_back or ())
+    if output is Format.JSONL:
+        _print_lines(shown)
+        return
+    print_rows(("patient", "primary", "task", "rule", "values"), map(_conflict_row, shown))
+
+
+def _each(
+    texts: Sequence[Path], pack: Pack, look: Callable[[TextReading, Pack], Result], processes: int
+) -> Iterator[Result]:
+    """What `look` makes of every report that routing gives to the pack; the others are counted."""
+    left_out = 0
+
+    def routed() -> Iterator[SourceReport]:
+        nonlocal left_out
+        for report in stream_reports(texts):
+            if takes(report.text, (), (), pack.definition.routing):
+                yield report
+            else:
+                left_out += 1
+
+    yield from in_parallel(routed(), look, pack.id, processes)
+    if left_out:
+        typer.echo(f"{left_out} reports are not of the pack {pack.id} and were left out", err=True)
+
+
+def _without(lines: Iterable[dict[str, Any]], hospitals: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The lines of other hospitals; those of these are counted."""
+    held = 0
+    for line in lines:
+        if line["site"] in hospitals:
+            held += 1
+        else:
+            yield line
+    if held:
+        typer.echo(f"{held} more in hospitals held back", err=True)
+
+
+def _print_lines(lines: Iterable[dict[str, Any]]) -> None:
+    for line in lines:
+        typer.echo(orjson.dumps(line).decode())
+
+
+def _cluster_rows(clusters: Sequence[dict[str, Any]]) -> Iterator[list[str]]:
+    """The most frequent clusters of each task."""
+    shown: dict[str, int] = {}
+    for cluster in clusters:
+        shown[cluster["task"]] = shown.get(cluster["task"], 0) + 1
+        if shown[cluster["task"]] <= _CLUSTERS:
+            hospitals = " ".join(f"{name}:{count}" for name, count in cluster["hospitals"].items())
+            wording = cluster.get("wording", "")[:_SHOWN]
+            yield [cluster["task"], str(cluster["anchor"]), str(cluster["reports"]), hospitals, wording]
+
+
+def _conflict_row(line: dict[str, Any]) -> list[str]:
+    """One label: its values, each with its first excerpt where there is one."""
+    values = [
+        f"{side['value']}: {side['excerpts'][0]}" if side.get("excerpts") else str(side["value"])
+        for side in line["values"]
+    ]
+    return [line["patient"], line["primary"], line["task"], line["rule"], " | ".join(values)]
