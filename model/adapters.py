@@ -1,14 +1,14 @@
 """The adapter kinds that a checkpoint can carry, each a PEFT configuration; `frozen` trains the heads alone."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from peft import IA3Config, LoraConfig, PeftModel, PeftType, PrefixTuningConfig, TaskType, get_peft_model
+
+from model.kinds import AdapterKind
 
 if TYPE_CHECKING:
     from peft import PeftConfig
     from transformers import LlamaModel
-
-AdapterKind = Literal["lora", "ia3", "prefix", "frozen"]
 
 
 def add_adapter(backbone: "LlamaModel", kind: AdapterKind) -> "LlamaModel | PeftModel":

@@ -3,8 +3,9 @@
 import json
 import shutil
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from huggingface_hub import snapshot_download
@@ -12,12 +13,11 @@ from safetensors.torch import save_file
 from transformers import AutoConfig, BitsAndBytesConfig, LlamaConfig, LlamaModel
 from transformers.utils import logging as library_logging
 
+from model.kinds import Precision, Storage
 from model.manifest import TOKENIZER_FILE, BackboneReference, digests, refuse_pickles
 from model.tokenizer import SequenceTokenizer, read_tokenizer
 from schemas.errors import Code, SynopticError
 
-Precision = Literal["float32", "bfloat16", "nf4"]
-Storage = Literal["float32", "float16", "bfloat16"]
 WEIGHTS_FILE = "model.safetensors"
 
 
@@ -56,10 +56,15 @@ def refer_to_backbone(name: str, revision: str | None = None) -> BackboneReferen
 
 
 def load_backbone(folder: Path, precision: Precision = "float32", device: str = "cpu") -> LlamaModel:
-    """Load a backbone without its language-model head; never a pickle, never remote code."""
+    """Load a backbone without its language-model head; never a pickle, never remote code.
+
+    SYN-309 where it cannot be read, SYN-310 where the device is missing, SYN-730 where NF4 cannot be had.
+    """
     if not any(folder.glob("*.safetensors")):
         refuse_pickles(folder)
         raise SynopticError(Code.BACKBONE_UNAVAILABLE, f"{folder.name} holds no safetensors")
+    if precision == "nf4" and find_spec("bitsandbytes") is None:
+        raise SynopticError(Code.NF4_UNAVAILABLE, "bitsandbytes is missing")
     # A download has shown its progress by now; reading local files needs no bar.
     library_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:

@@ -13,9 +13,10 @@ from torch import Tensor
 from transformers import LlamaModel
 
 from model.adapters import adapter_kind
-from model.backbone import Precision, Storage, load_backbone, resolve_folder, save_backbone
+from model.backbone import load_backbone, resolve_folder, save_backbone
 from model.calibration import Calibration
 from model.classifier import Classifier, backbone_config
+from model.kinds import Precision, Storage
 from model.manifest import (
     ADAPTER_FOLDER,
     BACKBONE_FOLDER,

@@ -8,7 +8,8 @@ from peft import PeftModel
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaModel
 
-from model.adapters import AdapterKind, add_adapter
+from model.adapters import add_adapter
+from model.kinds import AdapterKind
 from model.prompt import LabelSet
 
 

@@ -358,6 +358,19 @@ class Code(Enum):
         "training ended early ({detail})",
         "see log.jsonl beside the checkpoint and free memory; the same command goes on from there",
     )
+    NF4_UNAVAILABLE = _fatal(
+        730,
+        "a backbone cannot be loaded as NF4 here ({detail})",
+        "install the training extra with bitsandbytes, or use bfloat16 or float32",
+    )
+    RECIPE_AND_BACKBONE = _fatal(
+        731,
+        "recipe and backbone do not fit: {detail}",
+        "give --backbone with the recipe `reference`, and any other recipe without it",
+    )
+    BAD_UNLABELLED_FILE = _fatal(
+        732, "a file of unlabelled text cannot be read ({detail})", "give plain text, or JSON lines with `text`"
+    )
     TEXT_DIFFERS = _fatal(
         720,
         "the text is not the one that was annotated ({detail})",

@@ -10,8 +10,8 @@ from model.prompt import ALL_TASKS, Hint, PromptInput
 from schemas.pack import PackDefinition, Target, Task
 
 if TYPE_CHECKING:
-    from model.adapters import AdapterKind
     from model.classifier import Classifier
+    from model.kinds import AdapterKind
     from model.tokenizer import SequenceTokenizer
 
 LABEL_SET = {

@@ -9,11 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from model.adapters import AdapterKind
 from model.backbone import backbone_tokenizer, load_backbone, refer_to_backbone
 from model.calibration import Calibration, TaskCalibration
 from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from model.classifier import Classifier, Logits
+from model.kinds import AdapterKind
 from model.manifest import file_digest, replace_calibration
 from model.tokenizer import SequenceTokenizer
 from schemas.errors import Code, SynopticError

@@ -6,8 +6,9 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaModel
 
-from model.adapters import AdapterKind, adapter_kind
+from model.adapters import adapter_kind
 from model.classifier import Classifier, last_real_token, new_classifier
+from model.kinds import AdapterKind
 
 pytestmark = pytest.mark.model
 

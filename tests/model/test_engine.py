@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.adapters import AdapterKind
 from model.calibration import Calibration, TaskCalibration
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.classifier import Classifier
 from model.engine import Engine, Prediction, load_engine, plan_batches
+from model.kinds import AdapterKind
 from model.manifest import replace_calibration
 from model.prompt import PromptInput
 from model.tokenizer import SequenceTokenizer

@@ -62,10 +62,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def checkpoint(corpus: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `synoptic train --toy` makes of them."""
+    """What `synoptic train --recipe toy` makes of them."""
     out = tmp_path_factory.mktemp("trained") / "toy"
     texts, gold = corpus
-    arguments = ["train", "--texts", str(texts), "--gold", str(gold), "--out", str(out), "--toy"]
+    arguments = ["train", "--texts", str(texts), "--gold", str(gold), "--out", str(out), "--recipe", "toy"]
     result = CliRunner().invoke(build_app("train"), arguments)
     assert result.exit_code == 0, result.output
     return out
@@ -95,14 +95,15 @@ def test_the_run_leaves_figures_and_a_log_without_report_text(checkpoint: Path) 
     assert "| rules |" in figures
     assert "classifier alone" in figures
     phases = [orjson.loads(line)["phase"] for line in log.splitlines()]
-    assert phases[0] == "rows"
+    assert phases[:2] == ["machine", "rows"]
     assert phases[-1] == "done"
     assert "carcinoma" not in figures + log
 
 
 def test_a_second_run_takes_up_the_finished_folds(checkpoint: Path, corpus: tuple[Path, Path]) -> None:
     """An interrupted training goes on: folds of the same corpus and recipe are not trained again."""
-    from training.pipeline import Sources, train
+    from training.corpus import Sources
+    from training.pipeline import train
     from training.recipe import TOY
 
     phases: list[str] = []
@@ -125,7 +126,8 @@ def test_evaluate_prints_every_system_with_its_supports(checkpoint: Path, corpus
 
 def test_reports_of_another_organ_are_nothing_to_train_on(tmp_path: Path) -> None:
     """The wrong corpus ends in one numbered line, before any training."""
-    from training.pipeline import Sources, train
+    from training.corpus import Sources
+    from training.pipeline import train
     from training.recipe import TOY
 
     texts, gold = tmp_path / "texts.jsonl", tmp_path / "gold.jsonl"

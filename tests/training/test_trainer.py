@@ -9,8 +9,12 @@ import torch
 from transformers import LlamaConfig, LlamaModel
 
 from model.classifier import Classifier, Logits, new_classifier
+from training.batches import EncodedRow, batches
+from training.loss import MultiTaskLoss, class_weights
+from training.optimisation import rate_at
+from training.phase import Log, Phase
 from training.recipe import Passes
-from training.trainer import EncodedRow, MultiTaskLoss, batches, class_weights, fit, fit_language, predict, rate_at
+from training.trainer import fit, fit_language, mean_loss, predict
 
 pytestmark = pytest.mark.model
 
@@ -35,6 +39,11 @@ def _rows(count: int) -> list[EncodedRow]:
         EncodedRow((*(generator.randrange(8, 32) for _ in range(generator.randrange(1, 6))), last), {"T": values[last]})
         for last in generator.choices([5, 6, 7], k=count)
     ]
+
+
+def _phase(passes: Passes, log: Log = lambda entry: None) -> Phase:
+    """A phase that keeps no state."""
+    return Phase(passes, 42, log)
 
 
 def _logits(rows: int) -> Logits:
@@ -99,7 +108,7 @@ def test_training_learns_a_value_and_that_none_is_stated() -> None:
     """On a toy language both heads become right on rows never seen."""
     classifier = Classifier(_backbone(), {"T": LABEL_SET["T"]}, stated_heads=True)
     passes = Passes(epochs=12, learning_rate=1e-2, batch_size=16)
-    fit(classifier, _rows(200), [], passes, (), 42, lambda entry: None)
+    fit(classifier, _rows(200), [], (), _phase(passes))
     held_out = _rows(40)
     for row, answer in zip(held_out, predict(classifier, held_out), strict=True):
         stated, classes = answer["T"]
@@ -114,7 +123,7 @@ def test_an_adapter_trains_without_touching_the_backbone() -> None:
     before = backbone.embed_tokens.weight.detach().clone()
     classifier = new_classifier(backbone, {"T": LABEL_SET["T"]}, stated_heads=True)
     head = classifier.heads["T"].weight.detach().clone()
-    fit(classifier, _rows(32), [], Passes(epochs=1, learning_rate=1e-2), (), 42, lambda entry: None)
+    fit(classifier, _rows(32), [], (), _phase(Passes(epochs=1, learning_rate=1e-2)))
     assert torch.equal(backbone.embed_tokens.weight, before)
     assert not torch.equal(classifier.heads["T"].weight, head)
 
@@ -124,12 +133,10 @@ def test_training_ends_at_its_lowest_validation_loss() -> None:
     classifier = Classifier(_backbone(), {"T": LABEL_SET["T"]}, stated_heads=True)
     rows, entries = _rows(64), []
     passes = Passes(epochs=30, learning_rate=0.3, batch_size=8, patience=1)
-    fit(classifier, rows, _rows(16), passes, (), 42, entries.append)
+    fit(classifier, rows, _rows(16), (), _phase(passes, entries.append))
     losses = [entry["validation_loss"] for entry in entries]
     assert len(entries) < 30
     loss = MultiTaskLoss({"T": LABEL_SET["T"]}, rows, ())
-    from training.trainer import mean_loss
-
     assert mean_loss(classifier, _rows(16), loss) == pytest.approx(min(losses), abs=1e-3)
 
 
@@ -138,7 +145,7 @@ def test_the_same_seed_trains_the_same_model() -> None:
     logs: list[list[dict]] = [[], []]
     for log in logs:
         classifier = Classifier(_backbone_with_heads_seed(), {"T": LABEL_SET["T"]}, stated_heads=True)
-        fit(classifier, _rows(48), _rows(16), Passes(epochs=2, learning_rate=1e-2), (), 42, log.append)
+        fit(classifier, _rows(48), _rows(16), (), _phase(Passes(epochs=2, learning_rate=1e-2), log.append))
     assert logs[0] == logs[1]
 
 
@@ -153,6 +160,6 @@ def test_language_training_lowers_its_loss() -> None:
     """Next-token prediction learns a repeated text through the backbone's own embeddings."""
     entries: list[dict] = []
     passes = Passes(epochs=15, learning_rate=1e-2, batch_size=4)
-    fit_language(_backbone(), [tuple(range(3, 19))] * 16, passes, 42, entries.append)
+    fit_language(_backbone(), [tuple(range(3, 19))] * 16, _phase(passes, entries.append))
     assert entries[-1]["loss"] < entries[0]["loss"] - 0.5
     assert math.isfinite(entries[-1]["loss"])
