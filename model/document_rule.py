@@ -2,7 +2,7 @@
 
 Two signs, of which a fitted rule uses one: tasks on which classifier and labelling rules disagree, and the product of
 the confidences in what is held for stated. A rule is kept only where the findings that it withholds are wrong more
-often than those that it lets pass, beyond what chance would show.
+often than those that it lets pass, beyond what chance would show of the best of so many candidates.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,8 @@ def fit_document_rule(cases: Sequence[DocumentCase], confidence: float) -> Docum
     """The rule with the lowest bound on the error of what it lets pass; None where no rule buys accuracy."""
     candidates = [DocumentRule(most_disagreements=most) for most in DISAGREEMENTS]
     candidates += [DocumentRule(least_certainty=least) for least in CERTAINTIES]
-    bounds = {rule: _bound(rule, cases, confidence) for rule in candidates}
+    shared = 1 - (1 - confidence) / len(candidates)
+    bounds = {rule: _bound(rule, cases, shared) for rule in candidates}
     earned = {rule: bound for rule, bound in bounds.items() if bound is not None}
     return min(earned, key=earned.__getitem__) if earned else None
 

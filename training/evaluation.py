@@ -1,18 +1,21 @@
 """Asks every system about the same reports, through the real text steps, and scores them against the gold.
 
 Systems: the naive regex baseline, the labelling rules alone, the classifier alone (its best class wherever it says
-that a value is stated, as the reference system answers), and each decision policy (only what would be coded).
+that a value is stated, as the reference system answers; the rules' verdict is not among its inputs), the classifier
+that is told the rules' verdict and weighs it as its calibration found it worth, and each decision policy (only what
+would be coded).
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from model.calibration import Calibration
+from model.calibration import Calibration, TaskCalibration
 from model.engine import Engine, Prediction
 from schemas.findings import Primary, Status
 from schemas.pack import Policy
 from schemas.pack_loader import Pack
 from training.baselines import read_naively
+from training.curves import Confidences
 from training.dataset import ReportReading, read_labelled, rule_value
 from training.gold import LabelledReport
 from training.resampling import Answers
@@ -24,16 +27,23 @@ from workers.reading import PrimaryReading
 POLICIES: tuple[Policy, ...] = ("agreement", "classifier")
 STATED = 0.5
 """From this P(stated) on, the classifier alone is taken to say that the report holds a value."""
+NAIVE, RULES, CLASSIFIER, TOLD = "naive", "rules", "classifier alone", "classifier, told the rules' verdict"
+POLICY = "policy {}"
 
 
 @dataclass(frozen=True)
 class Examined:
-    """One report as the chain sees it; without a primary, or without a classifier, nothing is predicted or decided."""
+    """One report as the chain sees it; without a primary, or without a classifier, nothing is predicted or decided.
+
+    `alone` and `told` are the classifier's answers with their confidences, without and with the rules' verdict.
+    """
 
     report: LabelledReport
     primary: PrimaryReading | None = field(repr=False)
     predictions: Mapping[str, Prediction] = field(default_factory=dict, repr=False)
     decided: Mapping[Policy, Primary] = field(default_factory=dict, repr=False)
+    alone: Confidences = field(default_factory=dict, repr=False)
+    told: Confidences = field(default_factory=dict, repr=False)
 
 
 def examine(
@@ -71,7 +81,27 @@ def decided(
     primaries = {
         policy: decide(reading.primary, predictions, calibration, _under(pack, policy), locate) for policy in policies
     }
-    return Examined(reading.report, reading.primary, predictions, primaries)
+    read = _rule_values(reading.primary)
+    alone = {
+        task: _answer(found.stated, found.probabilities, calibration.task(task)) for task, found in predictions.items()
+    }
+    told = {}
+    for task, found in predictions.items():
+        stated, classes = calibration.task(task).told(found.stated, found.probabilities, read.get(task))
+        told[task] = _answer(stated, dict(zip(found.probabilities, classes, strict=True)), TaskCalibration())
+    return Examined(reading.report, reading.primary, predictions, primaries, alone, told)
+
+
+def _answer(
+    stated: float, probabilities: Mapping[str, float], calibration: TaskCalibration
+) -> tuple[str | None, float]:
+    """The best class where a value is held for stated, and the confidence in it."""
+    value, probability = max(probabilities.items(), key=lambda item: item[1])
+    return (value if stated >= STATED else None), calibration.confidence(probability) * stated
+
+
+def _rule_values(primary: PrimaryReading) -> dict[str, str | None]:
+    return {task: rule_value(label) for task, label in primary.labels.items()}
 
 
 def _under(pack: Pack, policy: Policy) -> Pack:
@@ -81,28 +111,47 @@ def _under(pack: Pack, policy: Policy) -> Pack:
 
 def evaluate(examined: Sequence[Examined], pack: Pack, policies: Sequence[Policy] = POLICIES) -> list[SystemScore]:
     """The score of each system; those that need a checkpoint only where one was asked."""
+    reports = [one.report for one in examined]
+    return [
+        score_system(name, reports, given, pack.definition.tasks)
+        for name, given in system_answers(examined, policies).items()
+    ]
+
+
+def system_answers(examined: Sequence[Examined], policies: Sequence[Policy] = POLICIES) -> dict[str, list[Answers]]:
+    """What each system says of each report."""
     answers: dict[str, list[Answers]] = {
-        "naive": [read_naively(one.report.text) for one in examined],
-        "rules": [rule_answers(one) for one in examined],
+        NAIVE: [read_naively(one.report.text) for one in examined],
+        RULES: [rule_answers(one) for one in examined],
     }
     if any(one.predictions for one in examined):
-        answers["classifier alone"] = [classifier_answers(one) for one in examined]
-        answers |= {f"policy {policy}": [coded_answers(one, policy) for one in examined] for policy in policies}
-    reports = [one.report for one in examined]
-    return [score_system(name, reports, given, pack.definition.tasks) for name, given in answers.items()]
+        answers[CLASSIFIER] = [_values(one.alone) for one in examined]
+        answers[TOLD] = [_values(one.told) for one in examined]
+        answers |= {POLICY.format(policy): [coded_answers(one, policy) for one in examined] for policy in policies}
+    return answers
+
+
+def system_confidences(examined: Sequence[Examined]) -> dict[str, list[Confidences]]:
+    """The answers and confidences of the systems that can say how sure they are; none without a checkpoint.
+
+    The agreement policy answers where rules and classifier name the same class, whatever its threshold.
+    """
+    if not any(one.predictions for one in examined):
+        return {}
+    agreed: list[Confidences] = [
+        {task: answer for task, answer in one.alone.items() if answer[0] == rule_answers(one).get(task)}
+        for one in examined
+    ]
+    return {
+        CLASSIFIER: [one.alone for one in examined],
+        TOLD: [one.told for one in examined],
+        POLICY.format("agreement"): agreed,
+    }
 
 
 def rule_answers(one: Examined) -> Answers:
     """The labelling rules' values."""
-    return {task: rule_value(label) for task, label in one.primary.labels.items()} if one.primary else {}
-
-
-def classifier_answers(one: Examined) -> Answers:
-    """The classifier's best class wherever it holds a value for stated, with no threshold and no supporting span."""
-    return {
-        task: max(answer.probabilities, key=answer.probabilities.__getitem__) if answer.stated >= STATED else None
-        for task, answer in one.predictions.items()
-    }
+    return _rule_values(one.primary) if one.primary else {}
 
 
 def coded_answers(one: Examined, policy: Policy) -> Answers:
@@ -113,3 +162,7 @@ def coded_answers(one: Examined, policy: Policy) -> Answers:
         task: finding.value if finding.status is Status.CODED else None
         for task, finding in one.decided[policy].findings.items()
     }
+
+
+def _values(answers: Confidences) -> Answers:
+    return {task: value for task, (value, _) in answers.items()}

@@ -156,3 +156,8 @@ def _figures(score: SystemScore) -> dict[str, Any]:
 def figure(value: float) -> str:
     """A share as it is printed: three digits, without the leading zero."""
     return f"{value:.3f}".removeprefix("0")
+
+
+def defined(value: float | None) -> str:
+    """A share that may not be defined."""
+    return "not defined" if value is None else figure(value)

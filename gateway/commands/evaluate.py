@@ -12,14 +12,18 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from gateway.routing import takes
 from schemas.pack import Policy
-from schemas.pack_loader import load_pack
+from schemas.pack_loader import Pack, load_pack
 from schemas.settings import ModelSettings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from training.scoring import SystemScore
+    from model.engine import Engine
+    from training.evaluation import Examined
+    from training.gold import LabelledReport
+    from training.measurement import Measured
 
 
 class Format(StrEnum):
@@ -31,35 +35,72 @@ class Format(StrEnum):
 
 
 def evaluate(
-    texts: Annotated[Path, typer.Option(help="report texts, JSON lines with patient, site and text")],
-    gold: Annotated[Path, typer.Option(help="annotations of these reports, JSON lines")],
+    texts: Annotated[list[Path], typer.Option(help="report texts, JSON lines with patient, site and text; repeatable")],
+    gold: Annotated[
+        list[Path] | None,
+        typer.Option(help="annotations or benchmark rows of these reports; repeatable; by default registry values"),
+    ] = None,
     checkpoint: Annotated[
         str | None, typer.Option(help="a checkpoint folder; by default the one of the settings")
     ] = None,
+    against: Annotated[str | None, typer.Option(help="another checkpoint, to compare with on the same reports")] = None,
+    rules_only: Annotated[bool, typer.Option(help="measure the rules and the naive baseline, without a model")] = False,
     policy: Annotated[Policy | None, typer.Option(help="only this decision policy; by default both")] = None,
+    held_back: Annotated[str, typer.Option(help="hospitals to report apart, such as EW,OL")] = "",
+    mean_over: Annotated[str, typer.Option(help="tasks of the mean macro F1, such as T,N; by default all")] = "",
     pack: Annotated[str, typer.Option(help="the pack whose tasks are measured")] = "breast",
+    figures: Annotated[Path | None, typer.Option(help="a folder for the figures, PNG")] = None,
     output: Annotated[Format, typer.Option("--format", help="how the figures are printed")] = Format.TABLE,
 ) -> None:
-    """Print accuracy, macro F1, coverage and false values by task, class, basis and hospital, with supports."""
-    from model.engine import load_engine
-    from training.evaluation import POLICIES, examine
-    from training.evaluation import evaluate as score
-    from training.gold import load_gold_reports
+    """Print figures by task, class, basis and hospital, with supports and intervals, and compare systems."""
+    from training.evaluation import POLICIES
+    from training.measurement import Question, measure
 
     loaded = load_pack(pack)
-    reports = load_gold_reports(texts, gold)
-    engine = load_engine(_model_settings(checkpoint))
-    engine.manifest.require_pack(loaded.definition)
-    policies = (policy,) if policy else POLICIES
-    with _progress(len(reports)) as done:
-        scores = score(examine(reports, loaded, engine, policies, done), loaded, policies)
-    _print(scores, output)
+    reports = _reports(texts, gold, loaded)
+    question = Question((policy,) if policy else POLICIES, _listed(held_back), _listed(mean_over))
+    engine = None if rules_only else _engine(checkpoint, loaded)
+    examined = _examine(reports, loaded, engine, question.policies)
+    other = None
+    if against is not None:
+        other = Path(against).name, _examine(reports, loaded, _engine(against, loaded), question.policies)
+    measured = measure(examined, loaded, engine.calibration if engine else None, question, other)
+    if figures is not None:
+        measured.draw(figures)
+    _print(measured, output)
 
 
-def _model_settings(checkpoint: str | None) -> ModelSettings:
-    """The settings' model, with another path where one is given."""
+def _reports(texts: list[Path], gold: list[Path] | None, pack: Pack) -> "Sequence[LabelledReport]":
+    """The annotated reports, or without annotations those of the pack with what the registry says of them."""
+    from training.gold import load_gold_reports, load_silver_reports
+
+    if gold:
+        return load_gold_reports(texts, gold)
+    return load_silver_reports(texts, pack.definition, lambda text: takes(text, (), (), pack.definition.routing))
+
+
+def _listed(names: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in names.split(",") if name.strip())
+
+
+def _engine(checkpoint: str | None, pack: Pack) -> "Engine":
+    """The checkpoint of the settings, or another; SYN-305 where it was not trained for the pack."""
+    from model.engine import load_engine
+
     settings = load_settings().model
-    return settings.model_copy(update={"path": checkpoint}) if checkpoint else settings
+    chosen: ModelSettings = settings.model_copy(update={"path": checkpoint}) if checkpoint else settings
+    engine = load_engine(chosen)
+    engine.manifest.require_pack(pack.definition)
+    return engine
+
+
+def _examine(
+    reports: "Sequence[LabelledReport]", pack: Pack, engine: "Engine | None", policies: "Sequence[Policy]"
+) -> "Sequence[Examined]":
+    from training.evaluation import examine
+
+    with _progress(len(reports)) as done:
+        return examine(reports, pack, engine, policies, done)
 
 
 @contextmanager
@@ -71,21 +112,21 @@ def _progress(total: int) -> "Iterator[Callable[[int], None]]":
         yield lambda count: progress.update(task, completed=count)
 
 
-def _print(scores: "list[SystemScore]", output: Format) -> None:
+def _print(measured: "Measured", output: Format) -> None:
     """The figures in the asked form on standard output."""
-    from training.score_tables import as_data, class_rows, hospital_rows, markdown, summary_rows, task_rows
+    from training.score_tables import markdown_tables
 
     if output is Format.JSON:
-        typer.echo(orjson.dumps(as_data(scores), option=orjson.OPT_INDENT_2).decode())
+        typer.echo(orjson.dumps(measured.data(), option=orjson.OPT_INDENT_2).decode())
         return
     if output is Format.MARKDOWN:
-        typer.echo(markdown(scores))
+        typer.echo(markdown_tables(measured.tables()))
         return
     console = Console()
     if not console.is_terminal:
         console = Console(width=200)
-    for rows in (summary_rows(scores), task_rows(scores), class_rows(scores), hospital_rows(scores)):
-        table = Table(*rows[0])
+    for title, rows in measured.tables().items():
+        table = Table(*rows[0], title=title, title_justify="left")
         for row in rows[1:]:
             table.add_row(*row)
         console.print(table)

@@ -22,6 +22,15 @@ def test_no_rule_where_doubtful_reports_are_as_right_as_others() -> None:
     assert fit_document_rule([*CLEAR, *doubtful], 0.9) is None
 
 
+def test_no_rule_for_a_single_error_that_any_of_the_candidates_may_hit() -> None:
+    """One wrong finding of four in doubtful reports is chance where a dozen lines were tried."""
+    errors = [DocumentCase(disagreements=0, certainty=0.95, coded=6, wrong=1)] * 5
+    assert (
+        fit_document_rule([*CLEAR, *errors, DocumentCase(disagreements=4, certainty=0.9, coded=4, wrong=1)], 0.9)
+        is None
+    )
+
+
 def test_no_rule_that_costs_too_much() -> None:
     """A rule that withholds a third of what is coded is none, however right the rest becomes."""
     doubtful = [DocumentCase(disagreements=2, certainty=0.95, coded=6, wrong=2)] * 50

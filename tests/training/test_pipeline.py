@@ -119,9 +119,26 @@ def test_evaluate_prints_every_system_with_its_supports(checkpoint: Path, corpus
     result = CliRunner().invoke(build_app("evaluate"), [*arguments, "--policy", "agreement", "--format", "json"])
     assert result.exit_code == 0, result.output
     figures = orjson.loads(result.stdout)
-    assert list(figures) == ["naive", "rules", "classifier alone", "policy agreement"]
-    assert figures["rules"]["counts"]["reports"] == 12
-    assert figures["rules"]["tasks"]["T"]["without_support"] == ["T0", "Tis", "T4"]
+    systems = ["naive", "rules", "classifier alone", "classifier, told the rules' verdict", "policy agreement"]
+    assert list(figures["systems"]) == systems
+    assert figures["systems"]["rules"]["counts"]["reports"] == 12
+    assert figures["systems"]["rules"]["tasks"]["T"]["without_support"] == ["T0", "Tis", "T4"]
+
+
+def test_evaluate_compares_two_checkpoints_and_draws(
+    checkpoint: Path, corpus: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """A checkpoint against itself shows no difference but that of rules and classifier; the figures are PNG files."""
+    texts, gold = corpus
+    arguments = ["evaluate", "--texts", str(texts), "--gold", str(gold), "--checkpoint", str(checkpoint)]
+    more = ["--against", str(checkpoint), "--held-back", "A", "--figures", str(tmp_path), "--format", "json"]
+    result = CliRunner().invoke(build_app("evaluate"), [*arguments, *more])
+    assert result.exit_code == 0, result.output
+    figures = orjson.loads(result.stdout)
+    assert [(one["first"], one["second"]) for one in figures["comparisons"]] == [("rules", "classifier alone")]
+    assert list(figures["groups"]) == ["held-back hospitals", "other hospitals"]
+    drawn = {path.name for path in tmp_path.iterdir()}
+    assert {"confusion-rules-T.png", "reliability-T.png", "risk-coverage-all-tasks.png"} <= drawn
 
 
 def test_reports_of_another_organ_are_nothing_to_train_on(tmp_path: Path) -> None:
