@@ -26,8 +26,10 @@ COMMANDS = {
     "config": "Show the settings.",
     "doctor": "Check the installation and say what to fix.",
     "label": "Run the labelling rules over texts; show what they miss, and how often they are right.",
+    "dataset": "Build labelled, divided training data from texts, and show its classes.",
     "train": "Train a checkpoint from reports and labels.",
     "evaluate": "Measure a checkpoint against gold labels.",
+    "ablate": "Measure what each part of the classifier is worth, hospital by hospital.",
     "benchmark": "Make the open benchmark and its texts.",
     "deid": "De-identify text.",
 }

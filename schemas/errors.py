@@ -342,6 +342,13 @@ class Code(Enum):
         "the example reports are not there",
         "run the demo in a clone of the repository, or name a folder of FHIR reports with --reports",
     )
+    DATASET_EXISTS = _fatal(740, "the folder holds a dataset already", "give a new folder, or remove that one")
+    BAD_DATASET = _fatal(741, "the dataset cannot be read ({detail})", "build it again with `synoptic dataset build`")
+    BAD_AUDIT = _fatal(
+        742,
+        "the audit's sample or key cannot be read ({detail})",
+        "give the file that `synoptic label audit sample` wrote, with the key beside it",
+    )
     BAD_TRAINING_FILE = _fatal(
         701, "a file of reports or annotations cannot be read ({detail})", "give JSON lines with the documented fields"
     )
@@ -367,6 +374,9 @@ class Code(Enum):
         731,
         "recipe and backbone do not fit: {detail}",
         "give --backbone with the recipe `reference`, and any other recipe without it",
+    )
+    UNKNOWN_VARIANT = _fatal(
+        733, "the ablation has no variant of that name: {detail}", "give names of training/ablation_variants.py"
     )
     BAD_UNLABELLED_FILE = _fatal(
         732, "a file of unlabelled text cannot be read ({detail})", "give plain text, or JSON lines with `text`"

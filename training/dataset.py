@@ -9,14 +9,16 @@ from schemas.findings import Status
 from schemas.pack import PackDefinition
 from schemas.pack_loader import Pack
 from training.augmentation import Augmenter, Evidence, ReadText, load_augmentation
-from training.gold import NOT_STATED, VERIFIED, LabelledReport
+from training.gold import NOT_STATED, VERIFIED, LabelledReport, RegistryValue
 from training.recipe import Recipe
 from workers.deidentify import CleanText, deidentify
 from workers.labelling import TaskLabel
 from workers.prompting import build_prompts
 from workers.reading import PrimaryReading, read_report
 
-GOLD, REGISTRY = "gold", "registry"
+GOLD, REGISTRY, RULES = "gold", "registry", "rules"
+"""Where a row's labels come from: an annotator, a registry with which the rules agree, or the rules alone."""
+_UNREGISTERED = RegistryValue(None, "none")
 
 Labels = Mapping[str, str | None]
 """Task to class, None where the report states no value; a task that is absent is unknown."""
@@ -72,11 +74,15 @@ def registry_labels(
 ) -> dict[str, str | None]:
     """Labels on which registry and labelling rules agree: the same value, or both that the report states none.
 
-    `trusted` names tasks that the registry does not hold at all, for which the rules speak alone.
+    `trusted` names tasks that the registry does not hold at all, for which the rules speak alone. What is in review
+    is unknown: the report contradicts itself.
     """
     labels: dict[str, str | None] = {}
     for task in pack.tasks:
-        found, held = rule_value(primary.labels.get(task.key)), report.registry[task.key]
+        label = primary.labels.get(task.key)
+        if label is not None and label.status is Status.REVIEW:
+            continue
+        found, held = rule_value(label), report.registry.get(task.key, _UNREGISTERED)
         agreed = held.tier == VERIFIED and held.value == found and found is not None
         absent = held.tier == NOT_STATED and found is None
         if agreed or absent or task.key in trusted:
