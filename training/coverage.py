@@ -119,6 +119,13 @@ def lines_of(text: str, spans: Sequence[Span]) -> Iterator[Span]:
         yield start, last
 
 
+def anchored(text: str, lines: Sequence[Span], anchors: tuple[str, ...]) -> list[int]:
+    """The positions of the lines that hold an anchor, those of the most telling anchor first."""
+    return [
+        at for anchor in _compiled(anchors) for at, (start, end) in enumerate(lines) if anchor.search(text, start, end)
+    ]
+
+
 @cache
 def _compiled(anchors: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(anchor, re.IGNORECASE) for anchor in anchors)

@@ -1,6 +1,7 @@
 """`synoptic label`: what the labelling rules make of report texts, what they miss, and how often they are right."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -12,14 +13,28 @@ import typer
 from gateway.listing import print_rows
 from gateway.routing import takes
 from schemas.pack_loader import Pack, load_pack
+from training.audit import (
+    AuditSample,
+    AuditScore,
+    candidates,
+    load_items,
+    load_key,
+    save_items,
+    score,
+    understood,
+    write_sample,
+)
 from training.conflicts import conflict_lines
 from training.coverage import Coverage, coverage_of, share_rows
 from training.label_run import TextReading, in_parallel, label_lines, table_row
 from training.report_texts import SourceReport, stream_reports
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
+audit = typer.Typer(no_args_is_help=True, add_completion=False)
+app.add_typer(audit, name="audit", help="Measure the rules on a blinded sample that a person reads.")
 Result = TypeVar("Result")
 
+_QUIT = "quit"
 _CLUSTERS = 40
 _SHOWN = 90
 
@@ -102,6 +117,76 @@ def conflicts(
         _print_lines(shown)
         return
     print_rows(("patient", "primary", "task", "rule", "values"), map(_conflict_row, shown))
+
+
+@audit.command()
+def sample(
+    texts: Texts,
+    out: Annotated[Path, typer.Option(help="the sample, .csv or .jsonl; what the rules said goes to a .key.jsonl")],
+    size: Annotated[int, typer.Option(help="questions a task", min=1)] = 30,
+    seed: Annotated[int, typer.Option(help="another seed draws others")] = 42,
+    pack: PackName = "breast",
+    processes: Processes = 1,
+    held_back: HeldBack = None,
+) -> None:
+    """Draw labels by task, value and hospital, and write lines of their reports without what the rules said."""
+    loaded = load_pack(pack)
+    drawing = AuditSample(size)
+    for found in _each(texts, loaded, partial(candidates, seed=seed), processes):
+        for candidate in found:
+            if candidate.item.site not in (held_back or ()):
+                drawing.add(candidate)
+    typer.echo(f"{write_sample(out, drawing.drawn())} questions in {out}", err=True)
+
+
+@audit.command()
+def ask(
+    path: Annotated[Path, typer.Argument(metavar="SAMPLE", help="what `synoptic label audit sample` wrote")],
+    pack: PackName = "breast",
+) -> None:
+    """Show one question after the other and keep each answer at once; an empty answer skips, `quit` ends."""
+    tasks = {task.key: task for task in load_pack(pack).definition.tasks}
+    items = load_items(path)
+    for position, item in enumerate(items):
+        if item.answer:
+            continue
+        typer.echo(f"\n{position + 1} of {len(items)}: {item.question}, {item.primary}\n{printable(item.text)}\n")
+        while True:
+            given = typer.prompt(item.choices, default="", show_default=False).strip()
+            answer = understood(given, tasks[item.task])
+            if not given or given == _QUIT or answer:
+                break
+            typer.echo("none of these; an empty answer skips, quit ends")
+        if given == _QUIT:
+            return
+        items[position] = replace(item, answer=answer or "")
+        save_items(path, items)
+
+
+@audit.command("score")
+def score_sample(
+    path: Annotated[Path, typer.Argument(metavar="SAMPLE", help="the sample with its answers; its key beside it")],
+    pack: PackName = "breast",
+    output: Output = Format.TABLE,
+) -> None:
+    """Print by task how often the answers agree with the rules, and the share of labels that are wrong."""
+    scores = score(load_items(path), load_key(path), load_pack(pack).definition)
+    if output is Format.JSONL:
+        _print_lines(vars(one) for one in scores)
+        return
+    header = ("task", "answered", "agreed", "agreement (95 %)", "label noise", "rules → person")
+    print_rows(header, (_score_row(one) for one in scores))
+
+
+def _score_row(one: AuditScore) -> list[str]:
+    share = f"{one.agreed / one.answered:.3f} ({one.low:.3f}–{one.high:.3f})"
+    confusions = ", ".join(f"{name} {count}" for name, count in one.confusions.items())
+    return [one.task, str(one.answered), str(one.agreed), share, f"{one.noise:.3f}", confusions]
+
+
+def printable(text: str) -> str:
+    """The text without control characters, which could steer the terminal; lines stay."""
+    return "".join(character if character.isprintable() or character == "\n" else " " for character in text)
 
 
 def _each(

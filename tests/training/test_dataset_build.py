@@ -16,16 +16,16 @@ from training.dataset_rows import training_row
 from training.row_store import RowStore
 from training.splits import SHARES
 
-FILLER = (
-    "amber basalt cedar delta ember fjord garnet harbour iris jasper kelp lagoon maple nectar onyx pearl quartz raven "
-    "sable topaz umber violet willow yarrow zinc"
-).split()
+FILLER = [
+    letters * 3
+    for letters in ("am", "ba", "ce", "de", "em", "fj", "ga", "ha", "ir", "ja", "ke", "la", "na", "on", "pe")
+]
 
 
 def _text(number: int, wording: str = "") -> str:
     """A report of its own wording, unless one is given."""
     told = wording or " ".join(
-        FILLER[(number * 7 + step * (1 + number % 5)) % 25] + "abcdef"[step % 6] for step in range(40)
+        FILLER[(number * 7 + step * (1 + number % 5)) % 15] + "abcdef"[step % 6] for step in range(40)
     )
     return (
         f"FINAL DIAGNOSIS: Left breast, mastectomy: invasive ductal carcinoma, Nottingham grade {1 + number % 3}. "
