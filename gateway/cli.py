@@ -38,6 +38,7 @@ LOGGING_COMMAND = "run"
 DONE, REJECTED, FAILED = 0, 1, 2
 EXTRAS = (
     "torch",
+    "numpy",
     "transformers",
     "peft",
     "safetensors",
