@@ -186,13 +186,14 @@ def _joined(found: Sequence[Cluster]) -> list[Cluster]:
     return list(total.values())
 
 
-def share_rows(coverage: Coverage) -> list[list[str]]:
-    """The share of reports without a label by task and hospital, and why; the first row is the header."""
-    rows = [["task", "hospital", "reports", "without a label", *(STATES[1:])]]
+def shares(coverage: Coverage) -> list[dict[str, Any]]:
+    """How many reports have no label, and why, by task: of all hospitals, then of each, the largest first."""
+    found = []
     for task, hospitals in coverage.states.items():
         parts = sorted(hospitals.items(), key=lambda item: (-item[1].total(), item[0]))
         for hospital, counts in [("all", sum(hospitals.values(), Counter())), *parts]:
+            reasons: dict[str, int] = {state: counts[state] for state in STATES[1:]}
             without = counts.total() - counts["labelled"]
-            share = f"{without / counts.total():.1%}"
-            rows.append([task, hospital, str(counts.total()), share, *(str(counts[state]) for state in STATES[1:])])
-    return rows
+            line = {"task": task, "hospital": hospital, "reports": counts.total(), "without_label": without}
+            found.append({**line, "share": round(without / counts.total(), 4), **reasons})
+    return found

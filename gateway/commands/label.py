@@ -25,7 +25,7 @@ from training.audit import (
     write_sample,
 )
 from training.conflicts import conflict_lines
-from training.coverage import Coverage, coverage_of, share_rows
+from training.coverage import Coverage, coverage_of, shares
 from training.label_run import TextReading, in_parallel, label_lines, table_row
 from training.report_texts import SourceReport, stream_reports
 
@@ -90,12 +90,11 @@ def coverage(
     for report in _each(texts, loaded, coverage_of, processes):
         found.add(report)
     clusters = [cluster.as_data(not no_excerpts) for cluster in found.clusters()]
+    parts = shares(found)
     if output is Format.JSONL:
-        header, *rows = share_rows(found)
-        _print_lines([*(dict(zip(header, row, strict=True)) for row in rows), *clusters])
+        _print_lines([*parts, *clusters])
         return
-    header, *rows = share_rows(found)
-    print_rows(header, rows)
+    print_rows(tuple(parts[0]) if parts else (), ([str(cell) for cell in part.values()] for part in parts))
     print_rows(("task", "anchor", "reports", "hospitals", "wording"), _cluster_rows(clusters))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.pack_loader import load_pack
 from training.conflicts import conflict_lines
-from training.coverage import Coverage, coverage_of, share_rows
+from training.coverage import Coverage, coverage_of, shares
 from training.label_run import in_parallel, label_lines, read_source, table_row
 from training.report_texts import SourceReport
 
@@ -119,11 +119,11 @@ def test_a_missing_label_has_a_reason(text: str, state: str) -> None:
 
 def test_shares_are_told_by_task_and_hospital() -> None:
     """One row for all hospitals, then one for each, with the reasons."""
-    rows = share_rows(_coverage([("A", UNREAD.format(1)), ("B", "ER positive.")]))
-    assert [row[1:4] for row in rows if row[0] == "ER"] == [
-        ["all", "2", "50.0%"],
-        ["A", "1", "100.0%"],
-        ["B", "1", "0.0%"],
+    found = shares(_coverage([("A", UNREAD.format(1)), ("B", "ER positive.")]))
+    assert [(one["hospital"], one["reports"], one["share"], one["unread"]) for one in found if one["task"] == "ER"] == [
+        ("all", 2, 0.5, 1),
+        ("A", 1, 1.0, 1),
+        ("B", 1, 0.0, 0),
     ]
 
 

@@ -52,10 +52,10 @@ def test_coverage_prints_shares_and_then_wordings(texts: Path) -> None:
     """Both as rows that name their task, in either form."""
     lines = [orjson.loads(line) for line in _label("coverage", texts, "--format", "jsonl").stdout.splitlines()]
     shares = {(line["task"], line["hospital"]): line for line in lines if "hospital" in line}
-    assert shares["PR", "all"]["without a label"] == "100.0%"
-    assert shares["ER", "all"]["without a label"] == "0.0%"
+    assert shares["PR", "all"]["share"] == 1
+    assert shares["ER", "all"]["share"] == 0
     table = _label("coverage", texts, "--no-excerpts").stdout
-    assert table.startswith("task\thospital\treports\twithout a label\tunread")
+    assert table.startswith("task\thospital\treports\twithout_label\tshare\tunread")
     assert "\ntask\tanchor\treports\thospitals\twording" in table
 
 
