@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from schemas.frozen import Frozen
 from schemas.patterns import compile_pattern
 
-_PATTERN_FIELDS = ("pattern", "before", "after", "within", "unless_before", "unless_after", "unless_within")
+_PATTERN_FIELDS = ("pattern", "before", "after", "within", "unless_before", "unless_after", "unless_within", "only")
 
 
 class FactCase(Frozen):
@@ -32,13 +32,15 @@ class FactRule(Frozen):
 
     `value` and `attributes` are templates over the pattern's named groups (`T{t}`); a group that did not take part is
     empty, and an attribute that comes out empty is left out. `captures` names how a group is converted first: one of
-    `number`, `integer`, `millimetres`, `centimetres` (a bare number of them), `category`, `upper`, `lower`, or a table
+    `number`, `integer`, `roman`, `millimetres`, `centimetres` (bare numbers of them), `category`, `upper`, `lower`, or a table
     of the pack. A conversion that fails drops the fact.
     `total` lists groups whose converted numbers are added up as group `total`; the numbers of `ordered` groups must
     not fall (3 of 2 nodes is misread).
     `before`, `unless_before`, `after`, `unless_after` look at the `window` characters around the match, in the same
     way that `within` and `unless_within` look at the match. `sections` and `unless_sections` are keys of sections.
     `evidence` names the group that is the fact's span (the whole match by default).
+    `in_turn` names groups that match several times, a list of names and lists of answers ("ER, PR: positive, negative"):
+    the first name in which `only` is found goes with the answers at its place; lists of unequal length drop the fact.
     `variants` make one rule into several of the same form: each has fragments of its own, its name is added to the
     rule's, and `{variant}` in `kind` stands for it.
     """
@@ -51,6 +53,8 @@ class FactRule(Frozen):
     captures: dict[str, str] = Field(default_factory=dict)
     total: tuple[str, ...] = ()
     ordered: tuple[str, ...] = ()
+    in_turn: tuple[str, ...] = ()
+    only: str | None = None
     before: str | None = None
     after: str | None = None
     within: str | None = None
@@ -95,13 +99,14 @@ class FactRule(Frozen):
             | set(self.captures)
             | set(self.total)
             | set(self.ordered)
+            | set(self.in_turn)
             | ({self.evidence} if self.evidence else set())
         )
 
     def patterns(self) -> tuple[str, ...]:
         """Every pattern of the rule."""
-        contexts = (self.before, self.after, self.within, self.unless_before, self.unless_after, self.unless_within)
-        return (self.pattern, *(pattern for pattern in contexts if pattern))
+        others = (getattr(self, field) for field in _PATTERN_FIELDS if field != "pattern")
+        return (self.pattern, *(pattern for pattern in others if pattern))
 
 
 class Replacement(Frozen):
@@ -124,12 +129,14 @@ class IgnoredText(Frozen):
 class ContextMark(Frozen):
     """A word near a fact that tells what it is about: marks the fact and adds to its score.
 
-    `before` and `after` are searched in the `window` characters on that side, in the same sentence where `sentence`.
-    `within` is searched in the match itself.
+    `before` and `after` are searched in the `window` characters on that side, `within` in the match itself.
+    Of the marks of one `contest` only the nearest to the fact holds, the first listed where two are as near: a length
+    after "tumor" and "skin" measures the skin.
     """
 
     name: str
     kinds: tuple[str, ...]
+    contest: str = ""
     before: str | None = None
     after: str | None = None
     within: str | None = None
@@ -201,8 +208,9 @@ class LabelRule(Frozen):
     at least `minimum_score`. `when` and `unless` speak of the primary: assertion, procedure, therapy_before.
     Of these facts those in the section of highest priority are kept (unless `any_section`), then those of the highest
     score where `best_score`; `choose` picks among them: `first`, `last`, `highest` by `order` or by number, or `sum`
-    (a number that another rule read again within `repeated_within` characters is counted once, and so is a value that
-    stands twice and whose attributes reach `repeated_from`: 3 of 14 nodes are the same nodes, 1 of 1 may be another).
+    (a number that another rule read again within `repeated_within` characters is counted once, and so are a value that
+    stands twice and parts that add up to a total, where the attributes reach `repeated_from`: 3 of 14 nodes are the same
+    nodes, 1 of 1 may be another; workers/counting.py).
     The fact's value, or the attribute `number`, is turned into the label's value by `bands` or `becomes`, or is the
     value. A value that the task lists under `missing` becomes that status. `detail` is a template over value and
     attributes; where the number falls in one of `detail_bands`, that band is the detail. A fact with one of
@@ -212,7 +220,8 @@ class LabelRule(Frozen):
     and `checked_by` rules of the same label none of whose facts, in a section of the same priority or a higher one,
     gives this rule's value (a negative status beside 5 %). Facts with `later_marks` (a repeated test) stand above those
     without, facts with `earlier_marks` below. `supersedes` are values that this rule settles (in situ hybridisation
-    settles an equivocal score): they contradict nothing.
+    settles an equivocal score): they contradict nothing. A rule with `contradicts` never answers: as a check it
+    contradicts those values only (tumour in a node is at odds with N0, and with no other category).
     """
 
     name: str
@@ -235,6 +244,7 @@ class LabelRule(Frozen):
     later_marks: tuple[str, ...] = ()
     earlier_marks: tuple[str, ...] = ()
     supersedes: tuple[str, ...] = ()
+    contradicts: tuple[str, ...] = ()
     zero_marks: tuple[str, ...] = ()
     repeated_within: int = Field(default=0, ge=0)
     repeated_from: dict[str, int] = Field(default_factory=dict)

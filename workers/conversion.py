@@ -14,10 +14,15 @@ _WORDS = [
     "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
 ]  # fmt: skip
 _COUNTS = {word: index for index, word in enumerate(_WORDS)} | {
-    "no": 0, "none": 0, "single": 1, "a": 1, "an": 1, "both": 2, "thirty": 30, "forty": 40, "fourty": 40, "fifty": 50
+    "no": 0, "none": 0, "nil": 0, "single": 1, "a": 1, "an": 1, "both": 2, "thirty": 30, "forty": 40, "fourty": 40, "fifty": 50
 }  # fmt: skip
+_ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50}
 _OCR_DIGITS = str.maketrans({"O": "0", "o": "0", "l": "1", "I": "1", "|": "1", "S": "5"})
-_LENGTH = regex.compile(r"([\d.,]*\d)\s*(mm|cm)?", regex.IGNORECASE)
+# With what OCR makes of them: "l.5", "2.O", "crn", "em", "rnm".
+_SPLIT_POINT = regex.compile(r"(?<=\d)([.,])\s(?=\d)")
+_LENGTH = regex.compile(
+    r"((?:\d+|[lI|](?=[.,]))?[.,]?\d*[\dO])[\s-]*(?:(?i)(?P<cm>c\W?m|crn|em|centi\w+)|(?P<mm>m\W?m|[rn]+m|mrn|milli\w+))?"
+)
 
 
 def convert(text: str, converter: str, tables: Tables) -> str | None:
@@ -31,11 +36,12 @@ def convert(text: str, converter: str, tables: Tables) -> str | None:
         return _plain(number(text))
     if converter == "integer":
         return _plain(count(text))
+    if converter == "roman":
+        return _plain(roman(text))
     if converter == "millimetres":
         return _plain(millimetres(text))
     if converter == "centimetres":
-        length = number(text)
-        return _plain(None if length is None else length * 10)
+        return _plain(millimetres(f"{text} cm"))
     if converter == "category":
         return category(text)
     return _look_up(text, tables[converter])
@@ -52,7 +58,7 @@ def category(text: str) -> str:
 
 def number(text: str) -> Decimal | None:
     """A decimal number with point or comma; letters that OCR writes for digits are read as digits."""
-    cleaned = text.translate(_OCR_DIGITS).replace(" ", "").replace(",", ".").strip(".")
+    cleaned = text.translate(_OCR_DIGITS).replace(" ", "").replace(",", ".").rstrip(".")
     try:
         return Decimal(cleaned) if cleaned else None
     except InvalidOperation:
@@ -68,14 +74,30 @@ def count(text: str) -> Decimal | None:
     return value if value is not None and value == value.to_integral_value() else None
 
 
+def roman(text: str) -> Decimal | None:
+    """A count in Roman numerals up to LXXXIX, of which "1" and "l" are the I of OCR; digits are read as they are."""
+    if text.isdecimal() and text.strip("1"):
+        return Decimal(text)
+    values = [_ROMAN.get(letter) for letter in text.upper().replace("1", "I")]
+    known = [value for value in values if value is not None]
+    if len(known) < len(values) or not known:
+        return None
+    signs = [-1 if value < following else 1 for value, following in zip(known, [*known[1:], 0], strict=True)]
+    return Decimal(sum(sign * value for sign, value in zip(signs, known, strict=True)))
+
+
 def millimetres(text: str) -> Decimal | None:
     """The largest of the lengths written in `text`, in millimetres; a length without unit takes the last unit."""
-    found = [(number(match[1]), (match[2] or "").lower()) for match in _LENGTH.finditer(text)]
-    unit = next((unit for _, unit in reversed(found) if unit), "")
-    lengths = [
-        value * (10 if (own or unit) == "cm" else 1) for value, own in found if value is not None and (own or unit)
-    ]
+    text = _SPLIT_POINT.sub(r"\1", text)
+    found = [(number(match[1]), _factor(match)) for match in _LENGTH.finditer(text)]
+    last = next((factor for _, factor in reversed(found) if factor), 0)
+    lengths = [value * (factor or last) for value, factor in found if value is not None and (factor or last)]
     return max(lengths, default=None)
+
+
+def _factor(match: "regex.Match[str]") -> int:
+    """Millimetres in the unit; 0 without one."""
+    return 10 if match["cm"] else 1 if match["mm"] else 0
 
 
 def _plain(value: Decimal | None) -> str | None:

@@ -98,6 +98,8 @@ class FactReader:
             name: [(compile_pattern(pattern, rules.fragments), value) for pattern, value in table.items()]
             for name, table in rules.tables.items()
         }
+        self._lists = {rule.name for rule in rules.rules if rule.in_turn}
+        self._listed = {rule.kind for rule in rules.rules if rule.in_turn}
         self._marks: dict[str, list[ContextMark]] = {}
         for mark in rules.marks:
             for kind in mark.kinds:
@@ -110,7 +112,15 @@ class FactReader:
         return text
 
     def read(self, document: SectionedText) -> Iterator[Fact]:
-        """Facts, rule by rule."""
+        """Facts, rule by rule; what a list of answers gives its names in turn, no other rule reads from the same words."""
+        facts = list(self._matched(document))
+        lists = [(fact.start, fact.end) for fact in facts if fact.rule in self._lists]
+        for fact in facts:
+            listed = fact.kind in self._listed and any(fact.start < end and start < fact.end for start, end in lists)
+            if fact.rule in self._lists or not listed:
+                yield fact
+
+    def _matched(self, document: SectionedText) -> Iterator[Fact]:
         text = self.repair(document.text)
         ignored = [(kinds, match.span()) for kinds, pattern in self._ignored for match in pattern.finditer(text)]
         starts = [section.start for section in document.sections]
@@ -147,7 +157,7 @@ class FactReader:
         if captured is None:
             return None
         attributes = {name: template.format_map(captured) for name, template in rule.attributes.items()}
-        found = [mark for mark in self._marks.get(rule.kind, ()) if self._marked(mark, match, text)]
+        found = self._marks_of(rule.kind, match, text)
         return Fact(
             kind=rule.kind,
             value=rule.value.format_map(captured),
@@ -163,6 +173,11 @@ class FactReader:
 
     def _captures(self, rule: FactRule, match: "regex.Match[str]") -> dict[str, str] | None:
         captured = {name: value or "" for name, value in match.groupdict().items()}
+        if rule.only is not None:
+            answers = _in_turn(match, rule.in_turn, self._patterns[rule.only])
+            if answers is None:
+                return None
+            captured.update(answers)
         for name, converter in rule.captures.items():
             if captured[name]:
                 value = convert(captured[name], converter, self._tables)
@@ -185,10 +200,32 @@ class FactReader:
             self._patterns[pattern].search(place) for pattern, place in unwanted if pattern
         )
 
-    def _marked(self, mark: ContextMark, match: "regex.Match[str]", text: str) -> bool:
+    def _marks_of(self, kind: str, match: "regex.Match[str]", text: str) -> list[ContextMark]:
+        """The marks around the match; of each contest, the nearest."""
+        found: list[ContextMark] = []
+        nearest: dict[str, tuple[int, ContextMark]] = {}
+        for mark in self._marks.get(kind, ()):
+            distance = self._distance(mark, match, text)
+            if distance is None:
+                continue
+            if not mark.contest:
+                found.append(mark)
+            elif mark.contest not in nearest or distance < nearest[mark.contest][0]:
+                nearest[mark.contest] = (distance, mark)
+        return [*found, *(mark for _, mark in nearest.values())]
+
+    def _distance(self, mark: ContextMark, match: "regex.Match[str]", text: str) -> int | None:
+        """Characters between the match and the mark's nearest words; None where they are not there."""
         before, after = _surroundings(match, text, mark.window)
-        places = ((mark.before, before), (mark.within, match[0]), (mark.after, after))
-        return any(self._patterns[pattern].search(place) for pattern, place in places if pattern)
+        distances: list[int] = []
+        if mark.within and self._patterns[mark.within].search(match[0]):
+            distances.append(0)
+        if mark.before:
+            ends = [found.end() for found in self._patterns[mark.before].finditer(before)]
+            distances += [len(before) - end for end in ends[-1:]]
+        if mark.after and (found := self._patterns[mark.after].search(after)):
+            distances.append(found.start())
+        return min(distances, default=None)
 
 
 def reader_of(rules: FactRules) -> FactReader:
@@ -212,6 +249,16 @@ class _Identity:
 @cache
 def _reader(identity: _Identity) -> FactReader:
     return FactReader(identity.rules)
+
+
+def _in_turn(match: "regex.Match[str]", groups: Sequence[str], wanted: Pattern) -> dict[str, str] | None:
+    """The wanted name of the first list, and what stands at its place in the other lists of equal length."""
+    lists = {group: match.captures(group) for group in groups}
+    names = lists[groups[0]]
+    place = next((index for index, name in enumerate(names) if wanted.search(name)), None)
+    if place is None or any(len(answers) != len(names) for answers in lists.values()):
+        return None
+    return {group: answers[place] for group, answers in lists.items()}
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
