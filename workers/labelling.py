@@ -8,6 +8,7 @@ from schemas.findings import Basis, Status
 from schemas.pack import PackDefinition
 from schemas.pack_rules import Band, LabelRule, LabelRules
 from workers.conversion import number
+from workers.counting import counted_once
 from workers.facts import Fact
 
 _EVIDENCE_LIMIT = 5
@@ -75,11 +76,11 @@ class LabellingEngine:
         }
         support: dict[str, list[tuple[int, int]]] = {}
         for rule, taking_part in candidates.values():
-            for fact in taking_part:
+            for fact in () if rule.contradicts else taking_part:
                 if (value := _value(rule, _measure(rule, fact), fact)) is not None:
                     support.setdefault(value, []).append((fact.start, fact.end))
         for rule, taking_part in candidates.values():
-            if (answer := self._answer(rule, taking_part)) is not None:
+            if not rule.contradicts and (answer := self._answer(rule, taking_part)) is not None:
                 against = self._contradicting(rule, answer, candidates)
                 return self._task_label(task, rule, answer, against, support)
         return TaskLabel(task, None, Status.NOT_STATED)
@@ -106,14 +107,14 @@ class LabellingEngine:
 
     def _kept(self, rule: LabelRule, facts: list[Fact]) -> list[Fact]:
         """The facts that stand highest."""
-        kept = facts
+        kept = _latest(rule, facts)
         if not rule.any_section:
             best = max(self._priority(fact) for fact in kept)
             kept = [fact for fact in kept if self._priority(fact) == best]
         if rule.best_score:
             highest = max(fact.score for fact in kept)
             kept = [fact for fact in kept if fact.score == highest]
-        return _latest(rule, kept)
+        return kept
 
     def _contradicting(
         self, rule: LabelRule, answer: _Answer, candidates: Mapping[str, tuple[LabelRule, list[Fact]]]
@@ -125,8 +126,12 @@ class LabellingEngine:
             against.setdefault(value, []).append(fact)
         for name in rule.checked_by:
             check, facts = candidates.get(name, (rule, []))
+            if check.contradicts and answer.value not in check.contradicts:
+                continue
             equals = _latest(check, [fact for fact in facts if self._priority(fact) >= standing])
-            said = _valued(check, equals)
+            if not _is_earlier(rule, answer.facts[0]):
+                equals = [fact for fact in equals if not _is_earlier(check, fact)]
+            said = _said(check, equals)
             for value, fact in said if all(value != answer.value for value, _ in said) else ():
                 against.setdefault(value, []).append(fact)
         settled = {answer.value, *rule.supersedes}
@@ -188,12 +193,25 @@ def _takes_part(rule: LabelRule, fact: Fact) -> bool:
 def _latest(rule: LabelRule, facts: list[Fact]) -> list[Fact]:
     """The facts of a repeated test where there are any, else those that are not quoted from an earlier one."""
     later = [fact for fact in facts if any(mark in fact.marks for mark in rule.later_marks)]
-    current = [fact for fact in facts if not any(mark in fact.marks for mark in rule.earlier_marks)]
+    current = [fact for fact in facts if not _is_earlier(rule, fact)]
     return later or current or facts
+
+
+def _is_earlier(rule: LabelRule, fact: Fact) -> bool:
+    """Whether the fact is of another sample, and stands below those of this one."""
+    return any(mark in fact.marks for mark in rule.earlier_marks)
 
 
 def _valued(rule: LabelRule, facts: list[Fact]) -> list[tuple[str, Fact]]:
     return [(value, fact) for fact in facts if (value := _value(rule, _measure(rule, fact), fact)) is not None]
+
+
+def _said(rule: LabelRule, facts: list[Fact]) -> list[tuple[str, Fact]]:
+    """Each value that a rule, as a check, gives: that of the sum where it adds up."""
+    if rule.choose != "sum":
+        return _valued(rule, facts)
+    answer = _sum(rule, facts)
+    return [(answer.value, answer.facts[0])] if answer else []
 
 
 def _measured(rule: LabelRule, answer: _Answer) -> Decimal | None:
@@ -236,7 +254,7 @@ def _rank(rule: LabelRule, fact: Fact) -> Decimal:
 
 
 def _sum(rule: LabelRule, facts: list[Fact]) -> _Answer | None:
-    facts = _without_repeats(rule, facts)
+    facts = counted_once(rule, facts, lambda fact: _measure(rule, fact))
     measures = [measured for fact in facts if (measured := _measure(rule, fact)) is not None]
     if not measures:
         return None
@@ -246,28 +264,3 @@ def _sum(rule: LabelRule, facts: list[Fact]) -> _Answer | None:
         return None
     leading = sorted(facts, key=lambda fact: _measure(rule, fact) or 0, reverse=True)
     return _Answer(value, tuple(leading), total)
-
-
-def _without_repeats(rule: LabelRule, facts: list[Fact]) -> list[Fact]:
-    """Facts in order, less those that say in figures what the one before said in words."""
-    kept: list[Fact] = []
-    for fact in facts:
-        previous = kept[-1] if kept else None
-        repeats = (
-            previous is not None
-            and previous.rule != fact.rule
-            and fact.start - previous.end <= rule.repeated_within
-            and _measure(rule, previous) == _measure(rule, fact)
-        )
-        if not repeats and not _stands_twice(rule, fact, kept):
-            kept.append(fact)
-    return kept
-
-
-def _stands_twice(rule: LabelRule, fact: Fact, earlier: list[Fact]) -> bool:
-    """Whether an earlier fact has the same value, one too particular to be another count."""
-    return (
-        bool(rule.repeated_from)
-        and all((number(fact.attributes.get(name, "")) or 0) >= least for name, least in rule.repeated_from.items())
-        and any(fact.value == other.value for other in earlier)
-    )
