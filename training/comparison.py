@@ -7,8 +7,6 @@ cases that one system has right and the other does not.
 from collections.abc import Callable, Sequence
 from math import comb
 
-import numpy as np
-
 from schemas.frozen import Frozen
 from schemas.pack import Task
 from training.gold import LabelledReport
@@ -18,18 +16,20 @@ from training.resampling import (
     Draws,
     Figures,
     Interval,
+    Measure,
     accuracies,
     coded_task,
-    draws,
     exact_reports,
     exact_shares,
     interval,
     macro_f1s,
+    once,
+    resampled,
 )
 from training.score_tables import Rows, figure
 from training.scoring import BOOTSTRAP_ROUNDS, COMMON_SUPPORT
 
-Measure = Callable[[Sequence[CodedTask], Draws], Figures]
+TaskMeasure = Callable[[Sequence[CodedTask], Draws], Figures]
 OVERALL = "all tasks"
 
 
@@ -82,9 +82,8 @@ def compare(
 ) -> Comparison:
     """Compare the second system with the first; the mean of macro F1 is over `mean_over`, or over all tasks."""
     first, second = ([coded_task(task, reports, given) for task in tasks] for given in answers)
-    drawn = draws(len(reports), rounds)
     found = [
-        _compared(task.key, ([one], [other]), {"accuracy": accuracies, "macro F1": _common_f1s}, drawn)
+        _compared(task.key, ([one], [other]), {"accuracy": accuracies, "macro F1": _common_f1s}, rounds)
         for task, one, other in zip(tasks, first, second, strict=True)
     ]
     held = [task.key in mean_over or not mean_over for task in tasks]
@@ -92,8 +91,8 @@ def compare(
     def mean_f1s(coded: Sequence[CodedTask], drawn: Draws) -> Figures:
         return _common_f1s([task for task, takes_part in zip(coded, held, strict=True) if takes_part], drawn)
 
-    measures: dict[str, Measure] = {"accuracy": accuracies, "macro F1": mean_f1s, "exact reports": exact_shares}
-    overall = _compared(OVERALL, (first, second), measures, drawn)
+    measures: dict[str, TaskMeasure] = {"accuracy": accuracies, "macro F1": mean_f1s, "exact reports": exact_shares}
+    overall = _compared(OVERALL, (first, second), measures, rounds)
     return Comparison(first=names[0], second=names[1], tasks=(overall, *found))
 
 
@@ -129,22 +128,28 @@ def _common_f1s(coded: Sequence[CodedTask], drawn: Draws) -> Figures:
 
 
 def _compared(
-    task: str, pair: tuple[Sequence[CodedTask], Sequence[CodedTask]], measures: dict[str, Measure], drawn: Draws
+    task: str, pair: tuple[Sequence[CodedTask], Sequence[CodedTask]], measures: dict[str, TaskMeasure], rounds: int
 ) -> TaskComparison:
     """The differences of one group of tasks."""
-    whole = np.ones((1, drawn.shape[1]))
+    reports = len(pair[0][0].gold)
+    drawn = resampled({name: _difference(measure, pair) for name, measure in measures.items()}, reports, rounds)
     first, second = (exact_reports(coded) for coded in pair)
     return TaskComparison(
         task=task,
         differences=tuple(
             Difference(
                 measure=name,
-                first=float(measure(pair[0], whole)[0]),
-                second=float(measure(pair[1], whole)[0]),
-                interval=interval(measure(pair[1], drawn) - measure(pair[0], drawn)),
+                first=float(measure(pair[0], once(reports))[0]),
+                second=float(measure(pair[1], once(reports))[0]),
+                interval=interval(drawn[name]),
             )
             for name, measure in measures.items()
         ),
         only_first=int((first & ~second).sum()),
         only_second=int((second & ~first).sum()),
     )
+
+
+def _difference(measure: TaskMeasure, pair: tuple[Sequence[CodedTask], Sequence[CodedTask]]) -> Measure:
+    """What the second system has more in the same resamples."""
+    return lambda drawn: measure(pair[1], drawn) - measure(pair[0], drawn)

@@ -4,9 +4,8 @@ A resample is how often each report is drawn; all figures are sums over reports,
 one matrix product. The seed is fixed: two runs print the same intervals.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,9 @@ Draws = NDArray[np.float64]
 """How often each report is drawn, (rounds, reports)."""
 Figures = NDArray[np.float64]
 """One figure for each round."""
+Measure = Callable[[Draws], Figures]
+CELLS = 20_000_000
+"""How many rounds times reports are drawn at once: 160 MB."""
 
 
 class Interval(Frozen):
@@ -69,11 +71,22 @@ def coded_task(task: Task, reports: Sequence[LabelledReport], answers: Sequence[
     return CodedTask(np.array(gold, dtype=np.int64), np.array(answered, dtype=np.int64), len(task.classes))
 
 
-@lru_cache(maxsize=8)
-def draws(reports: int, rounds: int) -> Draws:
-    """Resamples of so many reports, with replacement."""
+def resampled(measures: Mapping[str, Measure], reports: int, rounds: int) -> dict[str, Figures]:
+    """Each measure in as many resamples, with replacement, of so many reports; block by block, to bound the memory."""
     generator = np.random.default_rng(SEED)
-    return generator.multinomial(reports, np.full(reports, 1 / reports), size=rounds).astype(np.float64)
+    block = max(1, min(rounds, CELLS // reports))
+    found: dict[str, list[Figures]] = {name: [] for name in measures}
+    for first in range(0, rounds, block):
+        size = min(block, rounds - first)
+        drawn = generator.multinomial(reports, np.full(reports, 1 / reports), size=size).astype(np.float64)
+        for name, measure in measures.items():
+            found[name].append(measure(drawn))
+    return {name: np.concatenate(figures) for name, figures in found.items()}
+
+
+def once(reports: int) -> Draws:
+    """The sample itself: every report drawn once."""
+    return np.ones((1, reports))
 
 
 def accuracies(tasks: Sequence[CodedTask], drawn: Draws) -> Figures:

@@ -22,11 +22,11 @@ from training.resampling import (
     Interval,
     accuracies,
     coded_task,
-    draws,
     exact_reports,
     exact_shares,
     interval,
     macro_f1s,
+    resampled,
 )
 
 COMMON_SUPPORT = 3
@@ -261,14 +261,18 @@ def _hospital_scores(reports: Sequence[LabelledReport], coded: Sequence[CodedTas
 
 def _intervals(score: SystemScore, coded: dict[str, CodedTask], rounds: int) -> dict[str, Interval]:
     """The interval of each headline figure over resampled reports."""
-    drawn = draws(score.reports, rounds)
     every, compared = list(coded.values()), [coded[task.task] for task in score.compared]
-    return {
-        "accuracy": interval(accuracies(every, drawn)),
-        "macro_f1": interval(macro_f1s(compared, drawn, 1)),
-        "macro_f1_common": interval(macro_f1s(compared, drawn, COMMON_SUPPORT)),
-        "exact": interval(exact_shares(every, drawn)),
-    }
+    figures = resampled(
+        {
+            "accuracy": lambda drawn: accuracies(every, drawn),
+            "macro_f1": lambda drawn: macro_f1s(compared, drawn, 1),
+            "macro_f1_common": lambda drawn: macro_f1s(compared, drawn, COMMON_SUPPORT),
+            "exact": lambda drawn: exact_shares(every, drawn),
+        },
+        score.reports,
+        rounds,
+    )
+    return {name: interval(values) for name, values in figures.items()}
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -1,13 +1,12 @@
 """Behaviour of the figures: what counts as right, covered, false and exact."""
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.pack import Task
 from training.gold import GoldValue, LabelledReport
-from training.resampling import Answers, accuracies, coded_task, exact_shares, macro_f1s
+from training.resampling import Answers, accuracies, coded_task, exact_shares, macro_f1s, once, resampled
 from training.score_tables import as_data, class_rows, markdown
 from training.scoring import SystemScore, score_system
 
@@ -113,11 +112,11 @@ def test_resampled_figures_are_those_of_the_score_where_every_report_is_drawn_on
     answers = [{"T": f"T{1 + i % 2}", "ER": "positive" if i % 4 else None} for i in range(20)]
     score = score_system("some", reports, answers, TASKS, 0)
     coded = [coded_task(task, reports, answers) for task in TASKS]
-    once = np.ones((1, len(reports)))
-    assert accuracies(coded, once)[0] == pytest.approx(score.accuracy)
-    assert macro_f1s(coded, once, 1)[0] == pytest.approx(score.macro_f1)
-    assert macro_f1s(coded, once, 3)[0] == pytest.approx(score.macro_f1_common)
-    assert exact_shares(coded, once)[0] == pytest.approx(score.exact)
+    drawn = once(len(reports))
+    assert accuracies(coded, drawn)[0] == pytest.approx(score.accuracy)
+    assert macro_f1s(coded, drawn, 1)[0] == pytest.approx(score.macro_f1)
+    assert macro_f1s(coded, drawn, 3)[0] == pytest.approx(score.macro_f1_common)
+    assert exact_shares(coded, drawn)[0] == pytest.approx(score.exact)
 
 
 def test_the_mean_is_over_the_tasks_that_are_asked_for() -> None:
@@ -133,3 +132,9 @@ def test_confusion_counts_every_annotated_case_once() -> None:
     """Rows are the gold's classes and no value, columns the answers'; the diagonal is what is right."""
     rows = [(_report(T="T1"), {"T": "T2"}), (_report(T="TX"), {"T": "T3"}), (_report(T="T2"), {})]
     assert _score(rows).tasks[0].confusion == ((0, 1, 0, 0), (0, 0, 0, 1), (0, 0, 0, 0), (0, 0, 1, 0))
+
+
+def test_resamples_drawn_in_blocks_are_as_many_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A corpus too large to be drawn at once gets all its rounds, each of the size of the corpus."""
+    monkeypatch.setattr("training.resampling.CELLS", 70)
+    assert list(resampled({"size": lambda drawn: drawn.sum(axis=1)}, 20, 10)["size"]) == [20.0] * 10
