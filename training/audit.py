@@ -1,15 +1,11 @@
-"""Measures the labelling rules on a blinded, stratified sample that a person reads.
+"""The files of an audit and its score: questions without the rules' answers, the key beside them, agreement and noise.
 
-The sample shows lines of the report and asks for a task's value; what the rules said lies in a key file of its own.
-Strata are task, value and hospital, so that rare values are read too; the estimate of noise weighs each answer by the
-labels that it stands for. The same texts, rules and seed give the same sample.
+training/audit_sample.py draws the questions.
 """
 
 import csv
-import hashlib
-import heapq
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +15,10 @@ from model.numerics import error_upper_bound
 from schemas.errors import Code, SynopticError
 from schemas.findings import Status
 from schemas.pack import PackDefinition, Task
-from schemas.pack_loader import Pack
-from training.coverage import anchored, lines_of
-from training.label_run import TextReading
-from workers.document import Span
-from workers.reading import PrimaryReading
 
 CONFIDENCE = 0.95
-LIMIT = 2000
-"""Characters of a report that one question shows."""
 _MISSING = (Status.NOT_STATED, Status.PENDING, Status.NOT_PERFORMED, Status.NOT_ASSESSABLE)
 _FIELDS = ("id", "patient", "site", "primary", "task", "question", "choices", "text", "answer")
-_GAP = "\n[…]\n"
-
-Stratum = tuple[str, str, str]
-"""Task, value and hospital."""
 
 
 @dataclass(frozen=True)
@@ -62,20 +47,6 @@ class KeyEntry:
     weight: float = 1.0
 
 
-@dataclass(frozen=True, order=True)
-class Candidate:
-    """A label that may be drawn; the least `draw` of its stratum is first."""
-
-    draw: str
-    item: AuditItem = field(compare=False)
-    key: KeyEntry = field(compare=False)
-
-    @property
-    def stratum(self) -> Stratum:
-        """Task, value and hospital."""
-        return self.key.task, self.key.value, self.item.site
-
-
 @dataclass(frozen=True)
 class AuditScore:
     """How often a person agrees with the rules on one task, with the exact interval at CONFIDENCE.
@@ -93,104 +64,9 @@ class AuditScore:
     confusions: dict[str, int]
 
 
-def candidates(reading: TextReading, pack: Pack, seed: int) -> list[Candidate]:
-    """Every label of a report's principal primary that may be drawn; those in review are the conflict queue's."""
-    found = []
-    for primary in reading.primaries:
-        for task in pack.definition.tasks if primary.principal else ():
-            label = primary.labels[task.key]
-            if label.status is Status.REVIEW:
-                continue
-            source = reading.source
-            named = f"{source.patient} {source.report} {primary.key} {task.key}"
-            draw = hashlib.sha256(f"{seed} {named}".encode()).hexdigest()
-            said = label.value if label.status is Status.CODED and label.value else label.status.value
-            item = AuditItem(
-                id=draw[:12],
-                patient=source.patient,
-                site=source.hospital,
-                primary=primary.key,
-                task=task.key,
-                question=task.title,
-                choices=" ".join(choices(task)),
-                text=shown_text(reading.clean.text, primary, label.spans, task),
-            )
-            found.append(Candidate(draw, item, KeyEntry(item.id, task.key, said, label.rule)))
-    return found
-
-
 def choices(task: Task) -> tuple[str, ...]:
     """The answers that a person may give."""
     return (*task.classes, *(status.value for status in _MISSING))
-
-
-def shown_text(text: str, primary: PrimaryReading, evidence: Sequence[Span], task: Task) -> str:
-    """The lines around the evidence, then those that speak of the task, each with its neighbours, up to LIMIT.
-
-    Evidence comes first only where room is short, so that the form does not tell a value from its absence.
-    """
-    lines = list(lines_of(text, primary.text_spans))
-    telling = [at for at, line in enumerate(lines) if any(line[0] < end and start < line[1] for start, end in evidence)]
-    telling += anchored(text, lines, task.anchors)
-    chosen: set[int] = set()
-    length = 0
-    for at in (near for middle in telling or range(len(lines)) for near in (middle, middle - 1, middle + 1)):
-        if at in chosen or not 0 <= at < len(lines):
-            continue
-        length += lines[at][1] - lines[at][0]
-        if length > LIMIT and chosen:
-            break
-        chosen.add(at)
-    shown, last = "", -1
-    for at in sorted(chosen):
-        shown += ("\n" if at == last + 1 else _GAP) if shown else ""
-        shown += text[slice(*lines[at])].strip()
-        last = at
-    return shown
-
-
-class AuditSample:
-    """Draws from strata as candidates pass by: of each stratum only the first draws are held."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._held: dict[Stratum, list[tuple[int, Candidate]]] = {}
-        self._population: dict[Stratum, int] = {}
-
-    def add(self, candidate: Candidate) -> None:
-        """Consider one label."""
-        held = self._held.setdefault(candidate.stratum, [])
-        self._population[candidate.stratum] = self._population.get(candidate.stratum, 0) + 1
-        # A heap of negated draws: the candidate to give up first is on top.
-        heapq.heappush(held, (-int(candidate.draw, 16), candidate))
-        if len(held) > self._size:
-            heapq.heappop(held)
-
-    def drawn(self) -> list[Candidate]:
-        """Up to `size` labels a task: value by value, and within a value hospital by hospital, in turn."""
-        chosen: list[Candidate] = []
-        for task in sorted({task for task, _, _ in self._held}):
-            waiting: dict[str, list[Candidate]] = {}
-            for value in sorted({value for own, value, _ in self._held if own == task}):
-                strata = [held for (own, said, _), held in self._held.items() if (own, said) == (task, value)]
-                waiting[value] = _in_turn([sorted(one for _, one in held) for held in strata])
-            chosen += _in_turn(list(waiting.values()))[: self._size]
-        counts: dict[Stratum, int] = {}
-        for one in chosen:
-            counts[one.stratum] = counts.get(one.stratum, 0) + 1
-        weighed = [
-            replace(one, key=replace(one.key, weight=self._population[one.stratum] / counts[one.stratum]))
-            for one in chosen
-        ]
-        # Not in order of values, which would tell them.
-        return sorted(weighed)
-
-
-def _in_turn(queues: Sequence[Sequence[Candidate]]) -> list[Candidate]:
-    """One of each queue, then the next of each; the queues in order of their first draw."""
-    ordered = sorted((queue for queue in queues if queue), key=lambda queue: queue[0])
-    longest = max((len(queue) for queue in ordered), default=0)
-    return [queue[at] for at in range(longest) for queue in ordered if at < len(queue)]
 
 
 def key_path(sample: Path) -> Path:
@@ -198,12 +74,9 @@ def key_path(sample: Path) -> Path:
     return sample.with_suffix(".key.jsonl")
 
 
-def write_sample(path: Path, drawn: Iterable[Candidate]) -> int:
-    """Write the sample (CSV or JSON lines, by its suffix) and its key; the number of questions."""
-    chosen = list(drawn)
-    save_items(path, [one.item for one in chosen])
-    key_path(path).write_bytes(b"".join(orjson.dumps(vars(one.key)) + b"\n" for one in chosen))
-    return len(chosen)
+def save_key(sample: Path, entries: Iterable[KeyEntry]) -> None:
+    """Write what the rules said beside the sample."""
+    key_path(sample).write_bytes(b"".join(orjson.dumps(vars(entry)) + b"\n" for entry in entries))
 
 
 def save_items(path: Path, items: Sequence[AuditItem]) -> None:

@@ -13,17 +13,8 @@ import typer
 from gateway.listing import print_rows
 from gateway.routing import takes
 from schemas.pack_loader import Pack, load_pack
-from training.audit import (
-    AuditSample,
-    AuditScore,
-    candidates,
-    load_items,
-    load_key,
-    save_items,
-    score,
-    understood,
-    write_sample,
-)
+from training.audit import AuditScore, load_items, load_key, save_items, score, understood
+from training.audit_sample import AuditSample, candidates, write_sample
 from training.conflicts import conflict_lines
 from training.coverage import Coverage, coverage_of, shares
 from training.label_run import TextReading, in_parallel, label_lines, table_row

@@ -7,20 +7,8 @@ import pytest
 
 from schemas.errors import Code, SynopticError
 from schemas.pack_loader import load_pack
-from training.audit import (
-    AuditItem,
-    AuditSample,
-    Candidate,
-    KeyEntry,
-    candidates,
-    key_path,
-    load_items,
-    load_key,
-    save_items,
-    score,
-    understood,
-    write_sample,
-)
+from training.audit import AuditItem, KeyEntry, key_path, load_items, load_key, save_items, score, understood
+from training.audit_sample import AuditSample, Candidate, candidates, write_sample
 from training.label_run import read_source
 from training.report_texts import SourceReport
 
