@@ -20,6 +20,8 @@ from schemas.pack import Policy, Target
 # Few candidates on purpose: a threshold picked among hundreds would look better than it is.
 CANDIDATES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999)
 MINIMUM_CLASS_ROWS = 10
+STATED = 0.5
+"""From this P(stated) on, a value is more probably stated than not."""
 READ = "read"
 """The verdict on whether a value is stated, where the labelling rules read one."""
 POLICIES: tuple[Policy, ...] = ("agreement", "classifier")
@@ -29,8 +31,9 @@ _TEMPERATURES = (0.05, 20.0)
 class TaskCalibration(Frozen):
     """One task: a value may be coded from `threshold` on (None: never) if P(stated) reaches `stated_threshold`.
 
-    `agreement_threshold` takes the place of `threshold` where the labelling rules read the same value. Thresholds are
-    of the calibrated confidence: the probability of the best class, bent by `isotonic` where that was found to help.
+    Where the labelling rules read the same value, `agreement_threshold` takes the place of `threshold`, and it is enough
+    that a value is more probably stated than not: the rules have seen its wording. Thresholds are of the calibrated
+    confidence: the probability of the best class, bent by `isotonic` where that was found to help.
     `class_verdict` and `stated_verdict` say what the rules' verdict is worth to the classifier; no decision uses them.
     """
 
@@ -39,7 +42,7 @@ class TaskCalibration(Frozen):
     isotonic: Knots = ()
     threshold: float | None = Field(default=None, ge=0, le=1)
     agreement_threshold: float | None = Field(default=None, ge=0, le=1)
-    stated_threshold: float = Field(default=0.5, ge=0, le=1)
+    stated_threshold: float = Field(default=STATED, ge=0, le=1)
     review_only: tuple[str, ...] = ()
     class_verdict: VerdictWeights | None = None
     stated_verdict: VerdictWeights | None = None
@@ -48,11 +51,15 @@ class TaskCalibration(Frozen):
         """How often the best class is right where it has this probability."""
         return map_confidence(self.isotonic, probability)
 
+    def says_stated(self, policy: Policy, stated: float) -> bool:
+        """True where the policy takes the classifier to say that the report holds a value."""
+        return stated >= (STATED if policy == "agreement" else self.stated_threshold)
+
     def allows(self, policy: Policy, value: str, confidence: float, stated: float) -> bool:
         """True where the policy may code the classifier's best class at this confidence and P(stated)."""
         threshold = self.agreement_threshold if policy == "agreement" else self.threshold
         sure = threshold is not None and confidence >= threshold
-        return sure and stated >= self.stated_threshold and value not in self.review_only
+        return sure and self.says_stated(policy, stated) and value not in self.review_only
 
     def told(self, stated: float, probabilities: Mapping[str, float], verdict: str | None) -> tuple[float, list[float]]:
         """P(stated) and the class probabilities after the rules' verdict, a class or None."""
@@ -102,13 +109,9 @@ class Reading:
     confidence: float
     stated: float
 
-    def says_stated(self, settled: TaskCalibration) -> bool:
-        """True where a value is held for stated."""
-        return self.stated >= settled.stated_threshold
-
-    def disagrees(self, settled: TaskCalibration) -> bool:
+    def disagrees(self, settled: TaskCalibration, policy: Policy) -> bool:
         """True where classifier and rules do not say the same, a value or nothing."""
-        return self.row.rules != (self.value if self.says_stated(settled) else None)
+        return self.row.rules != (self.value if settled.says_stated(policy, self.stated) else None)
 
     def coded(self, settled: TaskCalibration, policy: Policy) -> bool:
         """True where the policy would code it: the rules must have read something, under agreement the same."""
@@ -148,9 +151,11 @@ def document_cases(
         coded = [reading for reading, task in readings if reading.coded(task, policy)]
         cases.append(
             DocumentCase(
-                disagreements=sum(reading.disagrees(task) for reading, task in readings),
+                disagreements=sum(reading.disagrees(task, policy) for reading, task in readings),
                 certainty=math.prod(
-                    reading.confidence * reading.stated for reading, task in readings if reading.says_stated(task)
+                    reading.confidence * reading.stated
+                    for reading, task in readings
+                    if task.says_stated(policy, reading.stated)
                 ),
                 coded=len(coded),
                 wrong=sum(reading.value != reading.row.label for reading in coded),
@@ -173,7 +178,8 @@ def fit_task(
     """Fit temperatures, then the stated threshold, then the class thresholds on what passes the stated one.
 
     A class threshold counts a value given where none is stated as an error too: it bounds all false values. The
-    agreement threshold is fitted on the rows where the rules read the class that the classifier finds best.
+    agreement threshold is fitted on the rows where the rules read the class that the classifier finds best, whatever
+    the stated threshold.
     """
     scaled = _fit_scale(classes, rows)
     counts = Counter(row.label for row in rows)
@@ -183,9 +189,10 @@ def fit_task(
         [reading.stated for reading in readings], [row.label is not None for row in rows], target
     )
     if stated_threshold is None:
-        stated_threshold = 0.5
-    passed = [one for one in readings if one.stated >= stated_threshold and one.value not in review_only]
-    agreed = [one for one in passed if one.value == one.row.rules]
+        stated_threshold = STATED
+    codable = [one for one in readings if one.value not in review_only]
+    passed = [one for one in codable if one.stated >= stated_threshold]
+    agreed = [one for one in codable if one.stated >= STATED and one.value == one.row.rules]
     threshold, agreement_threshold = (
         choose_threshold([one.confidence for one in chosen], [one.value == one.row.label for one in chosen], target)
         for chosen in (passed, agreed)
@@ -251,10 +258,13 @@ def expected_calibration_error(confidences: Sequence[float], correct: Sequence[b
 
 
 def fit_temperature(logits: Sequence[Sequence[float]], labels: Sequence[int]) -> float:
-    """The temperature that makes the labels most likely; 1 without rows."""
+    """The temperature that makes the labels most likely; 1 without rows.
+
+    A weak prior around 1 counts like part of a row: a few rows that are all right ask for certainty, and get none.
+    """
 
     def loss(temperature: float) -> float:
-        return -sum(
+        return math.log(temperature) ** 2 / 2 - sum(
             math.log(max(softmax(row, temperature)[label], 1e-12)) for row, label in zip(logits, labels, strict=True)
         )
 

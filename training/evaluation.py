@@ -9,7 +9,7 @@ would be coded).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from model.calibration import Calibration, TaskCalibration
+from model.calibration import STATED, Calibration, TaskCalibration
 from model.engine import Engine, Prediction
 from schemas.findings import Primary, Status
 from schemas.pack import Policy
@@ -25,8 +25,6 @@ from workers.prompting import build_prompts
 from workers.reading import PrimaryReading
 
 POLICIES: tuple[Policy, ...] = ("agreement", "classifier")
-STATED = 0.5
-"""From this P(stated) on, the classifier alone is taken to say that the report holds a value."""
 NAIVE, RULES, CLASSIFIER, TOLD = "naive", "rules", "classifier alone", "classifier, told the rules' verdict"
 POLICY = "policy {}"
 
@@ -35,7 +33,8 @@ POLICY = "policy {}"
 class Examined:
     """One report as the chain sees it; without a primary, or without a classifier, nothing is predicted or decided.
 
-    `alone` and `told` are the classifier's answers with their confidences, without and with the rules' verdict.
+    `alone` and `told` are the classifier's answers with their confidences, without and with the rules' verdict; a
+    calibration that never learned what a verdict is worth tells nothing.
     """
 
     report: LabelledReport
@@ -87,6 +86,8 @@ def decided(
     }
     told = {}
     for task, found in predictions.items():
+        if calibration.task(task).class_verdict is None:
+            continue
         stated, classes = calibration.task(task).told(found.stated, found.probabilities, read.get(task))
         told[task] = _answer(stated, dict(zip(found.probabilities, classes, strict=True)), TaskCalibration())
     return Examined(reading.report, reading.primary, predictions, primaries, alone, told)
@@ -126,7 +127,8 @@ def system_answers(examined: Sequence[Examined], policies: Sequence[Policy] = PO
     }
     if any(one.predictions for one in examined):
         answers[CLASSIFIER] = [_values(one.alone) for one in examined]
-        answers[TOLD] = [_values(one.told) for one in examined]
+        if any(one.told for one in examined):
+            answers[TOLD] = [_values(one.told) for one in examined]
         answers |= {POLICY.format(policy): [coded_answers(one, policy) for one in examined] for policy in policies}
     return answers
 
@@ -142,11 +144,8 @@ def system_confidences(examined: Sequence[Examined]) -> dict[str, list[Confidenc
         {task: answer for task, answer in one.alone.items() if answer[0] == rule_answers(one).get(task)}
         for one in examined
     ]
-    return {
-        CLASSIFIER: [one.alone for one in examined],
-        TOLD: [one.told for one in examined],
-        POLICY.format("agreement"): agreed,
-    }
+    told = {TOLD: [one.told for one in examined]} if any(one.told for one in examined) else {}
+    return {CLASSIFIER: [one.alone for one in examined], **told, POLICY.format("agreement"): agreed}
 
 
 def rule_answers(one: Examined) -> Answers:

@@ -86,7 +86,7 @@ def verdict(prediction: Prediction, calibration: TaskCalibration, policy: Policy
     value, probability = max(prediction.probabilities.items(), key=lambda item: item[1])
     confidence = calibration.confidence(probability)
     sure = calibration.allows(policy, value, confidence, prediction.stated)
-    says_stated = prediction.stated >= calibration.stated_threshold
+    says_stated = calibration.says_stated(policy, prediction.stated)
     return Verdict(value, says_stated, sure, confidence * prediction.stated)
 
 

@@ -154,3 +154,16 @@ def test_agreement_has_its_own_threshold() -> None:
     fitted = fit_task(CLASSES, [*right, *also, *wrong], TARGET)
     assert fitted.threshold is None
     assert fitted.agreement_threshold is not None
+
+
+def test_agreement_asks_only_that_a_value_is_more_probably_stated_than_not() -> None:
+    """A stated threshold that unstated rows raised keeps the classifier policy back, not a value that the rules read."""
+    raised = TaskCalibration(threshold=0.5, agreement_threshold=0.5, stated_threshold=0.9)
+    assert raised.allows("agreement", "positive", 0.8, 0.6)
+    assert not raised.allows("agreement", "positive", 0.8, 0.4)
+    assert not raised.allows("classifier", "positive", 0.8, 0.6)
+
+
+def test_a_few_rows_that_are_all_right_do_not_ask_for_certainty() -> None:
+    """Three separable rows would be likeliest at a temperature near zero, where a wrong fourth one would be sure."""
+    assert fit_temperature([(2.0, 0.0)] * 3, [0] * 3) > 0.3
