@@ -35,7 +35,8 @@ class Recipe(Frozen):
 
     `variants_per_class` is the quota of swapped reports for each task and class; `weighted_tasks` get class weights
     N / (K n_c); `prompt_version` names a format of model/prompt.py; `window` is the length in tokens of the stretches
-    of unlabelled text on which the language phase trains; `tasks` restricts the heads to some tasks (none: all).
+    of unlabelled text on which the language phase trains; `tasks` restricts the heads to some tasks (none: all);
+    `adapter_sources` are the kinds of rows (training/dataset.py) that the adapter learns from.
     """
 
     seed: int = 42
@@ -50,6 +51,7 @@ class Recipe(Frozen):
     backbone: Passes = Passes(epochs=10, learning_rate=3e-3, averaging=0.99)
     adapter: Passes = Passes(epochs=6, learning_rate=5e-4, batch_size=16, patience=2)
     adapter_kind: AdapterKind = "lora"
+    adapter_sources: tuple[str, ...] = ("gold",)
     precision: Precision = "float32"
     tasks: tuple[str, ...] = ()
     variants_per_class: int = 60

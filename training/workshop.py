@@ -19,7 +19,7 @@ from model.tokenizer import SequenceTokenizer, train_tokenizer
 from schemas.pack_loader import Pack
 from training.batches import EncodedRow
 from training.corpus import Corpus
-from training.dataset import GOLD, TrainingRow
+from training.dataset import TrainingRow
 from training.phase import Phase, StateFile
 from training.pretraining import windows
 from training.recipe import Passes, Recipe
@@ -71,7 +71,7 @@ class Workshop:
     def adapted(
         self, backbone: LlamaModel, rows: Sequence[TrainingRow], name: str, taught: Classifier | None = None
     ) -> Classifier:
-        """A classifier whose adapter and heads are trained on the gold; heads begin as those of `taught`, if any."""
+        """A classifier whose adapter and heads are trained on the best labels; heads begin as those of `taught`, if any."""
         recipe = self._recipe
         torch.manual_seed(recipe.seed)
         kind = recipe.adapter_kind
@@ -79,7 +79,7 @@ class Workshop:
         if taught:
             adapted.heads.load_state_dict(taught.heads.state_dict())
             adapted.stated_heads.load_state_dict(taught.stated_heads.state_dict())
-        training, validation = self._split([row for row in rows if row.source == GOLD])
+        training, validation = self._split([row for row in rows if row.source in recipe.adapter_sources])
         phase = self._phase(name, "adapter", recipe.adapter)
         fit(adapted, self.encode(training), self.encode(validation), recipe.weighted_tasks, phase)
         return adapted

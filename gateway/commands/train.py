@@ -2,13 +2,17 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import orjson
 import typer
 
 from gateway.routing import takes
 from model.libraries import quiet_libraries
-from schemas.pack_loader import load_pack
+from schemas.pack_loader import Pack, load_pack
+
+if TYPE_CHECKING:
+    from training.recipe import Recipe
 
 
 class RecipeName(StrEnum):
@@ -28,16 +32,19 @@ class PrecisionName(StrEnum):
 
 
 def train(
-    texts: Annotated[Path, typer.Option(help="report texts, JSON lines with patient, site, text, registry, tier")],
-    gold: Annotated[Path, typer.Option(help="annotations of some of these reports, JSON lines")],
-    out: Annotated[Path, typer.Option(help="the checkpoint's folder; log, folds and figures go to <out>.work")],
+    texts: Annotated[
+        Path | None, typer.Option(help="report texts, JSON lines with patient, site, text, registry, tier")
+    ] = None,
+    gold: Annotated[Path | None, typer.Option(help="annotations of some of these reports, JSON lines")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="the checkpoint's folder; log, folds and figures go to <out>.work")
+    ] = None,
     pack: Annotated[str, typer.Option(help="the pack whose tasks are learned")] = "breast",
     recipe: Annotated[
-        RecipeName, typer.Option(help="starter; toy: seconds, of no use; reference: an adapter on --backbone")
-    ] = RecipeName.STARTER,
-    backbone: Annotated[
-        Path | None, typer.Option(help="folder of a Llama checkpoint on which the recipe `reference` puts its adapter")
+        RecipeName | None,
+        typer.Option(help="starter; toy: of no use, in seconds; reference: what --backbone gets"),
     ] = None,
+    backbone: Annotated[Path | None, typer.Option(help="folder of a Llama checkpoint that gets an adapter")] = None,
     precision: Annotated[PrecisionName, typer.Option(help="of the backbone of --backbone")] = PrecisionName.NF4,
     unlabelled: Annotated[
         list[Path] | None, typer.Option(help="more text for the language phase: plain, or JSON lines with text, site")
@@ -46,24 +53,56 @@ def train(
         list[str] | None, typer.Option(help="only these tasks, for comparison: such a checkpoint is never served")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="another seed than the recipe's")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print shapes, counts and memory for --backbone, else for Llama-3-8B")
+    ] = False,
 ) -> None:
     """Train a checkpoint: read, vary, pre-train, adapt, cross-validate over hospitals, calibrate. Resumable.
 
-    Several GPUs: `accelerate launch -m gateway.cli train ...`.
+    Several GPUs: `accelerate launch --no_python synoptic train ...`.
     """
     quiet_libraries()
+    name = recipe or (RecipeName.REFERENCE if backbone or dry_run else RecipeName.STARTER)
+    chosen = _recipe(name, bool(unlabelled), backbone, precision, tuple(task or ()), seed)
+    loaded = load_pack(pack)
+    if dry_run:
+        _print_plan(loaded, chosen, backbone)
+        return
+    if texts is None or gold is None or out is None:
+        raise typer.BadParameter("give --texts, --gold and --out, or --dry-run")
     from training.corpus import Sources
     from training.pipeline import train as run
-    from training.recipe import RECIPES
 
-    changes = {
-        "tasks": tuple(task or ()),
-        **({"seed": seed} if seed is not None else {}),
-        **({"precision": precision.value} if backbone else {}),
-    }
-    named = RECIPES[recipe]
-    chosen = (named.with_language() if unlabelled else named).model_copy(update=changes)
-    loaded = load_pack(pack)
     sources = Sources(texts, gold, lambda text: takes(text, (), (), loaded.definition.routing), tuple(unlabelled or ()))
     work = run(sources, out, loaded, chosen, lambda line: typer.echo(line, err=True), backbone)
     typer.echo(f"checkpoint in {out}; log, out-of-fold predictions and figures in {work}", err=True)
+
+
+def _recipe(
+    name: RecipeName,
+    unlabelled: bool,
+    backbone: Path | None,
+    precision: PrecisionName,
+    tasks: tuple[str, ...],
+    seed: int | None,
+) -> "Recipe":
+    """The named recipe with what the options change."""
+    from training.recipe import RECIPES
+
+    changes = {
+        "tasks": tasks,
+        **({"seed": seed} if seed is not None else {}),
+        **({"precision": precision.value} if backbone else {}),
+    }
+    named = RECIPES[name]
+    return (named.with_language() if unlabelled else named).model_copy(update=changes)
+
+
+def _print_plan(pack: Pack, recipe: "Recipe", backbone: Path | None) -> None:
+    """What training on a backbone of that shape would be, as JSON on standard output."""
+    from training.dry_run import dry_run, read_config
+
+    label_set = {task.key: task.classes for task in pack.definition.tasks if task.key in (recipe.tasks or [task.key])}
+    plan = dry_run(read_config(backbone), label_set, pack.definition.stated_heads, recipe)
+    content = {**plan.model_dump(mode="json"), "gigabytes": round(plan.gigabytes, 1)}
+    typer.echo(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode())

@@ -6,44 +6,18 @@ import random
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaModel
+from models_made import phase_of, tiny_backbone, tiny_classifier, toy_rows
 
 from model.classifier import Classifier, Logits, new_classifier
 from training.batches import EncodedRow, batches
 from training.loss import MultiTaskLoss, class_weights
 from training.optimisation import rate_at
-from training.phase import Log, Phase
 from training.recipe import Passes
 from training.trainer import fit, fit_language, mean_loss, predict
 
 pytestmark = pytest.mark.model
 
 LABEL_SET = {"T": ("T1", "T2"), "HER2": ("positive", "negative", "equivocal")}
-
-
-def _backbone() -> LlamaModel:
-    torch.manual_seed(0)
-    return LlamaModel(
-        LlamaConfig(
-            vocab_size=32, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
-            num_key_value_heads=2, max_position_embeddings=32,
-        )
-    )  # fmt: skip
-
-
-def _rows(count: int) -> list[EncodedRow]:
-    """Rows whose last token tells the label: 5 is T1, 6 is T2, 7 states none."""
-    values = {5: "T1", 6: "T2", 7: None}
-    generator = random.Random(1)
-    return [
-        EncodedRow((*(generator.randrange(8, 32) for _ in range(generator.randrange(1, 6))), last), {"T": values[last]})
-        for last in generator.choices([5, 6, 7], k=count)
-    ]
-
-
-def _phase(passes: Passes, log: Log = lambda entry: None) -> Phase:
-    """A phase that keeps no state."""
-    return Phase(passes, 42, log)
 
 
 def _logits(rows: int) -> Logits:
@@ -97,7 +71,7 @@ def test_the_rate_rises_linearly_and_falls_to_zero() -> None:
 
 def test_batches_hold_each_row_once_and_shuffle_by_seed() -> None:
     """No row is lost or doubled, and the same seed gives the same order."""
-    rows = _rows(50)
+    rows = toy_rows(50)
     first, second = (batches(rows, 8, random.Random(4)) for _ in range(2))
     assert first == second
     assert sorted(row.tokens for batch in first for row in batch) == sorted(row.tokens for row in rows)
@@ -106,10 +80,10 @@ def test_batches_hold_each_row_once_and_shuffle_by_seed() -> None:
 
 def test_training_learns_a_value_and_that_none_is_stated() -> None:
     """On a toy language both heads become right on rows never seen."""
-    classifier = Classifier(_backbone(), {"T": LABEL_SET["T"]}, stated_heads=True)
+    classifier = Classifier(tiny_backbone(), {"T": LABEL_SET["T"]}, stated_heads=True)
     passes = Passes(epochs=12, learning_rate=1e-2, batch_size=16)
-    fit(classifier, _rows(200), [], (), _phase(passes))
-    held_out = _rows(40)
+    fit(classifier, toy_rows(200), [], (), phase_of(passes))
+    held_out = toy_rows(40)
     for row, answer in zip(held_out, predict(classifier, held_out), strict=True):
         stated, classes = answer["T"]
         assert (stated > 0) == (row.labels["T"] is not None)
@@ -117,49 +91,42 @@ def test_training_learns_a_value_and_that_none_is_stated() -> None:
             assert LABEL_SET["T"][classes.index(max(classes))] == row.labels["T"]
 
 
-def test_an_adapter_trains_without_touching_the_backbone() -> None:
+def test_an_adapter_trains_without_touching_thetiny_backbone() -> None:
     """LoRA and heads change; the backbone's own weights do not."""
-    backbone = _backbone()
+    backbone = tiny_backbone()
     before = backbone.embed_tokens.weight.detach().clone()
     classifier = new_classifier(backbone, {"T": LABEL_SET["T"]}, stated_heads=True)
     head = classifier.heads["T"].weight.detach().clone()
-    fit(classifier, _rows(32), [], (), _phase(Passes(epochs=1, learning_rate=1e-2)))
+    fit(classifier, toy_rows(32), [], (), phase_of(Passes(epochs=1, learning_rate=1e-2)))
     assert torch.equal(backbone.embed_tokens.weight, before)
     assert not torch.equal(classifier.heads["T"].weight, head)
 
 
 def test_training_ends_at_its_lowest_validation_loss() -> None:
     """With patience 1 and a rate that diverges, it stops early and puts the best weights back."""
-    classifier = Classifier(_backbone(), {"T": LABEL_SET["T"]}, stated_heads=True)
-    rows, entries = _rows(64), []
+    classifier = Classifier(tiny_backbone(), {"T": LABEL_SET["T"]}, stated_heads=True)
+    rows, entries = toy_rows(64), []
     passes = Passes(epochs=30, learning_rate=0.3, batch_size=8, patience=1)
-    fit(classifier, rows, _rows(16), (), _phase(passes, entries.append))
+    fit(classifier, rows, toy_rows(16), (), phase_of(passes, entries.append))
     losses = [entry["validation_loss"] for entry in entries]
     assert len(entries) < 30
     loss = MultiTaskLoss({"T": LABEL_SET["T"]}, rows, ())
-    assert mean_loss(classifier, _rows(16), loss) == pytest.approx(min(losses), abs=1e-3)
+    assert mean_loss(classifier, toy_rows(16), loss) == pytest.approx(min(losses), abs=1e-3)
 
 
 def test_the_same_seed_trains_the_same_model() -> None:
     """Two trainings print the same log to the last digit."""
     logs: list[list[dict]] = [[], []]
     for log in logs:
-        classifier = Classifier(_backbone_with_heads_seed(), {"T": LABEL_SET["T"]}, stated_heads=True)
-        fit(classifier, _rows(48), _rows(16), (), _phase(Passes(epochs=2, learning_rate=1e-2), log.append))
+        classifier = tiny_classifier()
+        fit(classifier, toy_rows(48), toy_rows(16), (), phase_of(Passes(epochs=2, learning_rate=1e-2), log.append))
     assert logs[0] == logs[1]
-
-
-def _backbone_with_heads_seed() -> LlamaModel:
-    """A backbone that leaves torch's generator at a fixed point, so that the heads start alike too."""
-    backbone = _backbone()
-    torch.manual_seed(1)
-    return backbone
 
 
 def test_language_training_lowers_its_loss() -> None:
     """Next-token prediction learns a repeated text through the backbone's own embeddings."""
     entries: list[dict] = []
     passes = Passes(epochs=15, learning_rate=1e-2, batch_size=4)
-    fit_language(_backbone(), [tuple(range(3, 19))] * 16, _phase(passes, entries.append))
+    fit_language(tiny_backbone(), [tuple(range(3, 19))] * 16, phase_of(passes, entries.append))
     assert entries[-1]["loss"] < entries[0]["loss"] - 0.5
     assert math.isfinite(entries[-1]["loss"])
