@@ -1,5 +1,7 @@
 """Behaviour of training rows: whom they believe, what stays unknown, and which hospitals a fold may see."""
 
+from dataclasses import replace
+
 import pytest
 
 from schemas.findings import Status
@@ -57,6 +59,15 @@ def test_the_rules_speak_alone_only_for_tasks_that_no_registry_holds() -> None:
     labels = registry_labels(reports[0], _reading(T="T2", grade="G3"), PACK.definition, trusted)
     assert labels["grade"] == "G3"
     assert "T" not in labels
+
+
+def test_a_report_that_contradicts_itself_teaches_nothing_of_that_task() -> None:
+    """A label in review is unknown, never an example of a report that states no value."""
+    reading = _reading(T="T2")
+    in_review = TaskLabel("grade", "G2", Status.REVIEW, conflicts=("G3",))
+    reading = replace(reading, labels={**reading.labels, "grade": in_review})
+    labels = registry_labels(LabelledReport("p", "H1", ""), reading, PACK.definition, ["T", "N", "grade"])
+    assert labels == {"T": "T2", "N": None}
 
 
 def test_each_hospital_is_in_one_fold_and_folds_are_of_like_size() -> None:
