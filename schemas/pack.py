@@ -61,6 +61,8 @@ class SectionRule(Frozen):
     `one_side`: a single side named anywhere in the section holds for all of it (a synoptic's "Laterality: Left").
     `absorbs`: keys of sections whose headers are mere lines inside this one (a synoptic's "Specimen:").
     `interrupts`: the next part letter after this section goes on with the section before it (a note on part B).
+    `restates`: keys of sections that, where one stood before this section too, say this section's words when they come
+    again after it (the synoptic of an addendum).
     """
 
     key: str
@@ -70,6 +72,7 @@ class SectionRule(Frozen):
     one_side: bool = False
     absorbs: tuple[str, ...] = ()
     interrupts: bool = False
+    restates: tuple[str, ...] = ()
 
 
 class SpecimenKind(Frozen):

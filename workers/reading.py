@@ -55,14 +55,20 @@ def read_report(text: str, pack: Pack, side: Side | None = None) -> tuple[Primar
 
 
 def _facts_in(document: Document, decision: PrimaryDecision, facts: tuple[Fact, ...], pack: Pack) -> tuple[Fact, ...]:
-    """The facts of one primary of several; what a sentence says of both sides at once belongs to neither."""
+    """The facts of one primary of several; a sentence on both sides at once, or a part of no side, belongs to none."""
     side, segmentation = decision.block.side, pack.definition.segmentation
     return tuple(
         fact
         for fact in facts
         if decision.block.holds(fact.start, fact.end)
+        and not _of_no_side(document, fact)
         and not concerns_other_side(document, fact.start, fact.end, side, segmentation)
     )
+
+
+def _of_no_side(document: Document, fact: Fact) -> bool:
+    passage = document.passage_at(fact.start)
+    return passage.part is not None and passage.side is None
 
 
 def _facts_of_sole(

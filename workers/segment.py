@@ -75,6 +75,7 @@ def _headers(text: str, segmentation: Segmentation) -> list[tuple[int, int, Sect
     """Each header as start, end and rule; a header that the running section absorbs is text."""
     any_header, rules = _compiled(segmentation)
     found: list[tuple[int, int, SectionRule]] = []
+    restated = _Restated()
     position = 0
     while (candidate := any_header.search(text, position)) is not None:
         start = candidate.start()
@@ -87,8 +88,29 @@ def _headers(text: str, segmentation: Segmentation) -> list[tuple[int, int, Sect
             continue
         position = after.end()
         if not (found and rule.key in found[-1][2].absorbs):
-            found.append((start, after.end(), rule))
+            found.append((start, after.end(), restated.rule_of(rule)))
     return found
+
+
+class _Restated:
+    """Tells which headers after an addendum say again, in its name, what stood before it."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._running: SectionRule | None = None
+        self._before: frozenset[str] = frozenset()
+
+    def rule_of(self, rule: SectionRule) -> SectionRule:
+        """The addendum's rule where the header belongs to one, else the header's own; called in the order of the text."""
+        running = self._running
+        if running and rule.key in running.restates and rule.key in self._before:
+            return running
+        if rule.restates:
+            self._running, self._before = rule, frozenset(self._seen)
+        elif running and not rule.interrupts and rule.key not in running.restates:
+            self._running = None
+        self._seen.add(rule.key)
+        return rule
 
 
 def _is_header(text: str, start: int, end: int, terminator: str, chained: bool) -> bool:

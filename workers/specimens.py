@@ -14,8 +14,8 @@ NamedSide = Literal["left", "right", "bilateral"]
 
 _OPENER = re.compile(
     r"(?:\A|(?<=\n)|(?<=[.:;,)\"”]\s))[ \t]{0,40}"
-    r"(?:(?:part|specimen)s?[ \t]{0,3}\#?[ \t]{0,3})?"
-    r"(?:(?P<letter>[A-Z])|(?P<number>\d{1,2}))(?:\.?\)\.?|[.:]|[ \t][-–])(?:[ \t]{1,20}(?=\S)|(?=[(\"“]|[A-Z][a-z]|[A-Z]{3}))"
+    r"(?P<word>(?i:part|specimen)s?[ \t]{0,3}\#?[ \t]{0,3})?"
+    r"(?:(?P<letter>[A-Z])|(?P<number>\d{1,2}))(?:\.?\)\.?|[.:]|[ \t][-–])(?:(?:[ \t]{1,20}|[ \t]{0,20}\n[ \t]{0,20})(?=\S)|(?=[(\"“]|[A-Z][a-z]|[A-Z]{3}))"
 )
 _HEAD_END = re.compile(r":|\.\s+(?=[A-Z\"“])|\n[ \t]{0,40}\n|;")
 _SENTENCE_END = re.compile(r"(?<=[\w%)\]\"'])\.(?=\s)|\n[ \t]{0,40}\n|;|\n(?=[ \t]{0,40}[-•*])")
@@ -53,8 +53,9 @@ class _Item:
 def cut_passages(text: str, sections: tuple[Section, ...], segmentation: Segmentation) -> tuple[Passage, ...]:
     """The whole text as passages in order; a part's side holds wherever its letter returns."""
     words = _compiled(segmentation)
-    letters = frozenset(letter for _, letter in part_labels(text, 0, len(text), segmentation))
-    itemised = [(section, _items(text, section, words, letters)) for section in sections]
+    numbered = _numbered(text)
+    letters = frozenset(() if numbered else (letter for _, letter in part_labels(text, 0, len(text), segmentation)))
+    itemised = [(section, _items(text, section, words, letters, numbered)) for section in sections]
     passages = _cut(text, itemised, replace(words, switches=()))
     if {"left", "right"} <= {passage.side for passage in passages}:
         passages = _cut(text, itemised, words)
@@ -95,9 +96,14 @@ def _by_rank(passages: list[Passage]) -> list[Passage]:
     return sorted(passages, key=lambda passage: (-passage.section.priority, passage.start))
 
 
-def _items(text: str, section: Section, words: _Words, letters: frozenset[str]) -> list[_Item]:
+def _numbered(text: str) -> bool:
+    """True where the parts are "PART 1:", "PART 2:", so that letters count the findings of a part."""
+    return any(match["word"] and match["number"] for match in _OPENER.finditer(text))
+
+
+def _items(text: str, section: Section, words: _Words, letters: frozenset[str], numbered: bool) -> list[_Item]:
     """The section cut at its part openers; what precedes the first belongs to no part."""
-    openers = sorted(_openers(text, section, words, letters))
+    openers = sorted(_openers(text, section, words, letters, numbered))
     starts = [start for start, _, _ in openers]
     items = [
         _Item(start, end, part, *_describe(text[start : min(end, head)], words))
@@ -108,7 +114,7 @@ def _items(text: str, section: Section, words: _Words, letters: frozenset[str]) 
 
 
 def _openers(
-    text: str, section: Section, words: _Words, letters: frozenset[str]
+    text: str, section: Section, words: _Words, letters: frozenset[str], numbered: bool
 ) -> Iterator[tuple[int, int, str | None]]:
     """Each opener as start, end of its first line and part; an unknown letter counts only before words of a specimen."""
     taken: set[int] = set()
@@ -116,9 +122,9 @@ def _openers(
         part = match["letter"] or match["number"]
         head, closed = _head(text, match.end(), section.end)
         kind = _describe(text[match.end() : head], words)[0]
-        if kind is None and part not in letters:
+        if (kind is None and part not in letters) or (match["letter"] and numbered):
             continue
-        listed = closed or section.key == "specimens" or kind in words.foreign_kinds
+        listed = closed or match["word"] or section.key == "specimens" or kind in words.foreign_kinds
         if match["number"] and (letters or not listed):
             continue
         taken.add(match.end())
@@ -138,9 +144,10 @@ def _head(text: str, start: int, limit: int) -> tuple[int, bool]:
 
 
 def _describe(head: str, words: _Words) -> tuple[str | None, Side | None]:
-    """The kind and the side of a part by its first line; two sides in it are none."""
+    """The kind and the side of a part by its first line; two sides in it are none, nor is the side of another organ."""
     kind = next((key for key, pattern in words.kinds if pattern.search(head)), None)
-    return kind, _only(_named(words.sides, head, 0, len(head)))
+    sides = words.phrases if kind in words.foreign_kinds else words.sides
+    return kind, _only(_named(sides, head, 0, len(head)))
 
 
 def _only(named: Set[NamedSide]) -> Side | None:
