@@ -95,10 +95,10 @@ def build(plan: Plan, pack: Pack, progress: Progress) -> DatasetManifest:
 
 
 def _take_stock(files: Sequence[Path], plan: Plan, pack: PackDefinition) -> _Stock:
-    """One pass over all texts that keeps none of them."""
-    stock = _Stock()
+    """One pass over all texts that keeps none of them; what a person annotated needs no routing."""
+    stock, annotated = _Stock(), set(_patients_of(plan.gold))
     for place, report in placed_reports(files):
-        if not plan.routed(report.text):
+        if report.patient not in annotated and not plan.routed(report.text):
             stock.left_out += 1
             continue
         stock.places.setdefault(report.patient, []).append(place)

@@ -112,6 +112,14 @@ def test_labels_are_believed_in_order_gold_registry_rules(tmp_path: Path) -> Non
     assert found["p2"]["labels"]["grade"] == "G3"
 
 
+def test_an_annotated_report_is_taken_without_routing(tmp_path: Path) -> None:
+    """A person has read it as one of the pack's; a text that routing would leave out stays, and no error comes of it."""
+    gold = [{"patient": "p1", "values": {"T": {"v": "not_stated", "basis": "none"}}}]
+    rows = [_row(0), {"patient": "p1", "text": "Sections show fat."}, {"patient": "p2", "text": "Sections show fat."}]
+    counts = load_manifest(_build(tmp_path, rows, gold=gold)).counts
+    assert counts["of other organs"] == 1
+
+
 def test_a_row_comes_back_as_training_takes_it(tmp_path: Path) -> None:
     """Prompt, hints and labels survive the disk."""
     out = _build(tmp_path, [_row(number) for number in range(3)])
