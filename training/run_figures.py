@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from model.calibration import Calibration, Row, TaskCalibration, softmax, stated_probability
+from model.calibration import STATED, Calibration, Row, TaskCalibration, softmax, stated_probability
 from model.prompt import LabelSet
 from training.plots import Axis, confusion_figure, line_figure, reliability_figure
 from training.run_log import RunLog
 
 BINS = 10
 PHASES = ("language", "backbone", "adapter")
-STATED = 0.5
 NOTHING = "not stated"
 
 
@@ -59,8 +58,8 @@ def reliability(
     for row in rows:
         if row.label is not None:
             probabilities = softmax(row.class_logits, calibration.temperature)
-            confidence = max(probabilities)
-            right = classes[probabilities.index(confidence)] == row.label
+            best = max(probabilities)
+            right, confidence = classes[probabilities.index(best)] == row.label, calibration.confidence(best)
             bins.setdefault(min(int(confidence * BINS), BINS - 1), []).append((confidence, right))
     return [
         (sum(one for one, _ in found) / len(found), sum(right for _, right in found) / len(found), len(found))

@@ -1,0 +1,114 @@
+"""The reports of an ablation, read once and kept, and what each variant is shown of them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import orjson
+
+from model.prompt import Hint, PromptInput
+from schemas.pack_loader import Pack
+from training.ablation_variants import Variant
+from training.corpus import Corpus, Sources, about_tasks, digest_of
+from training.dataset import GOLD, ReportReading, TrainingRow, hospital_folds, labelled_rows, read_labelled
+from training.pretraining import UnlabelledText
+from training.run_log import RunLog
+
+SLICE_CHARACTERS = 600
+"""The longer slice, and a window from anywhere: about 150 tokens of the starter's vocabulary."""
+LANGUAGE_CHARACTERS = 1000
+"""Of each report, from anywhere, what the shared backbones learn to predict: one window of tokens."""
+
+
+@dataclass(frozen=True)
+class ReadReports:
+    """Rows as the starter asks, with a longer slice, and one a task; and each report's whole text."""
+
+    starter: tuple[TrainingRow, ...] = field(repr=False)
+    longer: tuple[TrainingRow, ...] = field(repr=False)
+    per_task: tuple[TrainingRow, ...] = field(repr=False)
+    texts: Mapping[str, str] = field(repr=False)
+    digest: str
+
+    def rows(self, variant: Variant) -> tuple[TrainingRow, ...]:
+        """The rows of one variant."""
+        rows = self.per_task if variant.per_task else self.starter if variant.text == "starter" else self.longer
+        return tuple(replace(row, prompt=self._prompt(row, variant)) for row in rows)
+
+    def corpus(self, variant: Variant, folds: int, tasks: Sequence[str]) -> Corpus:
+        """One variant's rows about some tasks, by hospital fold."""
+        rows = about_tasks(self.rows(variant), tasks)
+        # Every variant has the same folds, whichever rows it makes of a report.
+        by_hospital = hospital_folds([row.hospital for row in self.starter if row.source == GOLD], folds)
+        return Corpus((), rows, by_hospital, {}, digest_of([self.digest, str(variant), *tasks]))
+
+    def language_corpus(self, folds: int) -> Corpus:
+        """What the shared backbones learn to predict: the starter's prompts, and a stretch of each text."""
+        hospitals = {row.patient: row.hospital for row in self.starter}
+        unlabelled = tuple(
+            UnlabelledText(hospitals[patient], _from_anywhere(patient, text, LANGUAGE_CHARACTERS))
+            for patient, text in self.texts.items()
+            if patient in hospitals
+        )
+        by_hospital = hospital_folds([row.hospital for row in self.starter if row.source == GOLD], folds)
+        return Corpus((), self.starter, by_hospital, {}, self.digest, unlabelled)
+
+    def _prompt(self, row: TrainingRow, variant: Variant) -> PromptInput:
+        report = row.prompt.report
+        whole = self.texts[row.patient]
+        if variant.text == "full":
+            report = whole
+        if variant.text == "window":
+            report = _from_anywhere(row.patient, whole, SLICE_CHARACTERS)
+        return replace(row.prompt, report=report, hints=row.prompt.hints if variant.hints else ())
+
+
+def _from_anywhere(patient: str, text: str, characters: int) -> str:
+    """A stretch of a text that begins where chance has it, always the same for the same patient."""
+    start = Random(patient).randrange(max(1, len(text) - characters))  # noqa: S311 - sampling, not security
+    return text[start : start + characters]
+
+
+def read_once(sources: Sources, pack: Pack, work: Path, log: RunLog) -> ReadReports:
+    """Read every report, or take the rows that the same files and pack gave before."""
+    files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (sources.texts, sources.gold)]
+    digest = digest_of([pack.digest, *files])
+    path = work / "readings.json"
+    kept = orjson.loads(path.read_bytes()) if path.is_file() else {}
+    if kept.get("digest") != digest:
+        kept = {"digest": digest, **_read(sources, pack)}
+        path.write_bytes(orjson.dumps(kept))
+        kept = orjson.loads(path.read_bytes())
+    parts = {part: tuple(_row(row) for row in kept[part]) for part in ("starter", "longer", "per_task")}
+    log.write("read", reports=len(kept["texts"]), rows=len(parts["starter"]))
+    return ReadReports(**parts, texts=kept["texts"], digest=digest)
+
+
+def _read(sources: Sources, pack: Pack) -> dict[str, Any]:
+    readings = [reading for reading in (read_labelled(one, pack) for one in sources.load(pack)) if reading.primary]
+    return {
+        "starter": _rows(readings, pack, {}),
+        "longer": _rows(readings, pack, {"slice_characters": SLICE_CHARACTERS}),
+        "per_task": _rows(readings, pack, {"granularity": "per_task"}),
+        "texts": {reading.report.patient: reading.clean.text for reading in readings},
+    }
+
+
+def _rows(readings: Sequence[ReportReading], pack: Pack, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows under a changed pack, as plain data."""
+    changed = replace(pack, definition=pack.definition.model_copy(update=changes))
+    return [
+        {**asdict(row), "labels": dict(row.labels), "rules": dict(row.rules)}
+        for row in labelled_rows(readings, changed)
+    ]
+
+
+def _row(kept: dict[str, Any]) -> TrainingRow:
+    """A row from its plain data."""
+    prompt = kept["prompt"]
+    classes = {task: tuple(names) for task, names in prompt["classes"].items()}
+    hints = tuple(Hint(**hint) for hint in prompt["hints"])
+    return TrainingRow(**{**kept, "prompt": PromptInput(prompt["field"], classes, prompt["report"], hints)})
