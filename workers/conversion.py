@@ -19,7 +19,7 @@ _COUNTS = {word: index for index, word in enumerate(_WORDS)} | {
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50}
 _OCR_DIGITS = str.maketrans({"O": "0", "o": "0", "l": "1", "I": "1", "|": "1", "S": "5"})
 # With what OCR makes of them: "l.5", "2.O", "crn", "em", "rnm".
-_SPLIT_POINT = regex.compile(r"(?<=\d)([.,])\s(?=\d)")
+_SPLIT_POINT = regex.compile(r"(?<=\d)\s?([.,])\s?(?=\d)")
 _LENGTH = regex.compile(
     r"((?:\d+|[lI|](?=[.,]))?[.,]?\d*[\dO])[\s-]*(?:(?i)(?P<cm>c\W?m|crn|em|centi\w+)|(?P<mm>m\W?m|[rn]+m|mrn|milli\w+))?"
 )
