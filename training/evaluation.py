@@ -16,7 +16,7 @@ from schemas.pack import Policy
 from schemas.pack_loader import Pack
 from training.baselines import read_naively
 from training.curves import Confidences
-from training.dataset import ReportReading, read_labelled, rule_value
+from training.dataset import ReportReading, rule_value
 from training.gold import LabelledReport
 from training.resampling import Answers
 from training.scoring import SystemScore, score_system
@@ -46,22 +46,21 @@ class Examined:
 
 
 def examine(
-    reports: Sequence[LabelledReport],
+    readings: Sequence[ReportReading],
     pack: Pack,
     engine: Engine | None,
     policies: Sequence[Policy] = POLICIES,
     done: Callable[[int], None] = lambda count: None,
 ) -> list[Examined]:
-    """Every report through de-identification, reading, prompting, classification and decision."""
+    """Every report, as it was read, through prompting, classification and decision; `done` counts them."""
     examined = []
-    for position, report in enumerate(reports, start=1):
-        reading = read_labelled(report, pack)
+    for position, reading in enumerate(readings, start=1):
         if reading.primary is not None and engine is not None:
             answers = engine.classify(build_prompts(reading.clean.text, reading.primary, pack))
             predictions = {task: answer for prompt in answers for task, answer in prompt.items()}
             examined.append(decided(reading, predictions, engine.calibration, pack, policies))
         else:
-            examined.append(Examined(report, reading.primary))
+            examined.append(Examined(reading.report, reading.primary))
         done(position)
     return examined
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from model.engine import Engine
+    from training.dataset import ReportReading
     from training.evaluation import Examined
-    from training.gold import LabelledReport
     from training.measurement import Measured
 
 
@@ -57,26 +57,35 @@ def evaluate(
     from training.measurement import Question, measure
 
     loaded = load_pack(pack)
-    reports = _reports(texts, gold, loaded)
+    readings = _readings(texts, gold, loaded)
     question = Question((policy,) if policy else POLICIES, _listed(held_back), _listed(mean_over))
     engine = None if rules_only else _engine(checkpoint, loaded)
-    examined = _examine(reports, loaded, engine, question.policies)
+    examined = _examine(readings, loaded, engine, question.policies)
     other = None
     if against is not None:
-        other = Path(against).name, _examine(reports, loaded, _engine(against, loaded), question.policies)
+        other = Path(against).name, _examine(readings, loaded, _engine(against, loaded), question.policies)
     measured = measure(examined, loaded, engine.calibration if engine else None, question, other)
     if figures is not None:
         measured.draw(figures)
     _print(measured, output)
 
 
-def _reports(texts: list[Path], gold: list[Path] | None, pack: Pack) -> "Sequence[LabelledReport]":
-    """The annotated reports, or without annotations those of the pack with what the registry says of them."""
+def _readings(texts: list[Path], gold: list[Path] | None, pack: Pack) -> "list[ReportReading]":
+    """The annotated reports as they are read, or without annotations those that the registry says something of."""
+    from training.dataset import read_labelled
     from training.gold import load_gold_reports, load_silver_reports
 
+    routing = pack.definition.routing
     if gold:
-        return load_gold_reports(texts, gold)
-    return load_silver_reports(texts, pack.definition, lambda text: takes(text, (), (), pack.definition.routing))
+        reports = load_gold_reports(texts, gold)
+    else:
+        reports = load_silver_reports(texts, pack.definition, lambda text: takes(text, (), (), routing))
+    with _progress("reading", len(reports)) as done:
+        readings = []
+        for report in reports:
+            readings.append(read_labelled(report, pack))
+            done(len(readings))
+        return readings
 
 
 def _listed(names: str) -> tuple[str, ...]:
@@ -95,20 +104,20 @@ def _engine(checkpoint: str | None, pack: Pack) -> "Engine":
 
 
 def _examine(
-    reports: "Sequence[LabelledReport]", pack: Pack, engine: "Engine | None", policies: "Sequence[Policy]"
+    readings: "Sequence[ReportReading]", pack: Pack, engine: "Engine | None", policies: "Sequence[Policy]"
 ) -> "Sequence[Examined]":
     from training.evaluation import examine
 
-    with _progress(len(reports)) as done:
-        return examine(reports, pack, engine, policies, done)
+    with _progress("classifying", len(readings)) as done:
+        return examine(readings, pack, engine, policies, done)
 
 
 @contextmanager
-def _progress(total: int) -> "Iterator[Callable[[int], None]]":
+def _progress(name: str, total: int) -> "Iterator[Callable[[int], None]]":
     """A progress bar on standard error, silent when that is not a terminal."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("reports", total=total)
+        task = progress.add_task(name, total=total)
         yield lambda count: progress.update(task, completed=count)
 
 
