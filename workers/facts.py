@@ -124,11 +124,18 @@ class FactReader:
         text = self.repair(document.text)
         ignored = [(kinds, match.span()) for kinds, pattern in self._ignored for match in pattern.finditer(text)]
         starts = [section.start for section in document.sections]
+        # Rules that read the same lists share one search of the text.
+        found: dict[Pattern, list[regex.Match[str]]] = {}
         for rule in self._rules:
             closed = [span for kinds, span in ignored if not kinds or rule.kind in kinds]
+            pattern = self._main[rule.name]
             try:
-                for match in self._main[rule.name].finditer(
-                    text, overlapped=rule.overlapped, timeout=RULE_TIMEOUT_SECONDS
+                if rule.in_turn and pattern not in found:
+                    found[pattern] = list(pattern.finditer(text, timeout=RULE_TIMEOUT_SECONDS))
+                for match in (
+                    found[pattern]
+                    if rule.in_turn
+                    else pattern.finditer(text, overlapped=rule.overlapped, timeout=RULE_TIMEOUT_SECONDS)
                 ):
                     start, end = _trimmed(text, *(match.span(rule.evidence) if rule.evidence else match.span()))
                     if start < end and not any(start < last and first < end for first, last in closed):
