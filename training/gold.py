@@ -95,6 +95,21 @@ def load_gold_reports(texts: Files, gold: Files) -> tuple[LabelledReport, ...]:
     return reports
 
 
+def load_double_readings(gold: Files) -> list[tuple[dict[str, GoldValue], dict[str, GoldValue]]]:
+    """Both readings of every patient who is annotated twice, without places; SYN-722 where one is more often."""
+    rows = list(_rows(gold))
+    counts = Counter(row["patient"] for row in rows)
+    _refuse(Code.ANNOTATED_TWICE, rows, lambda row: counts[row["patient"]] > 2)
+    first: dict[str, dict[str, GoldValue]] = {}
+    pairs = []
+    for row in rows:
+        values = _gold(row, "", _names(gold))
+        if row["patient"] in first:
+            pairs.append((first[row["patient"]], values))
+        first[row["patient"]] = values
+    return pairs
+
+
 def load_registry_reports(
     texts: Files, gold: Files, pack: PackDefinition, routed: Callable[[str], bool]
 ) -> tuple[LabelledReport, ...]:
@@ -174,18 +189,22 @@ def _labelled(row: dict[str, Any], source: Mapping[str, Any], name: str) -> Labe
     """One annotated row joined to its text, whichever form it has."""
     text = str(source["text"])
     doubted = str(row.get("comment", "")).startswith(_DOUBT)
-    try:
-        gold = {task: GoldValue(value["v"], value["basis"], _span(value, text)) for task, value in _values(row).items()}
-    except (KeyError, TypeError, AttributeError):
-        raise SynopticError(Code.BAD_TRAINING_FILE, f"{name}: a row without values, v or basis") from None
     return LabelledReport(
         patient=row["patient"],
         hospital=str(row.get("site") or source.get("site", "")),
         text=text,
-        gold=gold,
+        gold=_gold(row, text, name),
         circumstances=frozenset(name for name in CIRCUMSTANCES if row.get(name) or (name == "doubt" and doubted)),
         side=row.get("side"),
     )
+
+
+def _gold(row: Mapping[str, Any], text: str, name: str) -> dict[str, GoldValue]:
+    """The annotated values of one row; SYN-701 where it has none."""
+    try:
+        return {task: GoldValue(value["v"], value["basis"], _span(value, text)) for task, value in _values(row).items()}
+    except (KeyError, TypeError, AttributeError):
+        raise SynopticError(Code.BAD_TRAINING_FILE, f"{name}: a row without values, v or basis") from None
 
 
 def _values(row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

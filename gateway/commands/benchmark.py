@@ -1,11 +1,11 @@
-"""`synoptic benchmark build|texts`: makes the open benchmark from annotations, and its texts from the public corpus."""
+"""`synoptic benchmark build|texts|agreement`: the open benchmark from annotations, its texts, and how sure the gold is."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from training.gold import load_gold_reports
+from training.gold import load_double_readings, load_gold_reports
 from training.gold_benchmark import write_benchmark, write_texts
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -35,3 +35,14 @@ def texts(
 ) -> None:
     """Write the public corpus as the texts that `synoptic evaluate` reads beside the benchmark."""
     typer.echo(f"{write_texts(corpus, out)} reports in {out.name}", err=True)
+
+
+@app.command()
+def agreement(
+    gold: Annotated[list[Path], typer.Option(help="annotations, JSON lines; repeatable: who stands twice is compared")],
+) -> None:
+    """Print how often two independent readings of the same reports agree, task by task."""
+    from training.agreement import agreement_rows
+    from training.score_tables import markdown_table
+
+    typer.echo(markdown_table(agreement_rows(load_double_readings(gold))))
