@@ -123,10 +123,10 @@ def calibrated(
 
 
 def calibration_rows(rows: Sequence[TrainingRow], predictions: Sequence[RawPrediction]) -> dict[str, list[Row]]:
-    """Out-of-fold predictions by task, each with the gold's class or None, and what the rules read."""
+    """Out-of-fold predictions by task, each with the gold's class or None, what the rules read, and its report."""
     found: dict[str, list[Row]] = {}
     for row, prediction in zip(rows, predictions, strict=True):
         for task, value in row.labels.items():
             stated, classes = prediction[task]
-            found.setdefault(task, []).append(Row(value, tuple(classes), stated, row.rules.get(task)))
+            found.setdefault(task, []).append(Row(value, tuple(classes), stated, row.rules.get(task), row.patient))
     return found

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import torch
+from accelerate import Accelerator
 
 from model.backbone import refer_to_backbone
 from model.calibration import fit_calibration
@@ -39,7 +40,7 @@ def train(
     accelerator = new_accelerator()
     work = out.with_name(out.name + ".work")
     work.mkdir(parents=True, exist_ok=True)
-    log = RunLog(work / "log.jsonl", progress)
+    log = _open_log(work, progress, accelerator)
     device = accelerator.device
     log.write("machine", device=device.type, devices=accelerator.num_processes, paged=pages(recipe.adapter, device))
     corpus = read_sources(sources, pack, recipe)
@@ -69,6 +70,13 @@ def train(
         log.write("done", bytes=sum(path.stat().st_size for path in out.rglob("*") if path.is_file()))
     accelerator.wait_for_everyone()
     return work
+
+
+def _open_log(work: Path, progress: Progress, accelerator: Accelerator) -> RunLog:
+    """The run's log; of several processes each has its own, and only the first is shown."""
+    if accelerator.is_main_process:
+        return RunLog(work / "log.jsonl", progress)
+    return RunLog(work / f"log-{accelerator.process_index}.jsonl", lambda line: None)
 
 
 def make_deterministic() -> None:

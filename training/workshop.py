@@ -107,7 +107,10 @@ class Workshop:
             key_value_heads=recipe.attention_heads,
             intermediate=recipe.intermediate_size,
         )
-        write_initial_backbone(folder, self.tokenizer, shape, recipe.seed)
+        accelerator = new_accelerator()
+        if accelerator.is_main_process:
+            write_initial_backbone(folder, self.tokenizer, shape, recipe.seed)
+        accelerator.wait_for_everyone()
         return folder
 
     def _split(self, rows: Sequence[TrainingRow]) -> tuple[list[TrainingRow], list[TrainingRow]]:
