@@ -27,12 +27,13 @@ class _Part:
     """What a part still lacks: rows, and rows of each value."""
 
     name: str
+    share: float
     rows: float
     values: dict[str, float]
 
     def lacks(self, value: str) -> tuple[float, float]:
-        """How much a part needs a group: by the value, then by rows."""
-        return self.values.get(value, 0.0), self.rows
+        """How much a part needs a group, in units of its share: by the value, then by rows."""
+        return self.values.get(value, 0.0) / self.share, self.rows / self.share
 
     def take(self, group: _Group) -> None:
         """Put the group into this part."""
@@ -52,7 +53,7 @@ def stratified_split(
         group.values.update(held)
     totals = Counter({value: sum(group.values[value] for group in collected.values()) for value in _all(collected)})
     parts = [
-        _Part(name, share * len(groups), {value: share * total for value, total in totals.items()})
+        _Part(name, share, share * len(groups), {value: share * total for value, total in totals.items()})
         for name, share in shares.items()
     ]
     waiting = dict(sorted(collected.items(), key=lambda item: (-item[1].rows, item[1].order)))
@@ -72,8 +73,8 @@ def stratified_split(
 
 
 def _neediest(parts: Sequence[_Part], group: _Group, value: str) -> _Part:
-    """The part that lacks the value most, of those with room for half the group at least."""
-    roomy = [part for part in parts if part.rows >= group.rows / 2]
+    """The part that lacks the value most, of those with room for the group: no large hospital is a whole test."""
+    roomy = [part for part in parts if part.rows >= group.rows]
     return max(roomy or parts, key=lambda part: part.lacks(value) if roomy else (part.rows, 0.0))
 
 
