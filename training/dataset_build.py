@@ -1,7 +1,7 @@
 """Builds a dataset on disk from report texts: labelled, consolidated by patient, divided, in shards.
 
 Texts are read twice: once for who is in them, then patient by patient. In memory stay, of each report, its place, its
-values and its signature (about a kilobyte); of the texts only the few that are being read.
+values and its signature (two kilobytes); of the texts only the few that are being read.
 """
 
 from array import array
@@ -32,6 +32,8 @@ PATIENTS = "patients.jsonl"
 """What became of each patient with several reports: labels and their origins, reports put aside, conflicts."""
 
 Progress = Callable[[int], None]
+Labels = tuple[tuple[str, str | None], ...]
+"""A report's labels as pairs of task and value."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,12 @@ class _Stock:
 
 @dataclass
 class _Ledger:
-    """What must be known of all reports before they can be divided."""
+    """What must be known of all reports before they can be divided; equal labels are held once."""
 
     patients: list[str] = field(default_factory=list)
     hospitals: list[str] = field(default_factory=list)
-    labels: list[dict[str, str | None]] = field(default_factory=list)
+    labels: list[Labels] = field(default_factory=list)
+    distinct: dict[Labels, Labels] = field(default_factory=dict)
     signatures: bytearray = field(default_factory=bytearray)
     report_of_row: "array[int]" = field(default_factory=lambda: array("Q"))
     counts: Counter[str] = field(default_factory=Counter)
@@ -82,8 +85,8 @@ def build(plan: Plan, pack: Pack, progress: Progress) -> DatasetManifest:
         if not ledger.patients:
             raise SynopticError(Code.NOTHING_TO_TRAIN_ON, f"{len(stock.places)} patients")
         groups = _groups(plan.by, ledger)
-        values = [[f"{task}={value}" for task, value in labels.items()] for labels in ledger.labels]
-        assigned = stratified_split(groups, values, plan.seed)
+        named = {labels: [f"{task}={value}" for task, value in labels] for labels in ledger.distinct}
+        assigned = stratified_split(groups, [named[labels] for labels in ledger.labels], plan.seed)
         rows: dict[str, list[int]] = {name: [] for name in SHARES}
         for row, report in enumerate(ledger.report_of_row):
             rows[assigned[groups[report]]].append(row)
@@ -168,7 +171,8 @@ def _enter(prepared: PreparedReport, rows: Sequence[dict[str, Any]], ledger: _Le
     number = len(ledger.patients)
     ledger.patients.append(prepared.source.patient)
     ledger.hospitals.append(prepared.source.hospital)
-    ledger.labels.append({task: value for row in rows for task, value in row["labels"].items()})
+    labels = tuple(pair for row in rows for pair in row["labels"].items())
+    ledger.labels.append(ledger.distinct.setdefault(labels, labels))
     ledger.signatures += prepared.signature.tobytes()
     ledger.counts[f"from {rows[0]['source']}"] += 1
     for row in rows:
@@ -237,7 +241,7 @@ def _manifest(
             reports=len(reports[name]),
             patients=len({ledger.patients[report] for report in reports[name]}),
             hospitals=len({ledger.hospitals[report] for report in reports[name]}),
-            distribution=distribution(tasks, [ledger.labels[report] for report in reports[name]]),
+            distribution=distribution(tasks, [dict(ledger.labels[report]) for report in reports[name]]),
         )
         for name in SHARES
     }
