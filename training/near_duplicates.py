@@ -47,7 +47,9 @@ def signature(text: str, run: int = RUN) -> "Signature":
     return least
 
 
-def near_duplicates(signatures: "Sequence[Signature] | NDArray[numpy.uint32]", similarity: float = 0.7) -> Iterator[tuple[int, int]]:
+def near_duplicates(
+    signatures: "Sequence[Signature] | NDArray[numpy.uint32]", similarity: float = 0.7
+) -> Iterator[tuple[int, int]]:
     """Pairs of positions whose estimated Jaccard similarity is at least this; enough pairs to join each group.
 
     Of a bucket, each text is compared with the ones before it that no other of them resembles.
