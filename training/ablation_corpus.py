@@ -13,21 +13,25 @@ from model.prompt import Hint, PromptInput
 from schemas.pack_loader import Pack
 from training.ablation_variants import Variant
 from training.corpus import Corpus, Sources, about_tasks, digest_of
-from training.dataset import GOLD, ReportReading, TrainingRow, hospital_folds, labelled_rows, read_labelled
+from training.dataset import GOLD, ReportReading, TrainingRow, hospital_folds, labelled_rows, read_labelled, varied_rows
+from training.gold import each_file
 from training.pretraining import UnlabelledText
+from training.recipe import Recipe
 from training.run_log import RunLog
 
 SLICE_CHARACTERS = 600
 """The longer slice, and a window from anywhere: about 150 tokens of the starter's vocabulary."""
-LANGUAGE_CHARACTERS = 1000
-"""Of each report, from anywhere, what the shared backbones learn to predict: one window of tokens."""
+
+
+PARTS = ("starter", "varied", "longer", "per_task")
 
 
 @dataclass(frozen=True)
 class ReadReports:
-    """Rows as the starter asks, with a longer slice, and one a task; and each report's whole text."""
+    """Rows as the starter asks, varied ones apart, with a longer slice, and one a task; and each report's whole text."""
 
     starter: tuple[TrainingRow, ...] = field(repr=False)
+    varied: tuple[TrainingRow, ...] = field(repr=False)
     longer: tuple[TrainingRow, ...] = field(repr=False)
     per_task: tuple[TrainingRow, ...] = field(repr=False)
     texts: Mapping[str, str] = field(repr=False)
@@ -45,16 +49,12 @@ class ReadReports:
         by_hospital = hospital_folds([row.hospital for row in self.starter if row.source == GOLD], folds)
         return Corpus((), rows, by_hospital, {}, digest_of([self.digest, str(variant), *tasks]))
 
-    def language_corpus(self, folds: int) -> Corpus:
-        """What the shared backbones learn to predict: the starter's prompts, and a stretch of each text."""
-        hospitals = {row.patient: row.hospital for row in self.starter}
-        unlabelled = tuple(
-            UnlabelledText(hospitals[patient], _from_anywhere(patient, text, LANGUAGE_CHARACTERS))
-            for patient, text in self.texts.items()
-            if patient in hospitals
-        )
+    def silver_corpus(self, folds: int) -> Corpus:
+        """What the shared backbones are taught on: all but gold; the whole texts are there for the tokenizer."""
+        rows = tuple(row for row in (*self.starter, *self.varied) if row.source != GOLD)
         by_hospital = hospital_folds([row.hospital for row in self.starter if row.source == GOLD], folds)
-        return Corpus((), self.starter, by_hospital, {}, self.digest, unlabelled)
+        texts = tuple(UnlabelledText("", text) for text in self.texts.values())
+        return Corpus((), rows, by_hospital, {}, self.digest, texts)
 
     def _prompt(self, row: TrainingRow, variant: Variant) -> PromptInput:
         report = row.prompt.report
@@ -72,25 +72,30 @@ def _from_anywhere(patient: str, text: str, characters: int) -> str:
     return text[start : start + characters]
 
 
-def read_once(sources: Sources, pack: Pack, work: Path, log: RunLog) -> ReadReports:
-    """Read every report, or take the rows that the same files and pack gave before."""
-    files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (sources.texts, sources.gold)]
-    digest = digest_of([pack.digest, *files])
+def read_once(sources: Sources, pack: Pack, recipe: Recipe, work: Path, log: RunLog) -> ReadReports:
+    """Read and vary every report, or take the rows that the same files, pack and quotas gave before."""
+    files = [
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        for given in (sources.texts, sources.gold)
+        for path in each_file(given)
+    ]
+    digest = digest_of([pack.digest, *files, str(recipe.variants_per_class), str(recipe.seed)])
     path = work / "readings.json"
     kept = orjson.loads(path.read_bytes()) if path.is_file() else {}
     if kept.get("digest") != digest:
-        kept = {"digest": digest, **_read(sources, pack)}
+        kept = {"digest": digest, **_read(sources, pack, recipe)}
         path.write_bytes(orjson.dumps(kept))
         kept = orjson.loads(path.read_bytes())
-    parts = {part: tuple(_row(row) for row in kept[part]) for part in ("starter", "longer", "per_task")}
-    log.write("read", reports=len(kept["texts"]), rows=len(parts["starter"]))
+    parts = {part: tuple(_row(row) for row in kept[part]) for part in PARTS}
+    log.write("read", reports=len(kept["texts"]), rows=len(parts["starter"]), varied=len(parts["varied"]))
     return ReadReports(**parts, texts=kept["texts"], digest=digest)
 
 
-def _read(sources: Sources, pack: Pack) -> dict[str, Any]:
+def _read(sources: Sources, pack: Pack, recipe: Recipe) -> dict[str, Any]:
     readings = [reading for reading in (read_labelled(one, pack) for one in sources.load(pack)) if reading.primary]
     return {
         "starter": _rows(readings, pack, {}),
+        "varied": [_plain(row) for row in varied_rows(readings, pack, recipe)[0]],
         "longer": _rows(readings, pack, {"slice_characters": SLICE_CHARACTERS}),
         "per_task": _rows(readings, pack, {"granularity": "per_task"}),
         "texts": {reading.report.patient: reading.clean.text for reading in readings},
@@ -100,10 +105,11 @@ def _read(sources: Sources, pack: Pack) -> dict[str, Any]:
 def _rows(readings: Sequence[ReportReading], pack: Pack, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows under a changed pack, as plain data."""
     changed = replace(pack, definition=pack.definition.model_copy(update=changes))
-    return [
-        {**asdict(row), "labels": dict(row.labels), "rules": dict(row.rules)}
-        for row in labelled_rows(readings, changed)
-    ]
+    return [_plain(row) for row in labelled_rows(readings, changed)]
+
+
+def _plain(row: TrainingRow) -> dict[str, Any]:
+    return {**asdict(row), "labels": dict(row.labels), "rules": dict(row.rules)}
 
 
 def _row(kept: dict[str, Any]) -> TrainingRow:

@@ -9,7 +9,7 @@ from pathlib import Path
 from schemas.errors import Code, SynopticError
 from schemas.pack_loader import Pack
 from training.dataset import GOLD, ReportReading, TrainingRow, hospital_folds, labelled_rows, read_labelled, varied_rows
-from training.gold import LabelledReport, load_gold_reports, load_registry_reports
+from training.gold import Files, LabelledReport, load_gold_reports, load_registry_reports
 from training.pretraining import UnlabelledText, read_unlabelled
 from training.recipe import Recipe
 
@@ -21,8 +21,8 @@ class Sources:
     `routed` says of a text whether the pack would be given it.
     """
 
-    texts: Path
-    gold: Path
+    texts: Files
+    gold: Files
     routed: Callable[[str], bool]
     unlabelled: tuple[Path, ...] = ()
 

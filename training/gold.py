@@ -154,17 +154,18 @@ def load_silver_reports(
     )
 
 
-def _each(files: Files) -> Sequence[Path]:
+def each_file(files: Files) -> Sequence[Path]:
+    """The files, however many were given."""
     return (files,) if isinstance(files, Path) else files
 
 
 def _names(files: Files) -> str:
-    return ", ".join(path.name for path in _each(files))
+    return ", ".join(path.name for path in each_file(files))
 
 
 def _rows(files: Files) -> Iterator[dict[str, Any]]:
     """The rows of JSON-lines files; SYN-701 names the first line that is none."""
-    for path in _each(files):
+    for path in each_file(files):
         try:
             lines = path.read_bytes().splitlines()
         except OSError as error:

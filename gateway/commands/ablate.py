@@ -11,8 +11,10 @@ from schemas.pack_loader import load_pack
 
 
 def ablate(
-    texts: Annotated[Path, typer.Option(help="report texts, JSON lines with patient, site, text, registry, tier")],
-    gold: Annotated[Path, typer.Option(help="annotations of some of these reports, JSON lines")],
+    texts: Annotated[
+        list[Path], typer.Option(help="report texts, JSON lines with patient, site, text; may be several")
+    ],
+    gold: Annotated[list[Path], typer.Option(help="annotations of some of these reports; may be several")],
     out: Annotated[Path, typer.Option(help="folder for ablations.md, .json and .png; one file a variant in work/")],
     only: Annotated[list[str] | None, typer.Option(help="only this variant; may be given several times")] = None,
     quick: Annotated[bool, typer.Option(help="tiny models, figures of no use in seconds, to try the path")] = False,

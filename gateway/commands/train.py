@@ -33,9 +33,14 @@ class PrecisionName(StrEnum):
 
 def train(
     texts: Annotated[
-        Path | None, typer.Option(help="report texts, JSON lines with patient, site, text, registry, tier")
+        list[Path] | None,
+        typer.Option(
+            help="report texts, JSON lines with patient, site, text, registry, tier; several times for several files"
+        ),
     ] = None,
-    gold: Annotated[Path | None, typer.Option(help="annotations of some of these reports, JSON lines")] = None,
+    gold: Annotated[
+        list[Path] | None, typer.Option(help="annotations of some of these reports, JSON lines; may be several")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="the checkpoint's folder; log, folds and figures go to <out>.work")
     ] = None,
@@ -68,7 +73,7 @@ def train(
     if dry_run:
         _print_plan(loaded, chosen, backbone)
         return
-    if texts is None or gold is None or out is None:
+    if not texts or not gold or out is None:
         raise typer.BadParameter("give --texts, --gold and --out, or --dry-run")
     from training.corpus import Sources
     from training.pipeline import train as run
