@@ -1,7 +1,8 @@
 """Runs the reference system's tables on real reports: each variant cross-validated over hospitals, one file a variant.
 
-All variants share folds, rows and one language backbone a fold; each runs in a process of its own, so that its peak
-memory is its own, and on one thread, so that its seconds are processor time whatever else the machine does.
+All variants share folds, rows and one backbone a fold, taught as the starter's is but on silver labels alone, so that the
+gold is left for what is compared. Each runs in a process of its own, so that its peak memory is its own, and on one
+thread, so that its seconds are processor time whatever else the machine does.
 """
 
 import multiprocessing
@@ -23,12 +24,12 @@ from schemas.errors import Code, SynopticError
 from schemas.frozen import Frozen
 from schemas.pack_loader import Pack
 from training.ablation_corpus import ReadReports, read_once
-from training.ablation_variants import ABLATION, VARIANTS, Variant
+from training.ablation_variants import ABLATION, QUICK, VARIANTS, Variant
 from training.baselines import read_naively
-from training.corpus import Sources, about_pack, digest_of
+from training.corpus import Corpus, Sources, about_pack, digest_of
 from training.gold import LabelledReport, load_gold_reports
 from training.pipeline import make_deterministic
-from training.recipe import TOY, Recipe
+from training.recipe import Recipe
 from training.resampling import Answers
 from training.run_log import Progress, RunLog
 from training.scoring import SystemScore, score_system
@@ -47,12 +48,6 @@ class Outcome(Frozen):
     megabytes: float
 
 
-QUICK = TOY.model_copy(
-    update={"backbone": ABLATION.backbone, "adapter_sources": ABLATION.adapter_sources, "variants_per_class": 0}
-)
-"""Figures of no use in seconds, to try the path."""
-
-
 @dataclass(frozen=True)
 class Ablation:
     """What all variants share."""
@@ -65,17 +60,17 @@ class Ablation:
     log: RunLog
 
     def backbones(self) -> None:
-        """Train the language backbone of each fold that has none yet."""
-        corpus = self.read.language_corpus(self.recipe.folds)
+        """Teach the starter's backbone on the silver labels of each fold that has none yet."""
+        corpus = self.read.silver_corpus(self.recipe.folds)
         workshop = Workshop(corpus, self.pack, self.recipe, self.work, self.log, None)
         for fold in range(self.recipe.folds):
             if not (self.backbone_of(fold) / TOKENIZER_FILE).is_file():
-                _in_own_process(partial(self._backbone, workshop, fold), f"backbone {fold}")
+                _in_own_process(partial(self._backbone, workshop, corpus.without(fold), fold), f"backbone {fold}")
 
-    def _backbone(self, workshop: Workshop, fold: int) -> None:
-        corpus = self.read.language_corpus(self.recipe.folds)
+    def _backbone(self, workshop: Workshop, corpus: Corpus, fold: int) -> None:
         name = f"backbone {fold}"
-        backbone = workshop.backbone(corpus.without(fold), name)
+        backbone = workshop.backbone(corpus, name)
+        workshop.taught(backbone, corpus.rows, name)
         folder = self.backbone_of(fold)
         save_backbone(folder, backbone_config(backbone), backbone_weights(backbone), "float32")
         workshop.tokenizer.save(folder / TOKENIZER_FILE)
@@ -130,6 +125,8 @@ class Ablation:
     ) -> int:
         """Train without the fold's hospitals, and add the answers for their reports; how many parameters it trains."""
         corpus = self.read.corpus(variant, self.recipe.folds, tasks)
+        if not corpus.without(fold).gold:  # nothing to learn the task from, so it has no answer
+            return 0
         work = self.work / variant.name
         pack, recipe = about_pack(self.pack, tasks), variant.recipe(self.recipe)
         workshop = Workshop(corpus, pack, recipe, work, self.log, self.backbone_of(fold))
@@ -164,7 +161,8 @@ def ablate(
     work.mkdir(parents=True, exist_ok=True)
     log = RunLog(work / "log.jsonl", progress)
     reports = load_gold_reports(sources.texts, sources.gold)
-    ablation = Ablation(pack, QUICK if quick else ABLATION, reports, read_once(sources, pack, work, log), work, log)
+    recipe = QUICK if quick else ABLATION
+    ablation = Ablation(pack, recipe, reports, read_once(sources, pack, recipe, work, log), work, log)
     waiting = [one for one in VARIANTS if (not only or one.name in only) and ablation.outcome(one) is None]
     if any(variant.system == "trained" for variant in waiting):
         ablation.backbones()

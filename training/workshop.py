@@ -52,7 +52,7 @@ class Workshop:
     def classifier(self, corpus: Corpus, name: str) -> Classifier:
         """The whole path on what the corpus holds; `name` is the classifier's in log and work folder."""
         backbone = self.backbone(corpus, name)
-        full = self._trained_whole(backbone, corpus.rows, name) if self._recipe.backbone.epochs else None
+        full = self.taught(backbone, corpus.rows, name) if self._recipe.backbone.epochs else None
         return self.adapted(backbone, corpus.rows, name, full)
 
     def backbone(self, corpus: Corpus, name: str) -> LlamaModel:
@@ -67,6 +67,15 @@ class Workshop:
                 texts += windows(unlabelled.text, self.tokenizer, recipe.window)
             fit_language(backbone, texts, self._phase(name, "language", recipe.language))
         return backbone
+
+    def taught(self, backbone: LlamaModel, rows: Sequence[TrainingRow], name: str) -> Classifier:
+        """All parameters trained on every label; the backbone is then rounded as it will be stored."""
+        recipe = self._recipe
+        torch.manual_seed(recipe.seed)
+        full = Classifier(backbone, self.label_set, self._stated_heads)
+        fit(full, self.encode(rows), [], recipe.weighted_tasks, self._phase(name, "backbone", recipe.backbone))
+        _round_to_half(backbone)
+        return full
 
     def adapted(
         self, backbone: LlamaModel, rows: Sequence[TrainingRow], name: str, taught: Classifier | None = None
@@ -87,15 +96,6 @@ class Workshop:
     def forget(self, name: str) -> None:
         """Remove the states of a classifier that is finished."""
         shutil.rmtree(self._states(name), ignore_errors=True)
-
-    def _trained_whole(self, backbone: LlamaModel, rows: Sequence[TrainingRow], name: str) -> Classifier:
-        """All parameters trained on every label; the backbone is then rounded as it will be stored."""
-        recipe = self._recipe
-        torch.manual_seed(recipe.seed)
-        full = Classifier(backbone, self.label_set, self._stated_heads)
-        fit(full, self.encode(rows), [], recipe.weighted_tasks, self._phase(name, "backbone", recipe.backbone))
-        _round_to_half(backbone)
-        return full
 
     def _initial_backbone(self, name: str) -> Path:
         recipe = self._recipe

@@ -12,7 +12,7 @@ from schemas.pack_loader import load_pack
 from training.ablation import Ablation, Outcome, ablate
 from training.ablation_corpus import SLICE_CHARACTERS, ReadReports, read_once
 from training.ablation_report import REFERENCE_F1, markdown, write_report
-from training.ablation_variants import ABLATION, RATES, VARIANTS, Variant
+from training.ablation_variants import ABLATION, QUICK, RATES, VARIANTS, Variant
 from training.corpus import Sources
 from training.run_log import RunLog
 from training.scoring import score_system
@@ -20,7 +20,7 @@ from training.scoring import score_system
 pytestmark = pytest.mark.model
 
 NAMES = {variant.name: variant for variant in VARIANTS}
-CHEAP = ("naive", "rules", "prefix", "single-task", "per-task", "full-unhinted", "taught-lora")
+CHEAP = ("naive", "rules", "prefix", "single-task", "per-task", "full-unhinted", "starter")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def ablated(corpus: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory)
 def read(corpus: tuple[Path, Path], tmp_path: Path) -> ReadReports:
     """The made-up reports as variants are shown them."""
     log = RunLog(tmp_path / "log.jsonl", lambda line: None)
-    return read_once(Sources(*corpus, lambda text: True), load_pack("breast"), tmp_path, log)
+    return read_once(Sources(*corpus, lambda text: True), load_pack("breast"), QUICK, tmp_path, log)
 
 
 def test_one_command_writes_tables_data_and_a_figure(ablated: Path) -> None:
@@ -88,6 +88,7 @@ def test_variants_differ_in_what_they_are_shown(read: ReadReports) -> None:
     assert all(len(row.prompt.report) <= SLICE_CHARACTERS for row in shown["window"])
     assert [row.prompt.report for row in shown["full"]] == [read.texts[row.patient] for row in shown["full"]]
     assert len(shown["per-task"]) > len(shown["lora"])
+    assert all(row.source != "gold" for row in read.silver_corpus(2).rows)
     assert [row.labels for row in shown["full"]] == [row.labels for row in shown["lora"]]
 
 
@@ -101,19 +102,19 @@ def test_reading_again_gives_the_rows_that_were_kept(
 
     monkeypatch.setattr("training.ablation_corpus.read_labelled", never)
     log = RunLog(tmp_path / "log.jsonl", lambda line: None)
-    again = read_once(Sources(*corpus, lambda text: True), load_pack("breast"), tmp_path, log)
+    again = read_once(Sources(*corpus, lambda text: True), load_pack("breast"), QUICK, tmp_path, log)
     assert again == read
     folds = [again.corpus(variant, 2, ["T"]).folds for variant in VARIANTS]
     assert all(one == folds[0] for one in folds)
 
 
 def test_every_variant_has_a_name_of_its_own_and_a_recipe() -> None:
-    """Names are unique, each reference figure belongs to a variant, and only the starter's path trains the backbone."""
+    """Names are unique, each reference figure belongs to a variant, and only forms that it never saw teach the backbone again."""
     assert len(NAMES) == len(VARIANTS)
     assert set(REFERENCE_F1) <= set(NAMES)
     for variant in VARIANTS:
         recipe = variant.recipe(ABLATION)
-        assert (recipe.backbone.epochs > 0) == variant.taught
+        assert (recipe.backbone.epochs > 0) == variant.retaught
         assert recipe.adapter.learning_rate == RATES[variant.adapter]
 
 
@@ -122,9 +123,9 @@ def test_a_table_shows_the_references_figure_beside_ours(tmp_path: Path) -> None
     tasks = load_pack("breast").definition.tasks
     score = score_system("x", [], [], tasks, rounds=0)
     outcome = Outcome(variant="x", digest="d", score=score, parameters=1234, seconds=5, megabytes=6)
-    rows = markdown([(NAMES["lora"], outcome), (NAMES["taught-lora"], outcome)]).splitlines()
+    rows = markdown([(NAMES["lora"], outcome), (NAMES["starter"], outcome)]).splitlines()
     assert next(row for row in rows if row.startswith("| lora |")).endswith("| 1,234 | 5 | 6 | 0.976 |")
-    assert next(row for row in rows if row.startswith("| taught-lora |")).endswith("|  |")
+    assert next(row for row in rows if row.startswith("| starter |")).endswith("|  |")
     assert write_report([(NAMES["lora"], outcome)], tmp_path / "out").is_file()
 
 
