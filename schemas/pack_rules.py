@@ -280,29 +280,35 @@ class LabelSet(Frozen):
 class HintRule(Frozen):
     """How facts of one kind are told to the classifier: raw, unreconciled, from a closed set of tokens.
 
-    Facts take part by `where` and `minimum_score` as in a LabelRule. Each distinct value gives one hint, the best
+    Facts of `kind` or `further_kinds` take part by `where`, `minimum_score` and `unless_sections` as in a LabelRule; those
+    with one of `lesser_marks` only where there is no other. Each distinct value gives one hint, the best
     placed first, at most `limit`. `values` are the values told; with `bands` the fact's number (its attribute `number`,
     or its value) is told as a band instead. `score_bands` add how well the surroundings fit (0 below the first).
     Where values differ, the first, the last and the one in the section of highest priority are told again.
-    `summed` adds the numbers of all facts in the section of highest priority. No fact: one hint that says `none`.
+    `summed` adds the numbers of all facts in the section of highest priority; `highest` takes the largest of those that
+    fit best by `score_bands`, without telling the fit. No fact: one hint that says `none`.
     """
 
     key: str
     kind: str
+    further_kinds: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     where: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     minimum_score: int | None = None
     number: str | None = None
     bands: tuple[Band, ...] = ()
     score_bands: tuple[int, ...] = ()
+    unless_sections: tuple[str, ...] = ()
+    lesser_marks: tuple[str, ...] = ()
     summed: bool = False
+    highest: bool = False
     limit: int = Field(default=3, ge=1)
 
     @property
     def told(self) -> tuple[str, ...]:
         """Every value that can be told, score bands included."""
         values = tuple(band.value for band in self.bands) or self.values
-        if not self.score_bands:
+        if not self.score_bands or self.highest:
             return values
         return tuple(f"{value}:{fit}" for value in values for fit in range(len(self.score_bands) + 1))
 

@@ -40,7 +40,9 @@ def section_priorities(pack: Pack) -> dict[str, int]:
 
 
 def _hints(rule: HintRule, facts: Sequence[Fact], priorities: Mapping[str, int]) -> list[Hint]:
-    told = [(value, fact) for fact in facts if (value := _told(rule, fact)) is not None]
+    told = [(value, fact) for fact in _taking_part(rule, facts) if (value := _told(rule, fact)) is not None]
+    if rule.highest:
+        told = _highest(rule, told)
     if rule.summed:
         told = _summed(rule, [fact for _, fact in told], priorities)
     if not told:
@@ -58,21 +60,43 @@ def _hints(rule: HintRule, facts: Sequence[Fact], priorities: Mapping[str, int])
     return hints
 
 
+def _taking_part(rule: HintRule, facts: Sequence[Fact]) -> list[Fact]:
+    """The rule's facts, those with a lesser mark only where there is no other."""
+    kinds = (rule.kind, *rule.further_kinds)
+    found = [
+        fact
+        for fact in facts
+        if fact.kind in kinds
+        and all(fact.attributes.get(name, "") in rule.where[name] for name in rule.where)
+        and (rule.minimum_score is None or fact.score >= rule.minimum_score)
+        and fact.section not in rule.unless_sections
+    ]
+    return [fact for fact in found if not any(mark in fact.marks for mark in rule.lesser_marks)] or found
+
+
 def _told(rule: HintRule, fact: Fact) -> str | None:
-    """The value as it is told, or None where the fact takes no part."""
-    if fact.kind != rule.kind or any(fact.attributes.get(name, "") not in rule.where[name] for name in rule.where):
-        return None
-    if rule.minimum_score is not None and fact.score < rule.minimum_score:
-        return None
+    """The value as it is told, or None where none is told of it."""
     value = fact.value
     if rule.bands:
         band = _band(rule, number(fact.attributes.get(rule.number, "") if rule.number else fact.value))
         if band is None:
             return None
         value = band
-    if rule.score_bands:
-        value = f"{value}:{sum(fact.score >= least for least in rule.score_bands)}"
+    if rule.score_bands and not rule.highest:
+        value = f"{value}:{_fit(rule, fact)}"
     return value if value in rule.told else None
+
+
+def _fit(rule: HintRule, fact: Fact) -> int:
+    """How well the surroundings fit, as the number of score bands reached."""
+    return sum(fact.score >= least for least in rule.score_bands)
+
+
+def _highest(rule: HintRule, told: Sequence[tuple[str, Fact]]) -> list[tuple[str, Fact]]:
+    """The largest of those that fit best."""
+    best = max((_fit(rule, fact) for _, fact in told), default=0)
+    fitting = [pair for pair in told if _fit(rule, pair[1]) == best]
+    return [max(fitting, key=lambda pair: number(pair[1].value) or Decimal(0))] if fitting else []
 
 
 def _summed(rule: HintRule, facts: Sequence[Fact], priorities: Mapping[str, int]) -> list[tuple[str, Fact]]:
