@@ -78,13 +78,13 @@ class Ablation:
 
     def backbone_of(self, fold: int) -> Path:
         """Where a fold's backbone lies, by what decided it."""
-        return self.work / f"backbone-{fold}-{self._digest('')[:12]}"
+        return self.work / f"backbone-{fold}-{self._digest()[:12]}"
 
     def outcome(self, variant: Variant) -> Outcome | None:
         """What the variant came to, if it ran with the same reports, pack and recipe."""
         path = self._path(variant)
         kept = Outcome.model_validate_json(path.read_bytes()) if path.is_file() else None
-        return kept if kept and kept.digest == self._digest(str(variant)) else None
+        return kept if kept and kept.digest == self._digest_of(variant) else None
 
     def run(self, variant: Variant) -> None:
         """Cross-validate one variant and keep its outcome."""
@@ -100,7 +100,7 @@ class Ablation:
             answers = [by_patient.get(report.patient, {}) for report in self.reports]
         outcome = Outcome(
             variant=variant.name,
-            digest=self._digest(str(variant)),
+            digest=self._digest_of(variant),
             score=score_system(variant.name, self.reports, answers, self.pack.definition.tasks),
             parameters=parameters,
             seconds=round(time.process_time() - begun, 1),
@@ -145,8 +145,12 @@ class Ablation:
     def _path(self, variant: Variant) -> Path:
         return self.work / f"{variant.name}.json"
 
-    def _digest(self, variant: str) -> str:
-        return digest_of([self.read.digest, self.recipe.model_dump_json(), variant])
+    def _digest_of(self, variant: Variant) -> str:
+        """What decides an outcome besides the code: input, shared recipe, the variant and its own recipe."""
+        return self._digest(str(variant), variant.recipe(self.recipe).model_dump_json())
+
+    def _digest(self, *more: str) -> str:
+        return digest_of([self.read.digest, self.recipe.model_dump_json(), *more])
 
 
 def ablate(
