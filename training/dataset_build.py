@@ -1,7 +1,7 @@
 """Builds a dataset on disk from report texts: labelled, consolidated by patient, divided, in shards.
 
 Texts are read twice: once for who is in them, then patient by patient. In memory stay, of each report, its place, its
-values and its signature (two kilobytes); of the texts only the few that are being read.
+values and its signature (1.4 kilobytes); of the texts only the few that are being read.
 """
 
 from array import array
