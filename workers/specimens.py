@@ -18,7 +18,8 @@ _OPENER = re.compile(
     r"(?:(?P<letter>[A-Z])|(?P<number>\d{1,2}))(?:\.?\)\.?|[.:]|[ \t][-–])(?:(?:[ \t]{1,20}|[ \t]{0,20}\n[ \t]{0,20})(?=\S)|(?=[(\"“]|[A-Z][a-z]|[A-Z]{3}))"
 )
 _HEAD_END = re.compile(r":|\.\s+(?=[A-Z\"“])|\n[ \t]{0,40}\n|;")
-_SENTENCE_END = re.compile(r"(?<=[\w%)\]\"'])\.(?=\s)|\n[ \t]{0,40}\n|;|\n(?=[ \t]{0,40}[-•*])")
+# The period of "Rt. breast" ends no sentence.
+_SENTENCE_END = re.compile(r"(?<=[\w%)\]\"'])(?<!\b[RLrl][Tt])(?<!\b[RL])\.(?=\s)|\n[ \t]{0,40}\n|;|\n(?=[ \t]{0,40}[-•*])")
 _HEAD_LENGTH = 200
 _SENTENCE_REACH = 400
 _OTHER = "other"
