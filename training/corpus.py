@@ -12,6 +12,7 @@ from training.dataset import GOLD, ReportReading, TrainingRow, hospital_folds, l
 from training.gold import Files, LabelledReport, load_gold_reports, load_registry_reports
 from training.pretraining import UnlabelledText, read_unlabelled
 from training.recipe import Recipe
+from training.recombination import recombined_rows
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,9 @@ def read_corpus(reports: Sequence[LabelledReport], pack: Pack, recipe: Recipe) -
     if not any(row.source == GOLD for row in labelled):
         raise SynopticError(Code.NOTHING_TO_TRAIN_ON, f"{len(reports)} reports, none with a primary and a label")
     varied, kept = varied_rows(readings, pack, recipe)
-    rows = about_tasks([*labelled, *varied], recipe.tasks)
     folds = hospital_folds([row.hospital for row in labelled if row.source == GOLD], recipe.folds)
+    recombined = recombined_rows(readings, pack, folds, recipe.recombined, recipe.seed)
+    rows = about_tasks([*labelled, *varied, *recombined], recipe.tasks)
     content = [pack.digest, recipe.model_dump_json(), *(f"{row.prompt}{row.prompt.report}{row.labels}" for row in rows)]
     return Corpus(tuple(readings), rows, folds, {**Counter(row.source for row in rows), **kept}, digest_of(content))
 

@@ -33,7 +33,8 @@ class Passes(Frozen):
 class Recipe(Frozen):
     """Everything that decides a checkpoint besides the reports, the pack and an external backbone.
 
-    `variants_per_class` is the quota of swapped reports for each task and class; `weighted_tasks` get class weights
+    `variants_per_class` is the quota of swapped reports for each task and class, `recombined` the number of rows with
+    facts of several reports (training/recombination.py); `weighted_tasks` get class weights
     N / (K n_c); `prompt_version` names a format of model/prompt.py; `window` is the length in tokens of the stretches
     of unlabelled text on which the language phase trains; `tasks` restricts the heads to some tasks (none: all);
     `adapter_sources` are the kinds of rows (training/dataset.py) that the adapter learns from.
@@ -55,6 +56,7 @@ class Recipe(Frozen):
     precision: Precision = "float32"
     tasks: tuple[str, ...] = ()
     variants_per_class: int = 60
+    recombined: int = 4000
     folds: int = 5
     validation_share: float = 0.12
     weighted_tasks: tuple[str, ...] = ("HER2",)
@@ -82,6 +84,7 @@ TOY = Recipe(
     backbone=Passes(epochs=1, learning_rate=2e-3),
     adapter=Passes(epochs=1, learning_rate=1e-3),
     variants_per_class=1,
+    recombined=8,
     folds=2,
 )
 """The whole path in seconds, to test the path; what it makes is of no use."""
@@ -95,6 +98,7 @@ REFERENCE = Recipe(
     ),
     precision="nf4",
     variants_per_class=0,
+    recombined=0,
 )
 """The reference system's schedule for an adapter on an external backbone (arXiv 2604.13328), real reports only."""
 RECIPES = {"starter": STARTER, "toy": TOY, "reference": REFERENCE}
