@@ -16,6 +16,7 @@ from schemas.findings import MAXIMUM_QUOTE_LENGTH
 from schemas.pack_rules import ContextMark, FactRule, FactRules
 from schemas.patterns import Pattern, compile_pattern
 from workers.conversion import Tables, convert, number
+from workers.places import IndexedText
 
 RULE_TIMEOUT_SECONDS = 2.0
 
@@ -122,7 +123,12 @@ class FactReader:
 
     def _matched(self, document: SectionedText) -> Iterator[Fact]:
         text = self.repair(document.text)
-        ignored = [(kinds, match.span()) for kinds, pattern in self._ignored for match in pattern.finditer(text)]
+        indexed = IndexedText(text)
+        ignored = [
+            (kinds, match.span())
+            for kinds, pattern in self._ignored
+            for match in indexed.matches(pattern, RULE_TIMEOUT_SECONDS)
+        ]
         starts = [section.start for section in document.sections]
         # Rules that read the same lists share one search of the text.
         found: dict[Pattern, list[regex.Match[str]]] = {}
@@ -131,17 +137,17 @@ class FactReader:
             pattern = self._main[rule.name]
             try:
                 if rule.in_turn and pattern not in found:
-                    found[pattern] = list(pattern.finditer(text, timeout=RULE_TIMEOUT_SECONDS))
+                    found[pattern] = list(indexed.matches(pattern, RULE_TIMEOUT_SECONDS))
                 for match in (
                     found[pattern]
                     if rule.in_turn
-                    else pattern.finditer(text, overlapped=rule.overlapped, timeout=RULE_TIMEOUT_SECONDS)
+                    else indexed.matches(pattern, RULE_TIMEOUT_SECONDS, overlapped=rule.overlapped)
                 ):
                     start, end = _trimmed(text, *(match.span(rule.evidence) if rule.evidence else match.span()))
                     if start < end and not any(start < last and first < end for first, last in closed):
                         index = bisect_right(starts, start) - 1
                         section = document.sections[index].key if index >= 0 else ""
-                        fact = self._fact(rule, match, document, text, section, (start, end))
+                        fact = self._fact(rule, match, document, indexed, section, (start, end))
                         if fact:
                             yield fact
             except TimeoutError as error:
@@ -152,19 +158,19 @@ class FactReader:
         rule: FactRule,
         match: "regex.Match[str]",
         document: SectionedText,
-        text: str,
+        indexed: IndexedText,
         section: str,
         span: tuple[int, int],
     ) -> Fact | None:
         if section in rule.unless_sections or (rule.sections and section not in rule.sections):
             return None
-        if not self._in_context(rule, match, text):
+        if not self._in_context(rule, match, indexed):
             return None
         captured = self._captures(rule, match)
         if captured is None:
             return None
         attributes = {name: template.format_map(captured) for name, template in rule.attributes.items()}
-        found = self._marks_of(rule.kind, match, text)
+        found = self._marks_of(rule.kind, match, indexed)
         return Fact(
             kind=rule.kind,
             value=rule.value.format_map(captured),
@@ -199,20 +205,24 @@ class FactReader:
             captured["total"] = str(sum(part for part in parts if part is not None))
         return captured
 
-    def _in_context(self, rule: FactRule, match: "regex.Match[str]", text: str) -> bool:
-        before, after = _surroundings(match, text, rule.window)
-        wanted = ((rule.before, before), (rule.within, match[0]), (rule.after, after))
-        unwanted = ((rule.unless_before, before), (rule.unless_within, match[0]), (rule.unless_after, after))
-        return all(self._patterns[pattern].search(place) for pattern, place in wanted if pattern) and not any(
-            self._patterns[pattern].search(place) for pattern, place in unwanted if pattern
+    def _in_context(self, rule: FactRule, match: "regex.Match[str]", indexed: IndexedText) -> bool:
+        before, within, after = _surroundings(match, indexed.text, rule.window)
+        wanted = ((rule.before, before), (rule.within, within), (rule.after, after))
+        unwanted = ((rule.unless_before, before), (rule.unless_within, within), (rule.unless_after, after))
+        return all(self._search(pattern, indexed, place) for pattern, place in wanted if pattern) and not any(
+            self._search(pattern, indexed, place) for pattern, place in unwanted if pattern
         )
 
-    def _marks_of(self, kind: str, match: "regex.Match[str]", text: str) -> list[ContextMark]:
+    def _search(self, pattern: str, indexed: IndexedText, place: tuple[int, int]) -> "regex.Match[str] | None":
+        """The pattern's first match in this stretch of the text, taken for itself."""
+        return next(indexed.matches_within(self._patterns[pattern], *place), None)
+
+    def _marks_of(self, kind: str, match: "regex.Match[str]", indexed: IndexedText) -> list[ContextMark]:
         """The marks around the match; of each contest, the nearest."""
         found: list[ContextMark] = []
         nearest: dict[str, tuple[int, ContextMark]] = {}
         for mark in self._marks.get(kind, ()):
-            distance = self._distance(mark, match, text)
+            distance = self._distance(mark, match, indexed)
             if distance is None:
                 continue
             if not mark.contest:
@@ -221,16 +231,16 @@ class FactReader:
                 nearest[mark.contest] = (distance, mark)
         return [*found, *(mark for _, mark in nearest.values())]
 
-    def _distance(self, mark: ContextMark, match: "regex.Match[str]", text: str) -> int | None:
+    def _distance(self, mark: ContextMark, match: "regex.Match[str]", indexed: IndexedText) -> int | None:
         """Characters between the match and the mark's nearest words; None where they are not there."""
-        before, after = _surroundings(match, text, mark.window)
+        before, within, after = _surroundings(match, indexed.text, mark.window)
         distances: list[int] = []
-        if mark.within and self._patterns[mark.within].search(match[0]):
+        if mark.within and self._search(mark.within, indexed, within):
             distances.append(0)
         if mark.before:
-            ends = [found.end() for found in self._patterns[mark.before].finditer(before)]
-            distances += [len(before) - end for end in ends[-1:]]
-        if mark.after and (found := self._patterns[mark.after].search(after)):
+            ends = [found.end() for found in indexed.matches_within(self._patterns[mark.before], *before)]
+            distances += [before[1] - before[0] - end for end in ends[-1:]]
+        if mark.after and (found := self._search(mark.after, indexed, after)):
             distances.append(found.start())
         return min(distances, default=None)
 
@@ -274,5 +284,9 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     return start + len(wording) - len(wording.lstrip()), end - len(wording) + len(wording.rstrip())
 
 
-def _surroundings(match: "regex.Match[str]", text: str, window: int) -> tuple[str, str]:
-    return text[max(0, match.start() - window) : match.start()], text[match.end() : match.end() + window]
+def _surroundings(
+    match: "regex.Match[str]", text: str, window: int
+) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """The stretches of the text before the match, of the match and after it."""
+    start, end = match.span()
+    return (max(0, start - window), start), (start, end), (end, min(end + window, len(text)))

@@ -89,7 +89,7 @@ class LabellingEngine:
         return (
             all(properties.get(name) in allowed for name, allowed in rule.when.items())
             and not any(properties.get(name) in refused for name, refused in rule.unless.items())
-            and not any(fact.kind in rule.unless_kinds for fact in facts)
+            and not (rule.unless_kinds and any(fact.kind in rule.unless_kinds for fact in facts))
         )
 
     def _answer(self, rule: LabelRule, facts: list[Fact]) -> _Answer | None:
