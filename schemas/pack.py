@@ -63,6 +63,7 @@ class SectionRule(Frozen):
     `interrupts`: the next part letter after this section goes on with the section before it (a note on part B).
     `restates`: keys of sections that, where one stood before this section too, say this section's words when they come
     again after it (the synoptic of an addendum).
+    `within`: keys of the only sections in which its headers count, the opening's included; empty: in any.
     """
 
     key: str
@@ -73,6 +74,7 @@ class SectionRule(Frozen):
     absorbs: tuple[str, ...] = ()
     interrupts: bool = False
     restates: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
 
 
 class SpecimenKind(Frozen):

@@ -21,7 +21,7 @@ _OCR_DIGITS = str.maketrans({"O": "0", "o": "0", "l": "1", "I": "1", "|": "1", "
 # With what OCR makes of them: "l.5", "2.O", "crn", "em", "rnm".
 _SPLIT_POINT = regex.compile(r"(?<=\d)\s?([.,])\s?(?=\d)")
 _LENGTH = regex.compile(
-    r"((?:\d+|[lI|](?=[.,]))?[.,]?\d*[\dO])[\s-]*(?:(?i)(?P<cm>c\W?m|crn|em|centi\w+)|(?P<mm>m\W?m|[rn]+m|mrn|milli\w+))?"
+    r"((?:\d+|[lI|](?=[.,]))?[.,]?\d*(?:[\dO]|(?<=[.,])[lI|]))[\s-]*(?:(?i)(?P<cm>c\W?m|crn|em|centi\w+)|(?P<mm>m\W?m|[rn]+m|mrn|milli\w+))?"
 )
 
 

@@ -17,6 +17,7 @@ from workers.specimens import cut_passages, gather_specimens, part_labels
 _AFTER_HEADER = re.compile(r"[ \t]{0,20}(?:[:.]+|[-–](?=\s)|(?=\n)|$)[ \t]{0,20}")
 _BEFORE_HEADER = re.compile(r"(?:^|\n|[.:;][ \t\"”)]|[*=#_|•-])[ \t*=#_|•-]{0,20}$")
 _LOOK_BACK = 24
+_LEADER = "..."
 
 
 def segment(text: str, segmentation: Segmentation) -> Document:
@@ -76,19 +77,25 @@ def _headers(text: str, segmentation: Segmentation) -> list[tuple[int, int, Sect
     any_header, rules = _compiled(segmentation)
     found: list[tuple[int, int, SectionRule]] = []
     restated = _Restated()
+    running = segmentation.opening_section
     position = 0
     while (candidate := any_header.search(text, position)) is not None:
         start = candidate.start()
-        matches = [(match.end(), rule) for rule, pattern in rules if (match := pattern.match(text, start))]
-        end, rule = max(matches, key=lambda item: item[0])
+        matches = [
+            (match.end(), rule)
+            for rule, pattern in rules
+            if running in (rule.within or (running,)) and (match := pattern.match(text, start))
+        ]
+        end, rule = max(matches, key=lambda item: item[0], default=(start, None))
         after = _AFTER_HEADER.match(text, end)
         chained = bool(found) and not text[found[-1][1] : start].strip()
-        if after is None or not _is_header(text, start, end, after.group(), chained):
+        if rule is None or after is None or not _is_header(text, start, end, after.group(), chained):
             position = _next_word(text, start)
             continue
         position = after.end()
         if not (found and rule.key in found[-1][2].absorbs):
             found.append((start, after.end(), restated.rule_of(rule)))
+            running = found[-1][2].key
     return found
 
 
@@ -114,7 +121,12 @@ class _Restated:
 
 
 def _is_header(text: str, start: int, end: int, terminator: str, chained: bool) -> bool:
-    """A header opens a line, sentence or another header's line; lower-case words need a colon or the line's end."""
+    """A header opens a line, sentence or another header's line; lower-case words need a colon or the line's end.
+
+    What dots lead to an answer is a line of a list.
+    """
+    if _LEADER in terminator and text[end + len(terminator) : end + len(terminator) + 1].strip():
+        return False
     header = text[start:end]
     opens_line = chained or _BEFORE_HEADER.search(text[max(0, start - _LOOK_BACK) : start]) is not None
     if not opens_line:

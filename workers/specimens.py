@@ -19,7 +19,9 @@ _OPENER = re.compile(
 )
 _HEAD_END = re.compile(r":|\.\s+(?=[A-Z\"“])|\n[ \t]{0,40}\n|;")
 # The period of "Rt. breast" ends no sentence.
-_SENTENCE_END = re.compile(r"(?<=[\w%)\]\"'])(?<!\b[RLrl][Tt])(?<!\b[RL])\.(?=\s)|\n[ \t]{0,40}\n|;|\n(?=[ \t]{0,40}[-•*])")
+_SENTENCE_END = re.compile(
+    r"(?<=[\w%)\]\"'])(?<!\b[RLrl][Tt])(?<!\b[RL])\.(?=\s)|\n[ \t]{0,40}\n|;|\n(?=[ \t]{0,40}[-•*])"
+)
 _HEAD_LENGTH = 200
 _SENTENCE_REACH = 400
 _OTHER = "other"

@@ -122,6 +122,10 @@ def test_swapped_parts_keep_their_sides():
         ("Immunohistochemistry results:", "receptors"),
         ("SPECIMEN(S):", "specimens"),
         ("Comment:", "comment"),
+        ("LINAL DIAGNOSTS: Breast", "diagnosis"),
+        ("MICROSCOPIC EXAM/DIAGNOSIS: Breast", "diagnosis"),
+        ("HISTOLOGICAL FINDINGS: Breast", "microscopic"),
+        ("SNOMED codes: M85003", "boilerplate"),
     ],
 )
 def test_headers_are_known(header: str, key: str):
@@ -160,3 +164,18 @@ def test_long_runs_are_cut_whole(unit: str):
     text = unit * (100_000 // len(unit))
     document = read(text)
     assert document.passages[-1].end == document.sections[-1].end == len(text)
+
+
+def test_a_line_whose_dots_lead_to_an_answer_is_no_header():
+    """Dots that lead to an answer on the same line make a line of a list, not a section."""
+    document = read("Procedure ........ Mastectomy\nLaterality ....... Left\nComment .......... None\n")
+    assert [section.key for section in document.sections] == ["opening"]
+    assert [block.side for block in document.blocks] == ["left"]
+
+
+def test_a_list_of_answers_after_the_procedure_is_a_synoptic():
+    """Headers that count only within a section of some kinds open one there, and are text elsewhere."""
+    after_procedure = read("Procedure: Mastectomy\nHistologic type: Ductal carcinoma\n")
+    in_diagnosis = read("DIAGNOSIS: Mastectomy\nHistologic type: Ductal carcinoma\n")
+    assert [section.key for section in after_procedure.sections] == ["specimens", "synoptic"]
+    assert [section.key for section in in_diagnosis.sections] == ["diagnosis"]
