@@ -66,6 +66,14 @@ def test_addendum_supersedes_diagnosis():
     assert (found.value, found.status, found.spans[0]) == ("positive", Status.CODED, (90, 95))
 
 
+def test_a_grade_is_amended_by_an_addendum_and_told_by_the_history_last():
+    """An addendum's grade wins in whichever system; the history's stands below even a score of today's specimen."""
+    of_today = fact("grade", "G2", system="nottingham")
+    assert label("grade", of_today, fact("grade", "G3", 90, section="addendum")).value == "G3"
+    told = fact("grade", "G3", 90, section="history", system="nottingham")
+    assert (label("grade", fact("grade_score", "4"), told).value, label("grade", told).value) == ("G1", "G3")
+
+
 def test_result_outranks_pending():
     """A result wins over "pending" wherever either stands, and a settled wait is no conflict."""
     found = label("PR", fact("PR", "pending", 90, section="addendum"), fact("PR", "positive"))
