@@ -89,7 +89,8 @@ class FactReader:
             for pattern in rule.patterns()[1:]:
                 self._patterns[pattern] = compile_pattern(pattern, rules.fragments)
         self._ignored = [
-            (ignored.kinds, compile_pattern(ignored.pattern, rules.fragments)) for ignored in rules.ignored
+            (ignored.name, ignored.kinds, compile_pattern(ignored.pattern, rules.fragments))
+            for ignored in rules.ignored
         ]
         self._repairs = [
             (compile_pattern(repair.pattern, rules.fragments, repair.case_sensitive), repair.by)
@@ -124,11 +125,7 @@ class FactReader:
     def _matched(self, document: SectionedText) -> Iterator[Fact]:
         text = self.repair(document.text)
         indexed = IndexedText(text)
-        ignored = [
-            (kinds, match.span())
-            for kinds, pattern in self._ignored
-            for match in indexed.matches(pattern, RULE_TIMEOUT_SECONDS)
-        ]
+        ignored = list(self._ignored_spans(indexed))
         starts = [section.start for section in document.sections]
         # Rules that read the same lists share one search of the text.
         found: dict[Pattern, list[regex.Match[str]]] = {}
@@ -152,6 +149,14 @@ class FactReader:
                             yield fact
             except TimeoutError as error:
                 raise SynopticError(Code.SLOW_RULE, rule.name) from error
+
+    def _ignored_spans(self, indexed: IndexedText) -> Iterator[tuple[tuple[str, ...], tuple[int, int]]]:
+        """What no rule of these kinds reads, or of any kind where none is named."""
+        for name, kinds, pattern in self._ignored:
+            try:
+                yield from ((kinds, match.span()) for match in indexed.matches(pattern, RULE_TIMEOUT_SECONDS))
+            except TimeoutError as error:
+                raise SynopticError(Code.SLOW_RULE, name) from error
 
     def _fact(
         self,

@@ -2,8 +2,10 @@
 
 import pytest
 
+from schemas.errors import Code, SynopticError
 from schemas.pack_loader import load_pack
-from schemas.pack_rules import FactCase, FactRule
+from schemas.pack_rules import FactCase, FactRule, FactRules, IgnoredText
+from workers import facts
 from workers.document import Document, Section
 from workers.facts import read_facts
 
@@ -76,3 +78,13 @@ def test_lengths_are_weighed(text: str, measures_tumor: bool):
     """A length counts for the tumour only where the words around it say so."""
     sizes = [fact for fact in read_facts(one_section(text), RULES) if fact.kind == "size"]
     assert any(fact.score >= 3 for fact in sizes) == measures_tumor
+
+
+def test_slow_ignored_text_is_a_slow_rule(monkeypatch: pytest.MonkeyPatch):
+    """A pattern of ignored text that searches for too long ends as the numbered error of a slow rule, by its name."""
+    monkeypatch.setattr(facts, "RULE_TIMEOUT_SECONDS", 0.001)
+    rules = FactRules(ignored=(IgnoredText(name="endless", pattern="(a|aa)+(a|aa)+b"),))
+    with pytest.raises(SynopticError) as error:
+        read_facts(one_section("a" * 5000), rules)
+    assert error.value.code is Code.SLOW_RULE
+    assert "endless" in str(error.value)
