@@ -35,7 +35,7 @@ def test_vocabulary_is_closed_and_without_repeats():
 
 def test_hints_never_exceed_their_room():
     """Even if every rule gives all it may, the hints fit their share of the prompt."""
-    assert sum(rule.limit + 3 for rule in PACK.labels.hints) <= HINT_LIMIT
+    assert sum(rule.limit + (3 if rule.limit > 1 else 0) for rule in PACK.labels.hints) <= HINT_LIMIT
 
 
 def test_facts_of_a_report_are_told_raw():
@@ -44,7 +44,8 @@ def test_facts_of_a_report_are_told_raw():
     told = [hint.token for hint in render_hints(primary, PACK)]
     wanted = ["T=T2", "N=N1", "nodes_sum=2", "G_nottingham=G2", "ER=positive", "PR=negative"]
     assert [token for token in wanted if token not in told] == []
-    assert {"size=S2:2", "IHC=2+", "ISH=negative", "HER2=equivocal"} <= set(told)
+    assert {"size_best=S2", "IHC=2+", "ISH=negative", "HER2=equivocal"} <= set(told)
+    assert any(token.startswith("size=S2:") for token in told)
 
 
 def test_order_does_not_depend_on_where_facts_stand():
@@ -75,3 +76,29 @@ def test_text_is_the_wording_of_the_report():
     """The text of a hint is the raw wording with its section."""
     hints = {hint.token: hint.text for hint in render_hints(read_report(REPORT, PACK)[0], PACK)}
     assert hints["T=T2"] == "pT2 (diagnosis)"
+
+
+def test_the_best_fitting_size_is_told_once():
+    """Of the lengths that fit best the largest is told, not a larger one that fits worse."""
+    fitting = [Fact("size", value, at, at + 5, "a", "diagnosis", score=10) for at, value in ((0, "8"), (10, "30"))]
+    larger = Fact("size", "60", 20, 25, "a", "diagnosis", score=4)
+    assert [token for token in tokens(*fitting, larger) if token.startswith("size_best")] == ["size_best=S2"]
+
+
+def test_a_lesser_result_is_told_only_where_there_is_no_other():
+    """The earlier biopsy's receptor is left out beside this specimen's, and told where it is alone."""
+    earlier = Fact("ER", "negative", 0, 5, "a", "history", marks=frozenset({"earlier_result"}))
+    current = Fact("ER", "positive", 50, 55, "b", "diagnosis")
+    assert "ER=negative" not in tokens(earlier, current)
+    assert "ER=negative" in tokens(earlier)
+
+
+def test_scores_of_several_kinds_share_their_tokens():
+    """A histoscore and an intensity are told alike: there is staining, or none."""
+    assert "ER_score=above_0" in tokens(Fact("ER_h_score", "180", 0, 5, "a", "diagnosis"))
+    assert "ER_score=above_0" in tokens(Fact("ER_intensity", "2", 0, 5, "a", "diagnosis"))
+
+
+def test_a_stage_in_the_history_is_not_told():
+    """An earlier cancer's stage would be taken for this one's."""
+    assert "T=T3" not in tokens(Fact("T", "T3", 0, 3, "a", "history", {"prefix": "p"}))
