@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from pydantic import BaseModel
 
-from schemas.pack_loader import _FILES, PACKS_FOLDER
+from schemas.pack_loader import _FILES, FACTS_FOLDER, PACKS_FOLDER
+from schemas.pack_rules import FactRules
 
 README = (PACKS_FOLDER / "breast" / "README.md").read_text(encoding="utf-8")
 
@@ -28,11 +29,14 @@ def keys_of(model: type[BaseModel]) -> Iterator[str]:
             yield from keys_of(nested)
 
 
-@pytest.mark.parametrize("file", list(_FILES))
+PARTS = {**_FILES, FACTS_FOLDER: FactRules}
+
+
+@pytest.mark.parametrize("file", list(PARTS))
 def test_readme_names_every_key(file: str):
     """A newcomer finds each key of each file in the README."""
     named = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`]*)`", README))))
-    missing = sorted(set(keys_of(_FILES[file])) - named)
+    missing = sorted(set(keys_of(PARTS[file])) - named)
     assert not missing, f"{file}: {', '.join(missing)}"
 
 
