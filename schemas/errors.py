@@ -349,6 +349,12 @@ class Code(Enum):
         "the audit's sample or key cannot be read ({detail})",
         "give the file that `synoptic label audit sample` wrote, with the key beside it",
     )
+    AUDIT_NOT_WRITTEN = _fatal(
+        743,
+        "the audit's sample cannot be written ({detail})",
+        "name a new file that ends in .csv or .jsonl, in a folder that you may write",
+    )
+    FOLDER_IN_USE = _fatal(744, "the folder holds files that are no dataset", "give a new or an empty folder")
     BAD_TRAINING_FILE = _fatal(
         701, "a file of reports or annotations cannot be read ({detail})", "give JSON lines with the documented fields"
     )
@@ -392,6 +398,9 @@ class Code(Enum):
         "quote the report verbatim, and leave offsets and digests as they were built",
     )
     ANNOTATED_TWICE = _fatal(722, "a patient is annotated twice ({detail})", "give one reading of each report")
+    SEVERAL_TEXTS = _fatal(
+        723, "an annotated patient has several texts ({detail})", "give the one text that the annotation was made of"
+    )
 
     def __init__(self, number: int, kind: Kind, message: str, remedy: str) -> None:
         self.number = number

@@ -4,6 +4,8 @@ training/audit_sample.py draws the questions.
 """
 
 import csv
+import io
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,8 @@ from schemas.pack import PackDefinition, Task
 CONFIDENCE = 0.95
 _MISSING = (Status.NOT_STATED, Status.PENDING, Status.NOT_PERFORMED, Status.NOT_ASSESSABLE)
 _FIELDS = ("id", "patient", "site", "primary", "task", "question", "choices", "text", "answer")
+_REQUIRED = ("id", "task", "question")
+_STEERS_A_SPREADSHEET = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
 @dataclass(frozen=True)
@@ -70,39 +74,72 @@ def choices(task: Task) -> tuple[str, ...]:
 
 
 def key_path(sample: Path) -> Path:
-    """The key file beside a sample."""
-    return sample.with_suffix(".key.jsonl")
+    """The key file beside a sample, named after the whole of its name."""
+    return sample.with_name(sample.name + ".key.jsonl")
+
+
+def prepare_sample(path: Path) -> None:
+    """Make the folder of a sample to come; SYN-743 for another suffix, or where it or its key lies there already."""
+    if path.suffix.lower() not in (".csv", ".jsonl"):
+        raise SynopticError(Code.AUDIT_NOT_WRITTEN, f"{path.name}: neither .csv nor .jsonl")
+    if path.exists() or key_path(path).exists():
+        raise SynopticError(Code.AUDIT_NOT_WRITTEN, f"{path.name}: it or its key exists already")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SynopticError(Code.AUDIT_NOT_WRITTEN, f"{path.name}: {error.strerror}") from None
 
 
 def save_key(sample: Path, entries: Iterable[KeyEntry]) -> None:
     """Write what the rules said beside the sample."""
-    key_path(sample).write_bytes(b"".join(orjson.dumps(vars(entry)) + b"\n" for entry in entries))
+    _write(key_path(sample), b"".join(orjson.dumps(vars(entry)) + b"\n" for entry in entries))
 
 
 def save_items(path: Path, items: Sequence[AuditItem]) -> None:
-    """Write the questions with their answers; a file that is cut short never takes the place of a whole one."""
-    unfinished = path.with_name(path.name + ".unfinished")
+    """Write the questions with their answers; no spreadsheet takes a cell of a report for a formula."""
     if path.suffix.lower() == ".csv":
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, _FIELDS)
-            writer.writeheader()
-            writer.writerows(vars(item) for item in items)
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, _FIELDS)
+        writer.writeheader()
+        writer.writerows({name: _as_cell(value) for name, value in vars(item).items()} for item in items)
+        _write(path, table.getvalue().encode())
     else:
-        unfinished.write_bytes(b"".join(orjson.dumps(vars(item)) + b"\n" for item in items))
+        _write(path, b"".join(orjson.dumps(vars(item)) + b"\n" for item in items))
+
+
+def _write(path: Path, content: bytes) -> None:
+    """For the owner alone, since it comes of reports; what is cut short never takes the place of a whole file."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
     unfinished.replace(path)
 
 
+def _as_cell(value: str) -> str:
+    return f"'{value}" if value.startswith(_STEERS_A_SPREADSHEET) else value
+
+
+def _from_cell(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_STEERS_A_SPREADSHEET) else cell
+
+
 def load_items(path: Path) -> list[AuditItem]:
-    """The questions of a sample with the answers given so far; SYN-742 where the file is none."""
+    """The questions of a sample with the answers given so far; SYN-742 where a row is no question."""
     try:
         if path.suffix.lower() == ".csv":
             with path.open(encoding="utf-8-sig", newline="") as file:
-                rows: list[dict[str, Any]] = list(csv.DictReader(file))
+                rows: list[dict[str, Any]] = [
+                    {name: _from_cell(row.get(name) or "") for name in _FIELDS} for row in csv.DictReader(file)
+                ]
         else:
             rows = [orjson.loads(line) for line in path.read_bytes().splitlines() if line.strip()]
-        return [AuditItem(**{name: str(row.get(name) or "") for name in _FIELDS}) for row in rows]
+        items = [AuditItem(**{name: str(row.get(name) or "") for name in _FIELDS}) for row in rows]
     except (OSError, ValueError, AttributeError, csv.Error):
         raise SynopticError(Code.BAD_AUDIT, path.name) from None
+    if not all(getattr(item, name) for item in items for name in _REQUIRED):
+        raise SynopticError(Code.BAD_AUDIT, f"{path.name}: a row without {', '.join(_REQUIRED)}")
+    return items
 
 
 def load_key(sample: Path) -> dict[str, KeyEntry]:

@@ -4,9 +4,11 @@ Texts are read twice: once for who is in them, then patient by patient. In memor
 values and its signature (1.4 kilobytes); of the texts only the few that are being read.
 """
 
+import shutil
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -73,11 +75,30 @@ class _Ledger:
 
 
 def build(plan: Plan, pack: Pack, progress: Progress) -> DatasetManifest:
-    """Build the dataset in `plan.out`; SYN-740 where one lies there, SYN-703 where no report yields a row."""
-    if (plan.out / MANIFEST).exists():
-        raise SynopticError(Code.DATASET_EXISTS)
-    plan.out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Build the dataset in `plan.out`, or nothing; SYN-740 or SYN-744 where files lie there, SYN-703 without a row."""
     files = files_of(plan.texts)
+    with _own_folder(plan.out):
+        return _build(plan, pack, files, progress)
+
+
+@contextmanager
+def _own_folder(folder: Path) -> Iterator[None]:
+    """A new or empty folder for its owner alone, in place since it may be a mounted volume; gone after a failure."""
+    if (folder / MANIFEST).exists():
+        raise SynopticError(Code.DATASET_EXISTS)
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise SynopticError(Code.FOLDER_IN_USE)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _build(plan: Plan, pack: Pack, files: Sequence[Path], progress: Progress) -> DatasetManifest:
+    """Write the dataset into its folder, the manifest last."""
     stock = _take_stock(files, plan, pack.definition)
     ledger = _Ledger(counts=Counter({"of other organs": stock.left_out}))
     with RowWriter(plan.out) as writer:

@@ -12,8 +12,9 @@ import typer
 
 from gateway.listing import print_rows
 from gateway.routing import takes
+from schemas.errors import Code, SynopticError
 from schemas.pack_loader import Pack, load_pack
-from training.audit import AuditScore, load_items, load_key, save_items, score, understood
+from training.audit import AuditScore, load_items, load_key, prepare_sample, save_items, score, understood
 from training.audit_sample import AuditSample, candidates, write_sample
 from training.conflicts import conflict_lines
 from training.coverage import Coverage, coverage_of, shares
@@ -37,12 +38,23 @@ class Format(StrEnum):
     TABLE = "table"
 
 
+def _hospitals(named: list[str] | None) -> list[str]:
+    """The hospitals that a repeated option, or commas within one, name."""
+    return [name.strip() for value in named or () for name in value.split(",") if name.strip()]
+
+
 Texts = Annotated[list[Path], typer.Argument(help="JSON lines with patient, site and text; .txt files; or folders")]
 PackName = Annotated[str, typer.Option("--pack", help="the pack whose rules read")]
 Processes = Annotated[int, typer.Option(help="processes that read side by side", min=1)]
 Output = Annotated[Format, typer.Option("--format", help="one JSON line each, or a table")]
 HeldBack = Annotated[
-    list[str] | None, typer.Option("--held-back", metavar="SITE", help="a hospital whose reports are only counted")
+    list[str] | None,
+    typer.Option(
+        "--held-back",
+        metavar="SITE[,SITE…]",
+        help="hospitals whose reports are only counted; repeatable",
+        callback=_hospitals,
+    ),
 ]
 NoExcerpts = Annotated[bool, typer.Option("--no-excerpts", help="figures and places only, no words of a report")]
 
@@ -112,7 +124,7 @@ def conflicts(
 @audit.command()
 def sample(
     texts: Texts,
-    out: Annotated[Path, typer.Option(help="the sample, .csv or .jsonl; what the rules said goes to a .key.jsonl")],
+    out: Annotated[Path, typer.Option(help="the sample, .csv or .jsonl; what the rules said goes to NAME.key.jsonl")],
     size: Annotated[int, typer.Option(help="questions a task", min=1)] = 30,
     seed: Annotated[int, typer.Option(help="another seed draws others")] = 42,
     pack: PackName = "breast",
@@ -120,6 +132,7 @@ def sample(
     held_back: HeldBack = None,
 ) -> None:
     """Draw labels by task, value and hospital, and write lines of their reports without what the rules said."""
+    prepare_sample(out)
     loaded = load_pack(pack)
     drawing = AuditSample(size)
     for found in _each(texts, loaded, partial(candidates, seed=seed), processes):
@@ -137,6 +150,8 @@ def ask(
     """Show one question after the other and keep each answer at once; an empty answer skips, `quit` ends."""
     tasks = {task.key: task for task in load_pack(pack).definition.tasks}
     items = load_items(path)
+    if not {item.task for item in items} <= tasks.keys():
+        raise SynopticError(Code.BAD_AUDIT, f"{path.name}: a task that the pack {pack} does not have")
     for position, item in enumerate(items):
         if item.answer:
             continue
@@ -161,6 +176,9 @@ def score_sample(
 ) -> None:
     """Print by task how often the answers agree with the rules, and the share of labels that are wrong."""
     scores = score(load_items(path), load_key(path), load_pack(pack).definition)
+    if not scores:
+        typer.echo("no question has an answer: give answers with `synoptic label audit ask`", err=True)
+        return
     if output is Format.JSONL:
         _print_lines(vars(one) for one in scores)
         return

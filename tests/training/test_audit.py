@@ -78,6 +78,16 @@ def test_answers_survive_the_file(tmp_path: Path, name: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+def test_no_cell_of_a_report_is_a_formula(tmp_path: Path) -> None:
+    """A spreadsheet sees an apostrophe before it; what is read back is what the report says."""
+    path = tmp_path / "sample.csv"
+    texts = ["=1+1", "+ node", "- margin", "@home", "'quoted'", "'=", "pT2"]
+    items = [AuditItem(str(number), "p", "H", "breast", "T", "T", "", text) for number, text in enumerate(texts)]
+    save_items(path, items)
+    assert all(f",{sign}" not in path.read_text() for sign in "=+-@")
+    assert load_items(path) == items
+
+
 def test_the_key_lies_beside_the_sample(tmp_path: Path) -> None:
     """One entry for each question, under its id."""
     path = tmp_path / "sample.csv"

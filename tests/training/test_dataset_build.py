@@ -185,6 +185,37 @@ def test_nothing_is_built_over_a_dataset(tmp_path: Path) -> None:
     assert caught.value.code is Code.DATASET_EXISTS
 
 
+def test_a_failed_build_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The same command succeeds as soon as its texts do, and holds no row of the first attempt."""
+    broken = [_row(0), {"patient": "p1"}]
+    with pytest.raises(SynopticError) as caught:
+        _build(tmp_path, broken)
+    assert caught.value.code is Code.BAD_TRAINING_FILE
+    unknown = [{"patient": "unknown", "values": {"T": {"v": "T4", "basis": "stated"}}}]
+    with pytest.raises(SynopticError):
+        _build(tmp_path, [_row(number) for number in range(3)], gold=unknown)
+    assert not (tmp_path / "dataset").exists()
+    assert set(_part_of(_build(tmp_path, [_row(number) for number in range(1, 4)]))) == {"p1", "p2", "p3"}
+
+
+def test_a_folder_of_other_files_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    """Rows never mix with what a killed build, or somebody else, left there."""
+    other = tmp_path / "dataset" / "rows-00000.jsonl"
+    other.parent.mkdir()
+    other.write_text("{}")
+    with pytest.raises(SynopticError) as caught:
+        _build(tmp_path, [_row(1)])
+    assert caught.value.code is Code.FOLDER_IN_USE
+    assert [path.read_text() for path in other.parent.iterdir()] == ["{}"]
+
+
+def test_an_existing_empty_folder_is_closed_to_others(tmp_path: Path) -> None:
+    """It may be a mounted volume; rows hold words of reports."""
+    (tmp_path / "dataset").mkdir(mode=0o755)
+    out = _build(tmp_path, [_row(number) for number in range(3)])
+    assert out.stat().st_mode & 0o777 == 0o700
+
+
 def test_texts_of_another_organ_are_nothing_to_train_on(tmp_path: Path) -> None:
     """The wrong corpus ends in one numbered line."""
     with pytest.raises(SynopticError) as caught:

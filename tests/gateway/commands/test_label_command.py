@@ -8,7 +8,8 @@ from typer.testing import CliRunner, Result
 
 from gateway.cli import build_app
 from gateway.commands.label import printable
-from training.audit import load_items
+from schemas.errors import Code, SynopticError
+from training.audit import key_path, load_items
 
 OPENING = "FINAL DIAGNOSIS: Left breast, mastectomy: invasive ductal carcinoma. "
 
@@ -30,6 +31,12 @@ def _label(*arguments: object, answers: str = "") -> Result:
     result = CliRunner().invoke(build_app("label"), ["label", *map(str, arguments)], input=answers)
     assert result.exit_code == 0, result.output
     return result
+
+
+def _error(*arguments: object) -> SynopticError:
+    result = CliRunner().invoke(build_app("label"), ["label", *map(str, arguments)])
+    assert isinstance(result.exception, SynopticError), result.output
+    return result.exception
 
 
 def test_run_prints_a_line_a_report_and_no_words_of_it(texts: Path) -> None:
@@ -91,6 +98,70 @@ def test_hospitals_held_back_are_not_drawn(texts: Path, tmp_path: Path) -> None:
     """Their words never reach whoever answers."""
     _label("audit", "sample", texts, "--out", tmp_path / "sample.jsonl", "--held-back", "B")
     assert {item.site for item in load_items(tmp_path / "sample.jsonl")} == {"A"}
+
+
+@pytest.mark.parametrize("held_back", [("--held-back", "A, B"), ("--held-back", "A", "--held-back", "B")])
+def test_several_hospitals_are_held_back_by_commas_or_a_repeated_option(
+    texts: Path, tmp_path: Path, held_back: tuple[str, ...]
+) -> None:
+    """In every command that shows words, neither form lets a word of either hospital through."""
+    lines = [
+        orjson.loads(line) for line in _label("coverage", texts, "--format", "jsonl", *held_back).stdout.splitlines()
+    ]
+    assert lines
+    assert all("wording" not in line for line in lines)
+    assert _label("conflicts", texts, *held_back).stdout == ""
+    _label("audit", "sample", texts, "--out", tmp_path / "sample.jsonl", *held_back)
+    assert load_items(tmp_path / "sample.jsonl") == []
+
+
+def test_a_sample_makes_its_folder_and_only_its_owner_may_read_it(texts: Path, tmp_path: Path) -> None:
+    """Sample and key come of reports, also after an answer was kept."""
+    sample = tmp_path / "new" / "folder" / "sample.csv"
+    _label("audit", "sample", texts, "--out", sample)
+    _label("audit", "ask", sample, answers="not_stated\nquit\n")
+    assert {path.name for path in sample.parent.iterdir()} == {"sample.csv", "sample.csv.key.jsonl"}
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in sample.parent.iterdir())
+
+
+def test_a_sample_of_another_suffix_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    """The texts are not even there."""
+    error = _error("audit", "sample", tmp_path / "missing.jsonl", "--out", tmp_path / "new" / "sample.xlsx")
+    assert error.code is Code.AUDIT_NOT_WRITTEN
+    assert not (tmp_path / "new").exists()
+
+
+def test_no_sample_is_drawn_over_another(texts: Path, tmp_path: Path) -> None:
+    """A person's answers stay; the same name in the other form has a key of its own."""
+    sample = tmp_path / "sample.csv"
+    _label("audit", "sample", texts, "--out", sample)
+    before = sample.read_bytes(), key_path(sample).read_bytes()
+    _label("audit", "sample", texts, "--out", sample.with_suffix(".jsonl"), "--seed", 7)
+    assert _error("audit", "sample", texts, "--out", sample, "--seed", 7).code is Code.AUDIT_NOT_WRITTEN
+    assert (sample.read_bytes(), key_path(sample).read_bytes()) == before
+
+
+@pytest.mark.parametrize("command", ["ask", "score"])
+def test_a_file_of_texts_is_no_sample(texts: Path, command: str) -> None:
+    """It is refused, and stays as it is."""
+    before = texts.read_bytes()
+    assert _error("audit", command, texts).code is Code.BAD_AUDIT
+    assert texts.read_bytes() == before
+
+
+def test_a_question_of_no_task_of_the_pack_is_refused(tmp_path: Path) -> None:
+    """The sample is another pack's."""
+    sample = tmp_path / "sample.jsonl"
+    sample.write_bytes(orjson.dumps({"id": "1", "task": "other", "question": "What?"}))
+    assert _error("audit", "ask", sample).code is Code.BAD_AUDIT
+
+
+def test_a_score_without_an_answer_says_so(texts: Path, tmp_path: Path) -> None:
+    """Not a header above nothing."""
+    _label("audit", "sample", texts, "--out", tmp_path / "sample.csv")
+    result = _label("audit", "score", tmp_path / "sample.csv")
+    assert result.stdout == ""
+    assert "no question has an answer" in result.stderr
 
 
 def test_control_characters_never_reach_the_terminal() -> None:
