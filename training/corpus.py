@@ -30,7 +30,7 @@ class Sources:
     def load(self, pack: Pack) -> tuple[LabelledReport, ...]:
         """The annotated reports, then those with registry values."""
         return (
-            *load_gold_reports(self.texts, self.gold),
+            *load_gold_reports(self.texts, self.gold, pack.definition),
             *load_registry_reports(self.texts, self.gold, pack.definition, self.routed),
         )
 

@@ -16,6 +16,7 @@ import orjson
 
 from schemas.errors import Code, SynopticError
 from schemas.pack import PackDefinition
+from training.row_checks import gold_fault, row_values, text_fault
 
 VERIFIED, NOT_STATED = "verified", "not_stated"
 """The tiers of a registry value that the report itself states, and of one that it does not."""
@@ -75,35 +76,41 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def load_gold_reports(texts: Files, gold: Files) -> tuple[LabelledReport, ...]:
+def load_gold_reports(texts: Files, gold: Files, pack: PackDefinition | None = None) -> tuple[LabelledReport, ...]:
     """The reports that have a gold annotation, in the gold files' order.
 
-    Raises SYN-702 where a text is missing, SYN-720 where a text is not the annotated one, SYN-721 where a quote does
-    not stand in its text, and SYN-722 where a patient is annotated twice.
+    Raises SYN-701 where a row is malformed, or with a pack holds what is none of its tasks and values, SYN-702 where a
+    text is missing, SYN-720 where a text is not the annotated one, SYN-721 where a quote does not stand in its text,
+    SYN-722 where a patient is annotated twice, and SYN-723 where an annotated patient has several texts.
     """
-    by_patient = {row["patient"]: row for row in _rows(texts)}
-    annotated = list(_rows(gold))
+    by_patient: dict[str, dict[str, Any]] = {}
+    several = set()
+    for row in _rows(texts, text_fault):
+        if by_patient.setdefault(row["patient"], row)["text"] != row["text"]:
+            several.add(row["patient"])
+    annotated = list(_rows(gold, lambda row: gold_fault(row, pack)))
     missing = sum(row["patient"] not in by_patient for row in annotated)
     if missing or not annotated:
         raise SynopticError(Code.GOLD_WITHOUT_TEXT, f"{missing} of {len(annotated)} rows of {_names(gold)}")
     counts = Counter(row["patient"] for row in annotated)
     _refuse(Code.ANNOTATED_TWICE, annotated, lambda row: counts[row["patient"]] > 1)
-    held = {patient: _text(by_patient[patient]) for patient in counts}
+    _refuse(Code.SEVERAL_TEXTS, annotated, lambda row: row["patient"] in several)
+    held = {patient: by_patient[patient]["text"] for patient in counts}
     _refuse(Code.TEXT_DIFFERS, annotated, lambda row: _differs(row.get("text_sha256"), held[row["patient"]]))
-    reports = tuple(_labelled(row, by_patient[row["patient"]], _names(gold)) for row in annotated)
+    reports = tuple(_labelled(row, by_patient[row["patient"]]) for row in annotated)
     _refuse(Code.QUOTE_DIFFERS, annotated, lambda row: _misquotes(row, held[row["patient"]]))
     return reports
 
 
 def load_double_readings(gold: Files) -> list[tuple[dict[str, GoldValue], dict[str, GoldValue]]]:
     """Both readings of every patient who is annotated twice, without places; SYN-722 where one is more often."""
-    rows = list(_rows(gold))
+    rows = list(_rows(gold, gold_fault))
     counts = Counter(row["patient"] for row in rows)
     _refuse(Code.ANNOTATED_TWICE, rows, lambda row: counts[row["patient"]] > 2)
     first: dict[str, dict[str, GoldValue]] = {}
     pairs = []
     for row in rows:
-        values = _gold(row, "", _names(gold))
+        values = _gold(row, "")
         if row["patient"] in first:
             pairs.append((first[row["patient"]], values))
         first[row["patient"]] = values
@@ -122,7 +129,7 @@ def load_registry_reports(
             text=row["text"],
             registry=_registry(row, pack),
         )
-        for row in _rows(texts)
+        for row in _rows(texts, text_fault)
         if row["patient"] not in annotated
     )
     return tuple(
@@ -163,8 +170,10 @@ def _names(files: Files) -> str:
     return ", ".join(path.name for path in each_file(files))
 
 
-def _rows(files: Files) -> Iterator[dict[str, Any]]:
-    """The rows of JSON-lines files; SYN-701 names the first line that is none."""
+def _rows(
+    files: Files, fault_of: Callable[[dict[str, Any]], str | None] = lambda row: None
+) -> Iterator[dict[str, Any]]:
+    """The rows of JSON-lines files; SYN-701 names the first line that is none, or that is at fault."""
     for path in each_file(files):
         try:
             lines = path.read_bytes().splitlines()
@@ -177,51 +186,34 @@ def _rows(files: Files) -> Iterator[dict[str, Any]]:
                 raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}, line {number}: not JSON") from None
             if not isinstance(row, dict) or not isinstance(row.get("patient"), str):
                 raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}, line {number}: no patient")
+            if fault := fault_of(row):
+                raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}, line {number}: {fault}")
             yield row
 
 
-def _text(row: Mapping[str, Any]) -> str:
-    if not isinstance(row.get("text"), str):
-        raise SynopticError(Code.BAD_TRAINING_FILE, f"no text of {row['patient']}")
-    return str(row["text"])
-
-
-def _labelled(row: dict[str, Any], source: Mapping[str, Any], name: str) -> LabelledReport:
+def _labelled(row: dict[str, Any], source: Mapping[str, Any]) -> LabelledReport:
     """One annotated row joined to its text, whichever form it has."""
-    text = str(source["text"])
+    text = source["text"]
     doubted = str(row.get("comment", "")).startswith(_DOUBT)
     return LabelledReport(
         patient=row["patient"],
         hospital=str(row.get("site") or source.get("site", "")),
         text=text,
-        gold=_gold(row, text, name),
+        gold=_gold(row, text),
         circumstances=frozenset(name for name in CIRCUMSTANCES if row.get(name) or (name == "doubt" and doubted)),
         side=row.get("side"),
     )
 
 
-def _gold(row: Mapping[str, Any], text: str, name: str) -> dict[str, GoldValue]:
-    """The annotated values of one row; SYN-701 where it has none."""
-    try:
-        return {task: GoldValue(value["v"], value["basis"], _span(value, text)) for task, value in _values(row).items()}
-    except (KeyError, TypeError, AttributeError):
-        raise SynopticError(Code.BAD_TRAINING_FILE, f"{name}: a row without values, v or basis") from None
-
-
-def _values(row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The annotation of each task: those of `values`, or of a flat row every key that holds a value and a basis."""
-    if "values" in row:
-        return dict(row["values"].items())
-    found = {key: value for key, value in row.items() if isinstance(value, dict) and "v" in value}
-    if not found:
-        raise KeyError("values")
-    return found
+def _gold(row: Mapping[str, Any], text: str) -> dict[str, GoldValue]:
+    """The annotated values of one row."""
+    return {task: GoldValue(value["v"], value["basis"], _span(value, text)) for task, value in row_values(row).items()}
 
 
 def _span(value: Mapping[str, Any], text: str) -> tuple[int, int] | None:
     """Where the deciding words stand: the places of the benchmark, or the first place of the quote."""
     if value.get("start") is not None:
-        return int(value["start"]), int(value["end"])
+        return value["start"], value["end"]
     quote = value.get("quote")
     start = text.find(quote) if quote else -1
     return (start, start + len(quote)) if quote and start >= 0 else None
@@ -232,7 +224,7 @@ def _misquotes(row: Mapping[str, Any], text: str) -> bool:
     return any(
         (bool(value.get("quote")) and value["quote"] not in text)
         or _differs(value.get("quote_sha256"), text[slice(*(_span(value, text) or (0, 0)))])
-        for value in _values(row).values()
+        for value in row_values(row).values()
     )
 
 

@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from gateway.commands.known_names import require_known
 from gateway.routing import takes
+from schemas.errors import Code, SynopticError
 from schemas.pack import Policy
 from schemas.pack_loader import Pack, load_pack
 from schemas.settings import ModelSettings, load_settings
@@ -57,8 +59,10 @@ def evaluate(
     from training.measurement import Question, measure
 
     loaded = load_pack(pack)
-    readings = _readings(texts, gold, loaded)
     question = Question((policy,) if policy else POLICIES, _listed(held_back), _listed(mean_over))
+    require_known("--mean-over", question.mean_over, [task.key for task in loaded.definition.tasks])
+    readings = _readings(texts, gold, loaded)
+    require_known("--held-back", question.held_back, sorted({reading.report.hospital for reading in readings}))
     engine = None if rules_only else _engine(checkpoint, loaded)
     examined = _examine(readings, loaded, engine, question.policies)
     other = None
@@ -71,15 +75,21 @@ def evaluate(
 
 
 def _readings(texts: list[Path], gold: list[Path] | None, pack: Pack) -> "list[ReportReading]":
-    """The annotated reports as they are read, or without annotations those that the registry says something of."""
+    """The annotated reports as they are read, or without annotations those that the registry says something of.
+
+    Raises SYN-702 where there is none.
+    """
     from training.dataset import read_labelled
     from training.gold import load_gold_reports, load_silver_reports
 
     routing = pack.definition.routing
     if gold:
-        reports = load_gold_reports(texts, gold)
+        reports = load_gold_reports(texts, gold, pack.definition)
     else:
         reports = load_silver_reports(texts, pack.definition, lambda text: takes(text, (), (), routing))
+    if not reports:
+        names = ", ".join(path.name for path in texts)
+        raise SynopticError(Code.GOLD_WITHOUT_TEXT, f"no report of {names} has a registry value and goes to the pack")
     with _progress("reading", len(reports)) as done:
         readings = []
         for report in reports:

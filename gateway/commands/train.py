@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
+from gateway.commands.known_names import require_known
 from gateway.routing import takes
 from model.libraries import quiet_libraries
 from schemas.pack_loader import Pack, load_pack
@@ -70,6 +71,7 @@ def train(
     name = recipe or (RecipeName.REFERENCE if backbone or dry_run else RecipeName.STARTER)
     chosen = _recipe(name, bool(unlabelled), backbone, precision, tuple(task or ()), seed)
     loaded = load_pack(pack)
+    require_known("--task", task or (), [one.key for one in loaded.definition.tasks])
     if dry_run:
         _print_plan(loaded, chosen, backbone)
         return

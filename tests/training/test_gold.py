@@ -93,3 +93,82 @@ def test_silver_is_what_the_registry_is_known_to_share_with_the_report(tmp_path:
     texts = _write(tmp_path / "texts.jsonl", [row])
     (report,) = load_silver_reports(texts, load_pack("breast").definition, lambda text: True)
     assert report.gold == {"T": GoldValue("T2", "verified"), "ER": GoldValue("not_stated", "not_stated")}
+
+
+def _refusal(tmp_path: Path, texts: list[dict], gold: list[dict]) -> SynopticError:
+    """The error that reading these rows as the breast pack's gold ends in."""
+    with pytest.raises(SynopticError) as caught:
+        load_gold_reports(
+            _write(tmp_path / "texts.jsonl", texts),
+            _write(tmp_path / "gold.jsonl", gold),
+            load_pack("breast").definition,
+        )
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"patient": "mrn-4711"},
+        {"patient": "mrn-4711", "text": None},
+        {"patient": "mrn-4711", "text": "x", "registry": None},
+        {"patient": "mrn-4711", "text": "x", "registry": "T2"},
+        {"patient": "mrn-4711", "text": "x", "tier": ["verified"]},
+    ],
+)
+def test_a_text_row_without_its_fields_is_named_by_line_never_by_patient(tmp_path: Path, row: dict) -> None:
+    """A row without text, or with a registry that is no mapping, ends in SYN-701 with file and line alone."""
+    error = _refusal(tmp_path, [{"patient": "a", "text": "first"}, row], [_gold("a")])
+    assert error.code is Code.BAD_TRAINING_FILE
+    assert "texts.jsonl, line 2" in error.one_line()
+    assert "4711" not in error.one_line()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        None,
+        [],
+        {"T": "T2"},
+        {"T": {"v": ["T2"], "basis": "stated"}},
+        {"T": {"v": "T2"}},
+        {"T": {"v": "T2", "basis": "stated", "start": "abc", "end": 3}},
+        {"T": {"v": "T2", "basis": "stated", "start": 1}},
+        {"T": {"v": "T2", "basis": "stated", "quote": ["T2"]}},
+        {"T": {"v": "T9", "basis": "stated"}},
+        {"T": {"v": "", "basis": "stated"}},
+        {"ZZ": {"v": "T2", "basis": "stated"}},
+        {"T": {"v": "positive", "basis": "stated"}},
+    ],
+)
+def test_an_annotation_of_another_form_or_value_is_named_by_line(tmp_path: Path, values: object) -> None:
+    """Malformed values, unknown tasks and values that the pack does not know end in SYN-701, none of them repeated."""
+    error = _refusal(tmp_path, [{"patient": "a", "text": "first"}], [{"patient": "a", "values": values}])
+    assert error.code is Code.BAD_TRAINING_FILE
+    assert "gold.jsonl, line 1" in error.one_line()
+    assert "T9" not in error.one_line()
+    assert "ZZ" not in error.one_line()
+
+
+@pytest.mark.parametrize(
+    ("task", "value"),
+    [("T", "TX"), ("T", "Tis"), ("M", "MX"), ("ER", "equivocal"), ("HER2", "equivocal"), ("PR", "not_performed")]
+    + [(task, "not_stated") for task in ("T", "grade", "HER2")],
+)
+def test_classes_and_forms_of_absence_are_gold(tmp_path: Path, task: str, value: str) -> None:
+    """Whatever the guide lets an annotator write is read as it is."""
+    texts = _write(tmp_path / "texts.jsonl", [{"patient": "a", "text": "first"}])
+    row = {"patient": "a", "values": {task: {"v": value, "basis": "stated"}}}
+    (report,) = load_gold_reports(texts, _write(tmp_path / "gold.jsonl", [row]), load_pack("breast").definition)
+    assert report.gold[task].value == value
+
+
+def test_an_annotated_patient_with_several_texts_is_refused(tmp_path: Path) -> None:
+    """Which of them was annotated is not guessed: SYN-723; the same text twice, or another patient's, is no fault."""
+    texts = [{"patient": name, "text": text} for name, text in (("a", "x"), ("a", "x"), ("b", "y"), ("b", "z"))]
+    error = _refusal(tmp_path, texts, [_gold("a"), _gold("b")])
+    assert error.code is Code.SEVERAL_TEXTS
+    assert "row 2" in error.one_line()
+    (report,) = load_gold_reports(tmp_path / "texts.jsonl", _write(tmp_path / "gold.jsonl", [_gold("a")]))
+    assert report.text == "x"

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli import build_app
+from schemas.errors import Code, SynopticError
 
 TEXT = "FINAL DIAGNOSIS: Left breast, mastectomy: invasive ductal carcinoma, Nottingham grade 2. Pathologic stage: pT2 pN1a."
 
@@ -55,3 +56,25 @@ def test_several_gold_files_are_one_measure_with_held_back_hospitals_apart(texts
     assert figures["systems"]["rules"]["counts"]["reports"] == 2
     assert figures["systems"]["rules"]["mean_over"] == ["T", "N"]
     assert figures["groups"]["held-back hospitals"]["rules"]["accuracy"] == 0.5
+
+
+@pytest.mark.parametrize(("option", "known"), [("--held-back", "A, B"), ("--mean-over", "T, N, M")])
+def test_a_name_that_nothing_has_is_a_usage_error_that_says_the_known_ones(
+    texts: list[Path], option: str, known: str
+) -> None:
+    """A hospital that is in no text, or a task that the pack lacks, is not measured as nothing."""
+    arguments = ["evaluate", "--rules-only", option, "ZZ"]
+    for path in texts:
+        arguments += ["--texts", str(path)]
+    result = CliRunner().invoke(build_app("evaluate"), arguments, env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert f"ZZ: none of {known}" in result.output
+
+
+def test_texts_of_which_none_can_be_measured_are_refused(tmp_path: Path) -> None:
+    """Without gold and without a registry value there is nothing to measure: SYN-702, no empty table."""
+    bare = _write(tmp_path / "bare.jsonl", [{"patient": "A", "site": "A", "text": TEXT}])
+    result = CliRunner().invoke(build_app("evaluate"), ["evaluate", "--rules-only", "--texts", str(bare)])
+    assert isinstance(result.exception, SynopticError)
+    assert result.exception.code is Code.GOLD_WITHOUT_TEXT
+    assert "bare.jsonl" in result.exception.one_line()
