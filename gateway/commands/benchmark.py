@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from schemas.pack_loader import load_pack
 from training.gold import load_double_readings, load_gold_reports
 from training.gold_benchmark import write_benchmark, write_texts
 
@@ -21,9 +22,10 @@ def build(
     texts: Annotated[list[Path], typer.Option(help="report texts, JSON lines with patient, site and text; repeatable")],
     gold: Annotated[list[Path], typer.Option(help="annotations with their quotes, JSON lines; repeatable")],
     out: Annotated[Path, typer.Option(help="the benchmark file to write, JSON lines")],
+    pack: Annotated[str, typer.Option(help="the pack whose tasks are annotated")] = "breast",
 ) -> None:
     """Write annotations without a word of the reports: value, basis, offsets, digests of quote and text."""
-    reports = load_gold_reports(texts, gold)
+    reports = load_gold_reports(texts, gold, load_pack(pack).definition)
     write_benchmark(reports, out)
     typer.echo(f"{len(reports)} reports in {out.name}", err=True)
 

@@ -105,6 +105,17 @@ def test_a_patient_who_is_annotated_in_two_files_is_refused(tmp_path: Path, text
     assert caught.value.code is Code.ANNOTATED_TWICE
 
 
+def test_a_value_that_the_pack_does_not_know_is_not_published(tmp_path: Path, texts: Path) -> None:
+    """`synoptic benchmark build` ends in SYN-701 with file and line, and writes nothing."""
+    slip = GOLD | {"T": {"v": "T9", "basis": "stated", "quote": "pT2"}}
+    gold, out = _write(tmp_path / "gold.jsonl", [slip]), tmp_path / "benchmark.jsonl"
+    arguments = ["benchmark", "build", "--texts", str(texts), "--gold", str(gold), "--out", str(out)]
+    result = CliRunner().invoke(build_app("benchmark"), arguments)
+    assert isinstance(result.exception, SynopticError)
+    assert "gold.jsonl, line 1" in result.exception.one_line()
+    assert not out.exists()
+
+
 def test_the_published_corpus_becomes_the_texts_of_the_benchmark(benchmark: Path, tmp_path: Path) -> None:
     """`synoptic benchmark texts` takes barcode and hospital from the file name, and the text as it is."""
     corpus, out = tmp_path / "TCGA_Reports.csv", tmp_path / "out.jsonl"
