@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from gateway.commands.known_names import require_known
+from gateway.known_names import require_known
 from gateway.routing import takes
 from schemas.errors import Code, SynopticError
 from schemas.pack import Policy

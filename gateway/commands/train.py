@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from gateway.commands.known_names import require_known
+from gateway.known_names import require_known
 from gateway.routing import takes
 from model.libraries import quiet_libraries
 from schemas.pack_loader import Pack, load_pack
