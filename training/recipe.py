@@ -49,7 +49,7 @@ class Recipe(Frozen):
     intermediate_size: int = 432
     window: int = 128
     language: Passes = Passes(epochs=0, learning_rate=2e-3)
-    backbone: Passes = Passes(epochs=10, learning_rate=3e-3, averaging=0.99)
+    backbone: Passes = Passes(epochs=6, learning_rate=3e-3, averaging=0.99)
     adapter: Passes = Passes(epochs=6, learning_rate=5e-4, batch_size=16, patience=2)
     adapter_kind: AdapterKind = "lora"
     adapter_sources: tuple[str, ...] = ("gold",)
