@@ -14,6 +14,7 @@ from schemas.settings import LoggingSettings
 
 pytestmark = pytest.mark.model
 
+
 @pytest.fixture(autouse=True, scope="module")
 def _logs_on_standard_error() -> None:
     """As the program does before any command, so that standard output holds the figures alone."""

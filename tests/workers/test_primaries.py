@@ -39,7 +39,9 @@ def test_the_texts_side_is_kept_against_the_request():
 @pytest.mark.parametrize("header", ["Previous histology", "Prior cytology", "Previous biopsies", "Previous surgery"])
 def test_an_earlier_specimen_gives_no_side(header: str):
     """What was once taken from the other breast does not turn the side of today's carcinoma."""
-    text = f"GROSS:\nSide: Right\n\nDIAGNOSIS:\nInvasive ductal breast carcinoma, grade 1.\n\n{header}: left breast, scar."
+    text = (
+        f"GROSS:\nSide: Right\n\nDIAGNOSIS:\nInvasive ductal breast carcinoma, grade 1.\n\n{header}: left breast, scar."
+    )
     assert [decision.laterality for decision in decide(text)] == ["right"]
 
 
