@@ -127,7 +127,7 @@ def load_registry_reports(
             patient=row["patient"],
             hospital=str(row.get("site", "")),
             text=row["text"],
-            registry=_registry(row, pack),
+            registry=registry_values(row.get("registry", {}), row.get("tier", {}), pack),
         )
         for row in _rows(texts, text_fault)
         if row["patient"] not in annotated
@@ -244,9 +244,10 @@ def _refuse(code: Code, rows: Sequence[dict[str, Any]], at_fault: Callable[[dict
         raise SynopticError(code, ", ".join(list(faults)[:_NAMED]) + more)
 
 
-def _registry(row: dict[str, Any], pack: PackDefinition) -> dict[str, RegistryValue]:
-    """The registry's values of the pack's tasks, each with its tier."""
-    held, tiers = row.get("registry", {}), row.get("tier", {})
+def registry_values(
+    held: Mapping[str, Any], tiers: Mapping[str, Any], pack: PackDefinition
+) -> dict[str, RegistryValue]:
+    """The registry's values of the pack's tasks, in the pack's spelling, each with its tier."""
     values = {}
     for task in pack.tasks:
         spelling = {value.lower(): value for value in task.classes}

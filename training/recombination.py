@@ -107,13 +107,7 @@ class _Recombiner:
 
     def _meaning(self, task: str, bundle: _Bundle, primary: PrimaryReading) -> tuple[str | None, ...]:
         """The task's label in the new company of facts, or nothing where it is in doubt."""
-        properties = {
-            "assertion": primary.assertion.value,
-            "behaviour": primary.behaviour or "",
-            "procedure": primary.procedure or "",
-            "therapy_before": primary.therapy_before,
-        }
-        found = self._engine.label(task, primary.facts, properties)
+        found = self._engine.label(task, primary.facts, primary.properties)
         before = bundle.read.get(task)
         if before is not None and (before.value, before.status) == (found.value, found.status):
             return (bundle.labels[task],) if task in bundle.labels else ()

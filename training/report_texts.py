@@ -13,7 +13,7 @@ import orjson
 
 from schemas.errors import Code, SynopticError
 from schemas.pack import PackDefinition
-from training.gold import RegistryValue
+from training.gold import RegistryValue, registry_values
 
 PLAIN, LINES = ".txt", (".jsonl", ".ndjson")
 
@@ -36,14 +36,7 @@ class SourceReport:
 
     def registry_values(self, pack: PackDefinition) -> dict[str, RegistryValue]:
         """What the registry holds of the pack's tasks, in the pack's spelling; empty where the row has none."""
-        if not self.registry:
-            return {}
-        values = {}
-        for task in pack.tasks:
-            spelling = {value.lower(): value for value in task.classes}
-            held = spelling.get(str(self.registry.get(task.key)).lower())
-            values[task.key] = RegistryValue(held, str(self.tier.get(task.key)))
-        return values
+        return registry_values(self.registry, self.tier, pack) if self.registry else {}
 
 
 def files_of(paths: Iterable[Path]) -> tuple[Path, ...]:

@@ -37,6 +37,16 @@ class PrimaryReading:
     facts: tuple[Fact, ...] = ()
     text_spans: tuple[Span, ...] = ()
 
+    @property
+    def properties(self) -> dict[str, str]:
+        """What label rules may ask of the primary itself, beside its facts."""
+        return {
+            "assertion": self.assertion.value,
+            "behaviour": self.behaviour or "",
+            "procedure": self.procedure or "",
+            "therapy_before": self.therapy_before,
+        }
+
 
 def read_report(text: str, pack: Pack, side: Side | None = None) -> tuple[PrimaryReading, ...]:
     """One reading for each primary of the report; empty where it names no cancer of the pack's organ.
@@ -95,13 +105,7 @@ def _facts_of_sole(
 def _reading(decision: PrimaryDecision, own: tuple[Fact, ...], pack: Pack) -> PrimaryReading:
     block = decision.block
     own = of_this_specimen(own, decision.assertion, pack.definition.primaries)
-    properties = {
-        "assertion": decision.assertion.value,
-        "behaviour": decision.behaviour or "",
-        "procedure": decision.procedure or "",
-        "therapy_before": decision.therapy_before,
-    }
-    return PrimaryReading(
+    reading = PrimaryReading(
         key=decision.key,
         organ=block.organ,
         laterality=decision.laterality,
@@ -114,10 +118,10 @@ def _reading(decision: PrimaryDecision, own: tuple[Fact, ...], pack: Pack) -> Pr
         procedure=decision.procedure,
         therapy_before=decision.therapy_before,
         specimens=block.parts,
-        labels=label_primary(own, pack.labels, pack.definition, properties),
         facts=own,
         text_spans=merge_spans([*block.spans, *((fact.start, fact.end) for fact in own)]),
     )
+    return replace(reading, labels=label_primary(own, pack.labels, pack.definition, reading.properties))
 
 
 def _extent(reading: PrimaryReading, pack: Pack) -> tuple[float, ...]:
