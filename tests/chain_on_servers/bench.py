@@ -84,6 +84,10 @@ class Bench:
         """Return when subscribers see at least so many Bundles."""
         wait_until(lambda: len(self.bundles) >= count, f"{count} Bundles")
 
+    def wait_for_findings(self, count: int) -> None:
+        """Return when emission can read at least so many findings: the transactions that published them are over."""
+        wait_until(lambda: sum(1 for _ in self.bus.read(TOPIC_FINDINGS)) >= count, f"{count} findings")
+
     @property
     def bundles(self) -> list[bytes]:
         """The Bundles that subscribers see."""

@@ -57,7 +57,11 @@ def test_a_patient_that_stays_missing_has_its_report_rejected_by_name(new_bench:
 
 
 def test_a_broker_that_is_killed_loses_and_doubles_nothing(new_bench: NewBench, start: Start, tmp_path: Path) -> None:
-    """SIGKILL to the only broker while reports flow, then a restart: all arrive, each once."""
+    """SIGKILL to the only broker while reports flow, then a restart: all arrive, each once.
+
+    The publisher's own transactions are over before: Kafka 4.3 itself forgets the end of one that is being written when
+    the only broker dies (docs/operations.md). The one that the kill cuts in two is emission's.
+    """
     with KafkaCluster(tmp_path / "kafka") as cluster:
         bench = new_bench(cluster.bootstrap_servers, bus={"batch_size": 2, "request_timeout_seconds": 10})
         messages = [message(one) for one in bench.cases(30)]
@@ -67,6 +71,7 @@ def test_a_broker_that_is_killed_loses_and_doubles_nothing(new_bench: NewBench, 
         process.arm("outputs sent", signal.SIGSTOP)
         bench.publish(*messages[10:])
         process.wait_for_stop("outputs sent")
+        bench.wait_for_findings(len(messages))
         cluster.kill(1)
         assert cluster.pids == {}
         process.go_on()
