@@ -1,8 +1,8 @@
 """Runs the reference system's tables on real reports: each variant cross-validated over hospitals, one file a variant.
 
-All variants share folds, rows and one backbone a fold, taught as the starter's is but on silver labels alone, so that the
-gold is left for what is compared. Each runs in a process of its own, so that its peak memory is its own, and on one
-thread, so that its seconds are processor time whatever else the machine does.
+All variants share folds, rows and one backbone a fold, taught as the starter's is but on varied and recombined rows
+alone, so that the gold itself is left for what is compared. Each runs in a process of its own, so that its peak memory
+is its own, and on one thread, so that its seconds are processor time whatever else the machine does.
 """
 
 import multiprocessing
@@ -24,7 +24,7 @@ from schemas.errors import Code, SynopticError
 from schemas.frozen import Frozen
 from schemas.pack_loader import Pack
 from training.ablation_corpus import ReadReports, read_once
-from training.ablation_variants import ABLATION, QUICK, VARIANTS, Variant
+from training.ablation_variants import ABLATION, NOT_AVERAGED, QUICK, VARIANTS, Variant
 from training.baselines import read_naively
 from training.corpus import Corpus, Sources, about_pack, digest_of
 from training.gold import LabelledReport, load_gold_reports
@@ -101,12 +101,17 @@ class Ablation:
         outcome = Outcome(
             variant=variant.name,
             digest=self._digest_of(variant),
-            score=score_system(variant.name, self.reports, answers, self.pack.definition.tasks),
+            score=self._score(variant, answers),
             parameters=parameters,
             seconds=round(time.process_time() - begun, 1),
             megabytes=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         )
         self._path(variant).write_bytes(orjson.dumps(outcome.model_dump(mode="json"), option=orjson.OPT_INDENT_2))
+
+    def _score(self, variant: Variant, answers: Sequence[Answers]) -> SystemScore:
+        tasks = self.pack.definition.tasks
+        averaged = [task.key for task in tasks if task.key not in NOT_AVERAGED]
+        return score_system(variant.name, self.reports, answers, tasks, mean_over=averaged)
 
     def _trained(self, variant: Variant) -> tuple[Mapping[str, Answers], int]:
         """Each report's answers by classifiers that saw nothing of its hospital, and how many parameters they train."""

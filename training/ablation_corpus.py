@@ -17,21 +17,25 @@ from training.dataset import GOLD, ReportReading, TrainingRow, hospital_folds, l
 from training.gold import each_file
 from training.pretraining import UnlabelledText
 from training.recipe import Recipe
+from training.recombination import recombined_rows
 from training.run_log import RunLog
 
 SLICE_CHARACTERS = 600
 """The longer slice, and a window from anywhere: about 150 tokens of the starter's vocabulary."""
 
 
-PARTS = ("starter", "varied", "longer", "per_task")
+PARTS = ("starter", "taught", "longer", "per_task")
 
 
 @dataclass(frozen=True)
 class ReadReports:
-    """Rows as the starter asks, varied ones apart, with a longer slice, and one a task; and each report's whole text."""
+    """Rows as the starter asks, with a longer slice, and one a task; and each report's whole text.
+
+    `taught` are the varied and recombined rows, from which the shared backbones learn.
+    """
 
     starter: tuple[TrainingRow, ...] = field(repr=False)
-    varied: tuple[TrainingRow, ...] = field(repr=False)
+    taught: tuple[TrainingRow, ...] = field(repr=False)
     longer: tuple[TrainingRow, ...] = field(repr=False)
     per_task: tuple[TrainingRow, ...] = field(repr=False)
     texts: Mapping[str, str] = field(repr=False)
@@ -46,15 +50,18 @@ class ReadReports:
         """One variant's rows about some tasks, by hospital fold."""
         rows = about_tasks(self.rows(variant), tasks)
         # Every variant has the same folds, whichever rows it makes of a report.
-        by_hospital = hospital_folds([row.hospital for row in self.starter if row.source == GOLD], folds)
+        by_hospital = self._folds(folds)
         return Corpus((), rows, by_hospital, {}, digest_of([self.digest, str(variant), *tasks]))
 
     def silver_corpus(self, folds: int) -> Corpus:
         """What the shared backbones are taught on: all but gold; the whole texts are there for the tokenizer."""
-        rows = tuple(row for row in (*self.starter, *self.varied) if row.source != GOLD)
-        by_hospital = hospital_folds([row.hospital for row in self.starter if row.source == GOLD], folds)
+        rows = tuple(row for row in (*self.starter, *self.taught) if row.source != GOLD)
+        by_hospital = self._folds(folds)
         texts = tuple(UnlabelledText("", text) for text in self.texts.values())
         return Corpus((), rows, by_hospital, {}, self.digest, texts)
+
+    def _folds(self, folds: int) -> dict[str, int]:
+        return hospital_folds([row.hospital for row in self.starter if row.source == GOLD], folds)
 
     def _prompt(self, row: TrainingRow, variant: Variant) -> PromptInput:
         report = row.prompt.report
@@ -79,7 +86,8 @@ def read_once(sources: Sources, pack: Pack, recipe: Recipe, work: Path, log: Run
         for given in (sources.texts, sources.gold)
         for path in each_file(given)
     ]
-    digest = digest_of([pack.digest, *files, str(recipe.variants_per_class), str(recipe.seed)])
+    quotas = recipe.variants_per_class, recipe.recombined, recipe.folds, recipe.seed
+    digest = digest_of([pack.digest, *files, str(quotas)])
     path = work / "readings.json"
     kept = orjson.loads(path.read_bytes()) if path.is_file() else {}
     if kept.get("digest") != digest:
@@ -87,15 +95,18 @@ def read_once(sources: Sources, pack: Pack, recipe: Recipe, work: Path, log: Run
         path.write_bytes(orjson.dumps(kept))
         kept = orjson.loads(path.read_bytes())
     parts = {part: tuple(_row(row) for row in kept[part]) for part in PARTS}
-    log.write("read", reports=len(kept["texts"]), rows=len(parts["starter"]), varied=len(parts["varied"]))
+    log.write("read", reports=len(kept["texts"]), rows=len(parts["starter"]), taught=len(parts["taught"]))
     return ReadReports(**parts, texts=kept["texts"], digest=digest)
 
 
 def _read(sources: Sources, pack: Pack, recipe: Recipe) -> dict[str, Any]:
     readings = [reading for reading in (read_labelled(one, pack) for one in sources.load(pack)) if reading.primary]
+    varied, _ = varied_rows(readings, pack, recipe)
+    folds = hospital_folds([reading.report.hospital for reading in readings if reading.report.gold], recipe.folds)
+    recombined = recombined_rows(readings, pack, folds, recipe.recombined, recipe.seed)
     return {
         "starter": _rows(readings, pack, {}),
-        "varied": [_plain(row) for row in varied_rows(readings, pack, recipe)[0]],
+        "taught": [_plain(row) for row in (*varied, *recombined)],
         "longer": _rows(readings, pack, {"slice_characters": SLICE_CHARACTERS}),
         "per_task": _rows(readings, pack, {"granularity": "per_task"}),
         "texts": {reading.report.patient: reading.clean.text for reading in readings},

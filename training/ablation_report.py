@@ -8,7 +8,7 @@ import orjson
 from training.ablation import Outcome
 from training.ablation_variants import Variant
 from training.plots import distribution_figure
-from training.score_tables import markdown_table
+from training.score_tables import markdown_table, with_interval
 from training.scoring import COMMON_SUPPORT
 
 Found = Sequence[tuple[Variant, Outcome]]
@@ -56,12 +56,18 @@ def write_report(found: Found, out: Path) -> Path:
 
 
 def markdown(found: Found) -> str:
-    """One table for each group of variants, then every variant task by task."""
+    """One table for each group of variants, then every variant task by task; the tasks of the means come first."""
     tables: dict[str, list[Sequence[str]]] = {}
     for variant, outcome in found:
         tables.setdefault(variant.table, [HEADER]).append(_row(variant, outcome))
-    parts = [f"## {title}\n\n{markdown_table(rows)}" for title, rows in tables.items()]
-    return "\n\n".join([*parts, f"## By task\n\n{markdown_table(_task_rows(found))}"]) + "\n"
+    parts = [f"### {title}\n\n{markdown_table(rows)}" for title, rows in tables.items()]
+    averaged = ", ".join(task.task for task in found[0][1].score.compared) if found else "no task"
+    return (
+        "\n\n".join(
+            [f"Macro F1 is the mean over {averaged}.", *parts, f"### By task\n\n{markdown_table(_task_rows(found))}"]
+        )
+        + "\n"
+    )
 
 
 def _row(variant: Variant, outcome: Outcome) -> list[str]:
@@ -71,7 +77,7 @@ def _row(variant: Variant, outcome: Outcome) -> list[str]:
     return [
         variant.name,
         variant.says,
-        f"{score.macro_f1_common:.3f}",
+        with_interval(score, "macro_f1_common"),
         f"{score.accuracy:.3f}",
         f"{score.coverage:.3f}",
         f"{score.false_values} of {score.unstated}",

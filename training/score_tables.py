@@ -29,17 +29,17 @@ def _summary_row(score: SystemScore) -> list[str]:
     false_share = f" ({100 * score.false_values / score.unstated:.1f} %)" if score.unstated else ""
     return [
         score.system,
-        _with_interval(score, "accuracy"),
-        _with_interval(score, "macro_f1_common"),
+        with_interval(score, "accuracy"),
+        with_interval(score, "macro_f1_common"),
         figure(score.macro_f1),
         figure(score.coverage),
         figure(score.accuracy_of_coded),
         f"{score.false_values} of {score.unstated}{false_share}",
-        f"{score.exact_reports} of {score.reports}, {_with_interval(score, 'exact')}",
+        f"{score.exact_reports} of {score.reports}, {with_interval(score, 'exact')}",
     ]
 
 
-def _with_interval(score: SystemScore, name: str) -> str:
+def with_interval(score: SystemScore, name: str) -> str:
     """A figure, and its interval where one was drawn."""
     bounds = score.intervals.get(name)
     text = figure(getattr(score, name))
