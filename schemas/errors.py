@@ -382,7 +382,7 @@ class Code(Enum):
         "give --backbone with the recipe `reference`, and any other recipe without it",
     )
     UNKNOWN_VARIANT = _fatal(
-        733, "the ablation has no variant of that name: {detail}", "give names of training/ablation_variants.py"
+        733, "the ablation has no variant of that name: {detail}", "give names of training/ablation/variants.py"
     )
     BAD_UNLABELLED_FILE = _fatal(
         732, "a file of unlabelled text cannot be read ({detail})", "give plain text, or JSON lines with `text`"

@@ -34,10 +34,10 @@ class Recipe(Frozen):
     """Everything that decides a checkpoint besides the reports, the pack and an external backbone.
 
     `variants_per_class` is the quota of swapped reports for each task and class, `recombined` the number of rows with
-    facts of several reports (training/recombination.py); `weighted_tasks` get class weights
+    facts of several reports (training/dataset/recombination.py); `weighted_tasks` get class weights
     N / (K n_c); `prompt_version` names a format of model/prompt.py; `window` is the length in tokens of the stretches
     of unlabelled text on which the language phase trains; `tasks` restricts the heads to some tasks (none: all);
-    `adapter_sources` are the kinds of rows (training/dataset.py) that the adapter learns from.
+    `adapter_sources` are the kinds of rows (training/dataset/rows.py) that the adapter learns from.
     """
 
     seed: int = 42

@@ -22,9 +22,9 @@ def ablate(
 ) -> None:
     """Train and measure each variant, hospital by hospital; what has run with the same input is not run again."""
     quiet_libraries()
-    from training.ablation import ablate as run
-    from training.ablation_report import write_report
-    from training.corpus import Sources
+    from training.ablation.report import write_report
+    from training.ablation.run import ablate as run
+    from training.dataset.corpus import Sources
 
     loaded = load_pack(pack)
     sources = Sources(texts, gold, lambda text: takes(text, (), (), loaded.definition.routing))

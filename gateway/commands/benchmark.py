@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from schemas.pack_loader import load_pack
-from training.gold import load_double_readings, load_gold_reports
-from training.gold_benchmark import write_benchmark, write_texts
+from training.reports.benchmark import write_benchmark, write_texts
+from training.reports.gold import load_double_readings, load_gold_reports
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -44,7 +44,7 @@ def agreement(
     gold: Annotated[list[Path], typer.Option(help="annotations, JSON lines; repeatable: who stands twice is compared")],
 ) -> None:
     """Print how often two independent readings of the same reports agree, task by task."""
-    from training.agreement import agreement_rows
-    from training.score_tables import markdown_table
+    from training.measures.agreement import agreement_rows
+    from training.measures.score_tables import markdown_table
 
     typer.echo(markdown_table(agreement_rows(load_double_readings(gold))))

@@ -12,7 +12,7 @@ import typer
 from gateway.listing import print_rows
 from gateway.routing import takes
 from schemas.pack_loader import load_pack
-from training.dataset_manifest import DatasetManifest, distribution_rows, draw_distributions, load_manifest
+from training.dataset.manifest import DatasetManifest, distribution_rows, draw_distributions, load_manifest
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -50,8 +50,8 @@ def build(
     processes: Annotated[int, typer.Option(help="processes that read side by side", min=1)] = 1,
 ) -> None:
     """Label, consolidate by patient and divide reports 80/10/10; near-duplicates stay in one part."""
-    from training.dataset_build import Plan
-    from training.dataset_build import build as run
+    from training.dataset.build import Plan
+    from training.dataset.build import build as run
 
     loaded = load_pack(pack)
     plan = Plan(

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from model.engine import Engine
-    from training.dataset import ReportReading
-    from training.evaluation import Examined
-    from training.measurement import Measured
+    from training.dataset.rows import ReportReading
+    from training.evaluation.measurement import Measured
+    from training.evaluation.systems import Examined
 
 
 class Format(StrEnum):
@@ -55,8 +55,8 @@ def evaluate(
     output: Annotated[Format, typer.Option("--format", help="how the figures are printed")] = Format.TABLE,
 ) -> None:
     """Print figures by task, class, basis and hospital, with supports and intervals, and compare systems."""
-    from training.evaluation import POLICIES
-    from training.measurement import Question, measure
+    from training.evaluation.measurement import Question, measure
+    from training.evaluation.systems import POLICIES
 
     loaded = load_pack(pack)
     question = Question((policy,) if policy else POLICIES, _listed(held_back), _listed(mean_over))
@@ -79,8 +79,8 @@ def _readings(texts: list[Path], gold: list[Path] | None, pack: Pack) -> "list[R
 
     Raises SYN-702 where there is none.
     """
-    from training.dataset import read_labelled
-    from training.gold import load_gold_reports, load_silver_reports
+    from training.dataset.rows import read_labelled
+    from training.reports.gold import load_gold_reports, load_silver_reports
 
     routing = pack.definition.routing
     if gold:
@@ -116,7 +116,7 @@ def _engine(checkpoint: str | None, pack: Pack) -> "Engine":
 def _examine(
     readings: "Sequence[ReportReading]", pack: Pack, engine: "Engine | None", policies: "Sequence[Policy]"
 ) -> "Sequence[Examined]":
-    from training.evaluation import examine
+    from training.evaluation.systems import examine
 
     with _progress("classifying", len(readings)) as done:
         return examine(readings, pack, engine, policies, done)
@@ -133,7 +133,7 @@ def _progress(name: str, total: int) -> "Iterator[Callable[[int], None]]":
 
 def _print(measured: "Measured", output: Format) -> None:
     """The figures in the asked form on standard output."""
-    from training.score_tables import markdown_tables
+    from training.measures.score_tables import markdown_tables
 
     if output is Format.JSON:
         typer.echo(orjson.dumps(measured.data(), option=orjson.OPT_INDENT_2).decode())

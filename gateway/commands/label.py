@@ -14,12 +14,12 @@ from gateway.listing import print_rows
 from gateway.routing import takes
 from schemas.errors import Code, SynopticError
 from schemas.pack_loader import Pack, load_pack
-from training.audit import AuditScore, load_items, load_key, prepare_sample, save_items, score, understood
-from training.audit_sample import AuditSample, candidates, write_sample
-from training.conflicts import conflict_lines
-from training.coverage import Coverage, coverage_of, shares
-from training.label_run import TextReading, in_parallel, label_lines, table_row
-from training.report_texts import SourceReport, stream_reports
+from training.labelling.audit import AuditScore, load_items, load_key, prepare_sample, save_items, score, understood
+from training.labelling.audit_sample import AuditSample, candidates, write_sample
+from training.labelling.conflicts import conflict_lines
+from training.labelling.coverage import Coverage, coverage_of, shares
+from training.labelling.run import TextReading, in_parallel, label_lines, table_row
+from training.reports.texts import SourceReport, stream_reports
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 audit = typer.Typer(no_args_is_help=True, add_completion=False)

@@ -77,8 +77,8 @@ def train(
         return
     if not texts or not gold or out is None:
         raise typer.BadParameter("give --texts, --gold and --out, or --dry-run")
-    from training.corpus import Sources
-    from training.pipeline import train as run
+    from training.dataset.corpus import Sources
+    from training.trainer.pipeline import train as run
 
     sources = Sources(texts, gold, lambda text: takes(text, (), (), loaded.definition.routing), tuple(unlabelled or ()))
     work = run(sources, out, loaded, chosen, lambda line: typer.echo(line, err=True), backbone)
@@ -107,7 +107,7 @@ def _recipe(
 
 def _print_plan(pack: Pack, recipe: "Recipe", backbone: Path | None) -> None:
     """What training on a backbone of that shape would be, as JSON on standard output."""
-    from training.dry_run import dry_run, read_config
+    from training.trainer.dry_run import dry_run, read_config
 
     label_set = {task.key: task.classes for task in pack.definition.tasks if task.key in (recipe.tasks or [task.key])}
     plan = dry_run(read_config(backbone), label_set, pack.definition.stated_heads, recipe)

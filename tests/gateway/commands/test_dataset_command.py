@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import build_app
 from schemas.errors import Code, SynopticError
-from training.dataset_manifest import load_manifest
+from training.dataset.manifest import load_manifest
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from gateway.cli import build_app
 from gateway.commands.label import printable
 from schemas.errors import Code, SynopticError
-from training.audit import key_path, load_items
+from training.labelling.audit import key_path, load_items
 
 OPENING = "FINAL DIAGNOSIS: Left breast, mastectomy: invasive ductal carcinoma. "
 

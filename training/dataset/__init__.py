@@ -1,0 +1,1 @@
+"""From labelled reports to training rows, in memory and on disk."""

@@ -1,0 +1,1 @@
+"""Asks checkpoints, rules and baselines about the same reports, and measures their answers."""

@@ -1,0 +1,1 @@
+"""Figures of answers against the truth, with intervals, comparisons and tables."""

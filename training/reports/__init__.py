@@ -1,0 +1,1 @@
+"""Report texts and what people, registries and annotators say of them, read from files."""

@@ -1,0 +1,1 @@
+"""From training rows to a calibrated checkpoint: phases, folds, devices, logs and figures."""
