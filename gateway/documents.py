@@ -4,11 +4,13 @@ The text is exactly what was read: plain text keeps its line ends and spaces (on
 offsets of evidence count characters of the source. Everything that a hostile file could exhaust runs in a subprocess.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.content_type import ContentType, DocumentKind, check_magic, decode_text, parse_content_type
 from gateway.limited_process import LimitedProcess
 from gateway.ocr import OcrEngine, OcrPage, find_engine
+from gateway.text_quality import TextQuality
 from schemas.errors import Code, SynopticError
 from schemas.messages import PageSpan
 from schemas.settings import IntakeSettings
@@ -30,12 +32,21 @@ class _Pages:
     spans: list[PageSpan] = field(default_factory=list)
     length: int = 0
 
-    def add(self, number: int, text: str, reader: str, confidence: float | None = None) -> None:
+    def add(
+        self, number: int, text: str, reader: str, layout: Sequence[int] = (), confidence: float | None = None
+    ) -> None:
         if self.parts:
             self.parts.append(_PAGE_GAP)
             self.length += len(_PAGE_GAP)
         self.spans.append(
-            PageSpan(page=number, start=self.length, end=self.length + len(text), reader=reader, confidence=confidence)
+            PageSpan(
+                page=number,
+                start=self.length,
+                end=self.length + len(text),
+                reader=reader,
+                confidence=confidence,
+                layout=tuple(layout),
+            )
         )
         self.parts.append(text)
         self.length += len(text)
@@ -91,10 +102,10 @@ class DocumentReader:
         pages = _Pages()
         for index, page in enumerate(answer["pages"]):
             scan = None if page["usable"] else self._read_scan(data, index)
-            if scan is not None and (scan.text.strip() or not page["text"].strip()):
-                pages.add(index + 1, scan.text, "ocr", scan.confidence)
+            if scan is not None and _says_more(scan.text, page["text"]):
+                pages.add(index + 1, scan.text, "ocr", scan.layout, scan.confidence)
             else:
-                pages.add(index + 1, page["text"], "digital")
+                pages.add(index + 1, page["text"], "digital", page["layout"])
         return pages.document()
 
     def _read_scan(self, data: bytes, index: int) -> OcrPage:
@@ -106,7 +117,7 @@ class DocumentReader:
         frame, frames = 0, 1
         while frame < frames:
             page = self._ocr().read(data, frame)
-            pages.add(frame + 1, page.text, "ocr", page.confidence)
+            pages.add(frame + 1, page.text, "ocr", page.layout, page.confidence)
             frame, frames = frame + 1, page.frames
         return pages.document()
 
@@ -114,6 +125,13 @@ class DocumentReader:
         if self._engine is None:
             self._engine = find_engine(self._settings)
         return self._engine
+
+
+def _says_more(scan: str, layer: str) -> bool:
+    """Whether what OCR read stands for the page rather than a text layer that did not look usable."""
+    if not scan.strip():
+        return not layer.strip()
+    return TextQuality.of(scan).is_readable or not TextQuality.of(layer).is_readable
 
 
 def _one_page(text: str, reader: str) -> DocumentText:

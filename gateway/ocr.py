@@ -19,11 +19,15 @@ _LANGUAGE_FILE = "eng.traineddata"
 
 @dataclass(frozen=True, repr=False)
 class OcrPage:
-    """One page read by OCR; `confidence` is the mean over its words, `frames` how many pages the image has."""
+    """One page read by OCR; `confidence` is the mean over its words, `frames` how many pages the image has.
+
+    `layout`: where its words stand, packed (gateway/page_layout.py).
+    """
 
     text: str
     confidence: float | None
     frames: int
+    layout: tuple[int, ...] = ()
 
 
 class OcrEngine(Protocol):
@@ -51,7 +55,7 @@ class ProcessEngine:
     def read(self, image: bytes, frame: int) -> OcrPage:
         """The text of one frame."""
         answer, text = self._process.request({"frame": frame}, image)
-        return OcrPage(text.decode(), answer["confidence"], answer["frames"])
+        return OcrPage(text.decode(), answer["confidence"], answer["frames"], tuple(answer["layout"]))
 
     def close(self) -> None:
         """End the subprocess."""

@@ -1,13 +1,16 @@
 """The subprocess that reads images by OCR; the image is decoded here too, so that a picture bomb ends only this."""
 
 import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from PIL import Image, ImageFilter, ImageOps, ImageSequence
 
+from gateway.columns import Piece
 from gateway.limited_process import Handler, Header, serve
-from gateway.text_lines import Piece, join_lines
+from gateway.page_layout import pack_runs
+from gateway.text_lines import join_lines, whole_page
 from schemas.errors import Code, SynopticError
 
 MAXIMUM_FRAMES = 50
@@ -16,7 +19,9 @@ _LONGEST_SIDE = 2400  # A4 at 200 dpi; more costs memory and reads no better
 _FORMATS = ("PNG", "JPEG", "TIFF")
 _SINGLE_BLOCK = 6  # tesseract's page segmentation for one block of text; the default loses table rows
 
-Recognizer = Callable[[Image.Image], tuple[str, float | None]]
+_WORD = re.compile(r"\S+")
+
+Recognizer = Callable[[Image.Image], tuple[list[Piece], float | None]]
 
 
 def prepare(arguments: tuple[str, ...]) -> Handler:
@@ -25,8 +30,10 @@ def prepare(arguments: tuple[str, ...]) -> Handler:
 
     def handle(header: Header, data: bytes) -> tuple[Header, bytes]:
         image, frames = open_frame(data, header["frame"])
-        text, confidence = recognize(image)
-        return {"confidence": confidence, "frames": frames}, text.encode()
+        pieces, confidence = recognize(image)
+        layout = join_lines(pieces, whole_page(*image.size))
+        answer = {"confidence": confidence, "frames": frames, "layout": pack_runs(layout.runs)}
+        return answer, layout.text.encode()
 
     return handle
 
@@ -64,17 +71,25 @@ def _rapidocr() -> Recognizer:
 
     engine: Any = RapidOCR(params={"Global.log_level": "critical"})
 
-    def recognize(image: Image.Image) -> tuple[str, float | None]:
+    def recognize(image: Image.Image) -> tuple[list[Piece], float | None]:
         found = engine(numpy.asarray(image.convert("RGB")))
         if found.boxes is None or not len(found.boxes):
-            return "", None
-        pieces = []
+            return [], None
+        pieces: list[Piece] = []
         for box, text in zip(found.boxes, found.txts, strict=True):
             horizontal, vertical = [float(x) for x, _ in box], [float(y) for _, y in box]
-            pieces.append(Piece(text, min(horizontal), min(vertical), max(horizontal), max(vertical)))
-        return join_lines(pieces), round(float(sum(found.scores)) / len(found.scores), 2)
+            pieces += _words(Piece(text, min(horizontal), min(vertical), max(horizontal), max(vertical)))
+        return pieces, round(float(sum(found.scores)) / len(found.scores), 2)
 
     return recognize
+
+
+def _words(line: Piece) -> Iterator[Piece]:
+    """The words of a line that was read as a whole, each with its share of the line's width."""
+    width = (line.right - line.left) / max(len(line.text), 1)
+    for word in _WORD.finditer(line.text):
+        left, right = line.left + word.start() * width, line.left + word.end() * width
+        yield Piece(word.group(), left, line.top, right, line.bottom, spaced=word.start() > 0)
 
 
 def _tesserocr(tessdata: str) -> Recognizer:
@@ -82,9 +97,16 @@ def _tesserocr(tessdata: str) -> Recognizer:
 
     interface: Any = tesserocr.PyTessBaseAPI(path=tessdata, lang="eng", psm=_SINGLE_BLOCK)
 
-    def recognize(image: Image.Image) -> tuple[str, float | None]:
+    def recognize(image: Image.Image) -> tuple[list[Piece], float | None]:
         interface.SetImage(image.filter(ImageFilter.MedianFilter(3)))  # takes the specks of a scan away
-        return str(interface.GetUTF8Text()).rstrip(), round(interface.MeanTextConf() / 100, 2)
+        interface.Recognize()
+        pieces: list[Piece] = []
+        for word in tesserocr.iterate_level(interface.GetIterator(), tesserocr.RIL.WORD):
+            if word.BoundingBox(tesserocr.RIL.WORD) is not None:
+                left, top, right, bottom = word.BoundingBox(tesserocr.RIL.WORD)
+                text = str(word.GetUTF8Text(tesserocr.RIL.WORD)).strip()
+                pieces.append(Piece(text, left, top, right, bottom, spaced=True))
+        return pieces, round(interface.MeanTextConf() / 100, 2)
 
     return recognize
 

@@ -6,30 +6,33 @@ Runs only in the document process: a file of 0.4 MB can cost pdfium 800 MB, and 
 import ctypes
 import io
 import math
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
-from gateway.text_lines import Piece, join_lines
+from gateway.columns import Piece
+from gateway.page_layout import THOUSANDTHS, PageLayout, Point, Run, append_layouts, pack_runs
+from gateway.text_lines import join_lines
+from gateway.text_quality import TextQuality
 from schemas.errors import Code, SynopticError
 
 MAXIMUM_PAGES = 200
 OCR_DOTS_PER_INCH = 200
 _MAXIMUM_PIXELS = 20_000_000
 _MINIMUM_LETTERS = 20
-_MINIMUM_READABLE_SHARE = 0.7
 _STAMP_LETTERS = 200
 _SCAN_AREA_SHARE = 0.5
 _SLANT = 0.1
 _PASSWORD_ERROR = 4
 _SECURITY_ERROR = 5
-_LIGATURES = str.maketrans(
-    {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
-)
-_PRIVATE_USE = range(0xE000, 0xF900)
-_REPLACEMENT = 0xFFFD
+_LIGATURES = range(0xFB00, 0xFB07)
+_FULL_WIDTH = range(0xFF01, 0xFF5F)
+_INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff")
+_FINE = 1_000_000  # pdfium's device has whole pixels
 _BREAK_HYPHEN = 0x0002  # pdfium's mark for a hyphen at the end of a line
 
 
@@ -74,35 +77,67 @@ def _read_page(document: Any, number: int) -> dict[str, Any]:
         if raw.FPDFPage_Flatten(page.raw, raw.FLAT_NORMALDISPLAY) == raw.FLATTEN_SUCCESS:
             page.close()  # what was filled into a form is part of the page now; text is read from a page loaded anew
             page = document[number]
-        text = _page_text(page, raw)
-        return {"text": text, "usable": _is_usable(text, _largest_image_share(page, raw))}
+        layout = _page_layout(page, raw)
+        usable = _is_usable(layout.text, _largest_image_share(page, raw))
+        return {"text": layout.text, "layout": pack_runs(layout.runs), "usable": usable}
     finally:
         page.close()
 
 
-def _page_text(page: Any, raw: Any) -> str:
+def _page_layout(page: Any, raw: Any) -> PageLayout:
     """The page's lines as they read in the direction of most of its text; what runs otherwise follows at the end."""
     text_page = page.get_textpage()
     try:
         characters = list(_characters(text_page.raw, raw))
     finally:
         text_page.close()
-    turns = Counter(character.turn for character in characters if character.turn is not None and character.text != " ")
-    main = max(turns, key=lambda turn: (turns[turn], -turn), default=0)
-    lines = join_lines(_pieces(characters, main))
-    aside = "".join(character.text for character in characters if character.turn != main).strip()
-    return f"{lines}\n\n{aside}" if aside else lines
+    counts = Counter(character.turn for character in characters if character.text != " ")
+    turns = sorted((turn for turn in counts if turn is not None), key=lambda turn: (-counts[turn], turn))
+    to_page = _to_page(page, raw)
+    layouts = [join_lines(_pieces(characters, turn), _turned(turn, to_page)) for turn in turns]
+    slanting = [character for character in characters if character.turn is None]
+    return append_layouts([*layouts, _in_file_order(slanting, to_page)])
 
 
-def _pieces(characters: list["_Character"], main: int) -> Iterator[Piece]:
-    """The characters as pieces; a space is only a hint, since many PDFs place each word by itself, without any."""
+def _to_page(page: Any, raw: Any) -> Callable[[float, float], Point]:
+    """Leads from the file's points to thousandths of the page as it is shown: cropped and turned."""
+    across, down = ctypes.c_int(), ctypes.c_int()
+
+    def shown(x: float, y: float) -> Point:
+        raw.FPDF_PageToDevice(page.raw, 0, 0, _FINE, _FINE, 0, x, y, ctypes.byref(across), ctypes.byref(down))
+        return across.value * THOUSANDTHS / _FINE, down.value * THOUSANDTHS / _FINE
+
+    return shown
+
+
+def _pieces(characters: list["_Character"], turn: int) -> Iterator[Piece]:
+    """The characters of one direction; a space is only a hint, since many PDFs place each word by itself, without any."""
     spaced = False
     for character in characters:
         if character.text == " ":
             spaced = True
-        elif character.turn == main:
-            yield Piece(character.text, *_upright(main, *character.box), spaced)
+        elif character.turn == turn:
+            yield Piece(character.text, *_upright(turn, *character.box), spaced)
             spaced = False
+
+
+def _in_file_order(characters: list["_Character"], to_page: Callable[[float, float], Point]) -> PageLayout:
+    """Text that slants, as a watermark does, as the file has it: its words with the boxes around them."""
+    parts: list[str] = []
+    runs: list[Run] = []
+    length = 0
+    for is_space, group in groupby(characters, key=lambda character: character.text == " "):
+        word = list(group)
+        text = "".join(character.text for character in word)
+        if not is_space:
+            lefts, bottoms, rights, tops = zip(*(character.box for character in word), strict=True)
+            corners = to_page(min(lefts), max(tops)), to_page(max(rights), min(bottoms))
+            runs.append(Run.between(length, length + len(text), *corners))
+        elif length:
+            text = " "
+        parts.append(text)
+        length += len(text)
+    return PageLayout("".join(parts).rstrip(), tuple(runs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +154,12 @@ def _characters(text_page: Any, raw: Any) -> Iterator[_Character]:
         code = raw.FPDFText_GetUnicode(text_page, index)
         if code == _BREAK_HYPHEN:
             code = ord("-")
-        if code <= ord(" ") or chr(code).isspace():
+        text = _as_text(code)
+        if text == " ":
             yield _Character(" ", turn, (0, 0, 0, 0))
-        elif raw.FPDFText_GetLooseCharBox(text_page, index, ctypes.byref(box)):
+        elif text and raw.FPDFText_GetLooseCharBox(text_page, index, ctypes.byref(box)):
             turn = _quarter_turns(raw.FPDFText_GetCharAngle(text_page, index))
-            yield _Character(_as_text(code), turn, (box.left, box.bottom, box.right, box.top))
+            yield _Character(text, turn, (box.left, box.bottom, box.right, box.top))
 
 
 def _quarter_turns(angle: float) -> int | None:
@@ -132,9 +168,15 @@ def _quarter_turns(angle: float) -> int | None:
 
 
 def _as_text(code: int) -> str:
+    """A sign as its letters: ligatures and full-width forms spelled out, blanks as a space, what nobody sees as nothing."""
     if 0xD800 <= code <= 0xDFFF:
         return "\ufffd"  # half of a surrogate pair cannot be encoded
-    return chr(code).translate(_LIGATURES)
+    sign = chr(code)
+    if code <= ord(" ") or sign.isspace():
+        return " "
+    if sign in _INVISIBLE:
+        return ""
+    return unicodedata.normalize("NFKC", sign) if code in _LIGATURES or code in _FULL_WIDTH else sign
 
 
 def _upright(turn: int, left: float, bottom: float, right: float, top: float) -> tuple[float, float, float, float]:
@@ -148,13 +190,24 @@ def _upright(turn: int, left: float, bottom: float, right: float, top: float) ->
     return left, -top, right, -bottom
 
 
+def _turned(turn: int, to_page: Callable[[float, float], Point]) -> Callable[[float, float], Point]:
+    """Leads from the points of a box as read (`_upright`) to the page."""
+    match turn:
+        case 3:
+            return lambda x, y: to_page(y, x)
+        case 2:
+            return lambda x, y: to_page(-x, y)
+        case 1:
+            return lambda x, y: to_page(-y, -x)
+        case _:
+            return lambda x, y: to_page(x, -y)
+
+
 def _is_usable(text: str, image_share: float) -> bool:
     """Whether the text layer stands for the page: readable, and not just the stamp on a scan."""
-    characters = [character for character in text if not character.isspace()]
-    letters = sum(character.isalnum() for character in characters)
-    broken = sum(ord(character) in _PRIVATE_USE or ord(character) == _REPLACEMENT for character in characters)
-    if characters and (len(characters) - broken) / len(characters) < _MINIMUM_READABLE_SHARE:
+    if not TextQuality.of(text).is_readable:
         return False
+    letters = sum(character.isalnum() for character in text)
     if image_share >= _SCAN_AREA_SHARE:
         return letters >= _STAMP_LETTERS
     return letters >= _MINIMUM_LETTERS or image_share == 0

@@ -91,13 +91,17 @@ class KnownIdentifier(Frozen):
 
 
 class PageSpan(Frozen):
-    """A run of the text that came from one page (1-based) by one reader ("digital", "ocr", "html", "plain")."""
+    """A run of the text that came from one page (1-based) by one reader ("digital", "ocr", "html", "plain").
+
+    `layout` leads from characters to boxes on the page (gateway/page_layout.py packs it); empty where none is known.
+    """
 
     page: int
     start: int
     end: int
     reader: str
     confidence: float | None = None
+    layout: tuple[int, ...] = ()
 
 
 class ReportText(Frozen):
