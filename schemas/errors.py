@@ -233,8 +233,8 @@ class Code(Enum):
     NO_TEXT = _reject(110, "the report holds no text ({detail})", "send presentedForm, conclusion or results with text")
     ATTACHMENT_BY_URL = _reject(
         111,
-        "the attachment is only a url, which this version does not fetch",
-        "send the document itself in presentedForm.data",
+        "the attachment is only a url that is not fetched ({detail})",
+        "send the document itself in presentedForm.data, or as a Binary of the FHIR server that fhir.base_url names",
     )
     ATTACHMENT_TOO_LARGE = _reject(
         112, "the attachment is too large ({detail})", "send it smaller, or raise intake.maximum_attachment_bytes"
@@ -246,7 +246,7 @@ class Code(Enum):
     UNKNOWN_CONTENT_TYPE = _reject(
         115,
         "no reader for this document ({detail})",
-        "send plain text, HTML, RTF, PDF, PNG, JPEG or TIFF with its contentType",
+        "send plain text, HTML, CDA, RTF, PDF, PNG, JPEG or TIFF with its contentType",
     )
     CONTENT_TYPE_MISMATCH = _reject(
         116, "the document is not what its contentType says ({detail})", "declare the type that the bytes have"
@@ -274,11 +274,28 @@ class Code(Enum):
         124, "the JSON is nested too deeply ({detail})", "send the resource without nesting it further than FHIR does"
     )
     UNREADABLE_FILE = _reject(125, "the file cannot be read ({detail})", "check the path and its permissions")
+    UNKNOWN_XML = _reject(
+        127, "no reader for this kind of XML ({detail})", "send a CDA document, its narrative block, or XHTML"
+    )
+    MALFORMED_XML = _reject(
+        128, "the XML cannot be read ({detail})", "send well-formed XML without a document type that declares entities"
+    )
+    ATTACHMENT_NOT_FOUND = _reject(
+        129,
+        "the FHIR server does not hold the attachment ({detail})",
+        "store the Binary before its report, then `synoptic rejected replay`",
+    )
     UNROUTABLE = _reject(
         130,
         "no pack reads this report (installed: {detail})",
         "nothing, where the report is of another organ; otherwise widen `routing` in the pack's pack.yaml and replay",
     )
+    ATTACHMENT_REFUSED = _reject(
+        131,
+        "the FHIR server does not give the attachment out ({detail})",
+        "let this client read Binary there, at that very url; then `synoptic rejected replay`",
+    )
+    CUT_DOCUMENT = _reject(132, "the document breaks off ({detail})", "send it whole")
     BAD_RESOURCES = _reject(
         401,
         "the mapping made resources that break their own rules: {detail}",
@@ -341,6 +358,17 @@ class Code(Enum):
         753,
         "the example reports are not there",
         "run the demo in a clone of the repository, or name a folder of FHIR reports with --reports",
+    )
+    BAD_ANNOTATED_SET = _fatal(
+        760,
+        "a set of annotated identifiers cannot be read ({detail})",
+        "give the file in the format that is named before it; docs/privacy.md lists the formats",
+    )
+    TOO_FEW_TEXTS = _fatal(
+        761, "there are fewer texts to plant into than asked for ({detail})", "give more texts, or ask for fewer reports"
+    )
+    UNWRITABLE_PAGE = _fatal(
+        762, "the page cannot be written ({detail})", "name a new file in a folder that this user may write"
     )
     DATASET_EXISTS = _fatal(740, "the folder holds a dataset already", "give a new folder, or remove that one")
     BAD_DATASET = _fatal(741, "the dataset cannot be read ({detail})", "build it again with `synoptic dataset build`")

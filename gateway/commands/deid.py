@@ -1,59 +1,198 @@
-"""`synoptic deid text`: shows what de-identification leaves of a document, and what it removes."""
+"""`synoptic deid`: shows what de-identification leaves of a document and why, and measures how well it works."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
+from rich.console import Console
+from rich.table import Table
 
+from gateway.fhir_json import pick_report
 from gateway.intake import Intake
+from gateway.known_identifiers import known_identifiers
+from gateway.known_names import require_known
 from gateway.sources import SourceReport, read_source
+from schemas.errors import Code, SynopticError
+from schemas.messages import KnownIdentifier
 from schemas.pack import Routing
 from schemas.pack_loader import Pack, load_pack
 from schemas.settings import load_settings
 from workers.deidentify import CleanText, deidentify
 
+if TYPE_CHECKING:
+    from training.deidentification.annotated import AnnotatedText
+    from training.deidentification.figures import SetFigures
+    from training.measures.comparison import Comparison
+
 app = typer.Typer(no_args_is_help=True, add_completion=False)
+PLANTED = "planted"
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Text, PDF, image or FHIR files.")]
 
 
 class Form(StrEnum):
-    """What is printed."""
+    """What is printed of a document."""
 
     TEXT = "text"
     JSONL = "jsonl"
 
 
+class Figures(StrEnum):
+    """How figures are printed."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    JSONL = "jsonl"
+
+
 @app.callback()
 def deid() -> None:
-    """De-identify text."""
+    """De-identify text, show what was removed, and measure it."""
 
 
 @app.command()
 def text(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Text, PDF, image or FHIR files.")],
+    files: Files,
     output: Annotated[Form, typer.Option("--format", help="Plain text, or one JSON line a document.")] = Form.TEXT,
 ) -> None:
     """Print each document without its identifiers; a FHIR file brings its own known ones."""
-    settings = load_settings()
-    intake = Intake(settings, packs=[_reading_anything(load_pack(settings.packs[0]))])
-    try:
-        rejected = sum(_show(source, output) for path in files for source in read_source(path, settings, intake=intake))
-    finally:
-        intake.close()
+    rejected = False
+    for source in _sources(files):
+        if source.report is None:
+            rejected |= _refused(source)
+            continue
+        clean = deidentify(source.report.text, source.report.known_identifiers)
+        typer.echo(clean.text if output is Form.TEXT else _line(source.name, clean))
     if rejected:
         raise typer.Exit(1)
 
 
-def _show(source: SourceReport, output: Form) -> bool:
-    """Print one document; True where it was rejected."""
-    if source.report is None:
-        typer.echo(f"{source.name}: {source.error or source.ignored}", err=True)
-        return source.error is not None
-    clean = deidentify(source.report.text, source.report.known_identifiers)
-    typer.echo(clean.text if output is Form.TEXT else _line(source.name, clean))
-    return False
+@app.command()
+def evaluate(
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FORMAT=FILE", help="An annotated set and its format; repeatable."),
+    ] = None,
+    plant: Annotated[
+        list[Path] | None, typer.Option(help="Reports to plant invented patients' identifiers into; repeatable.")
+    ] = None,
+    reports: Annotated[int, typer.Option(help="How many reports are planted into.", min=1)] = 500,
+    seed: Annotated[int, typer.Option(help="Another seed plants other identifiers.")] = 1,
+    held_back: Annotated[str, typer.Option(help="Hospitals whose reports are left alone, such as EW,OL.")] = "",
+    texts: Annotated[list[Path] | None, typer.Option(help="Report texts of --gold; repeatable.")] = None,
+    gold: Annotated[
+        list[Path] | None, typer.Option(help="Annotations: what de-identification costs extraction; repeatable.")
+    ] = None,
+    pack: Annotated[str, typer.Option(help="The pack whose rules extract.")] = "breast",
+    misses: Annotated[
+        Path | None, typer.Option(help="A file for what was missed and wrongly removed, with words.")
+    ] = None,
+    output: Annotated[Figures, typer.Option("--format", help="How the figures are printed.")] = Figures.TABLE,
+) -> None:
+    """Print recall and precision by class on annotated sets and on planted identifiers, and what extraction loses."""
+    from training.deidentification.figures import set_figures
+    from training.deidentification.misses import miss_lines
+    from training.deidentification.verdicts import judge
+
+    if not (sets or plant or gold):
+        raise typer.BadParameter("give --set, --plant or --gold: there is nothing to measure")
+    if bool(texts) != bool(gold):
+        raise typer.BadParameter("--texts and --gold go together")
+    named = [*_annotated_sets(sets or ())]
+    if plant:
+        named.append((PLANTED, _planted_set(plant, reports, seed, held_back)))
+    found, missed = [], []
+    for name, annotated in named:
+        verdicts = judge(name, annotated)
+        found.append(set_figures(verdicts))
+        missed += list(miss_lines(verdicts, annotated)) if misses is not None else []
+    if misses is not None:
+        misses.write_bytes(b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in missed))
+    _print(found, _effect(texts, gold, load_pack(pack)) if texts and gold else None, output)
+
+
+def _annotated_sets(sets: Sequence[str]) -> "Iterator[tuple[str, tuple[AnnotatedText, ...]]]":
+    """Each set by the name of its format; a format that nobody reads is wrong use."""
+    from training.deidentification.set_readers import READERS, read_set
+
+    for given in sets:
+        name, separator, path = given.partition("=")
+        if not separator:
+            raise typer.BadParameter(f"{given}: expected FORMAT=FILE", param_hint="--set")
+        require_known("--set", [name], list(READERS))
+        yield name, read_set(name, Path(path))
+
+
+def _planted_set(paths: Sequence[Path], count: int, seed: int, held_back: str) -> "tuple[AnnotatedText, ...]":
+    """The first reports of other hospitals with identifiers planted in them; SYN-761 where there are too few."""
+    from training.deidentification.planting import plant
+    from training.reports.texts import stream_reports
+
+    spared = {name.strip() for name in held_back.split(",")}
+    chosen = (report.text for report in stream_reports(paths) if report.hospital not in spared or not report.hospital)
+    planted = tuple(plant(islice(chosen, count), seed, _known))
+    if len(planted) < count:
+        raise SynopticError(Code.TOO_FEW_TEXTS, f"{len(planted)} of {count}")
+    return planted
+
+
+def _known(resources: dict[str, Any]) -> tuple[KnownIdentifier, ...]:
+    return known_identifiers(pick_report(resources))
+
+
+def _effect(texts: Sequence[Path], gold: Sequence[Path], pack: Pack) -> "Comparison":
+    from training.deidentification.extraction_effect import extraction_effect
+    from training.reports.gold import load_gold_reports
+
+    return extraction_effect(load_gold_reports(texts, gold, pack.definition), pack)
+
+
+def _print(found: "Sequence[SetFigures]", effect: "Comparison | None", output: Figures) -> None:
+    """The figures in the asked form on standard output."""
+    from training.deidentification.figure_tables import figure_tables
+    from training.measures.comparison import comparison_rows
+    from training.measures.score_tables import markdown_tables
+
+    if output is Figures.JSONL:
+        for one in [*found, *([effect] if effect else [])]:
+            typer.echo(one.model_dump_json())
+        return
+    tables = figure_tables(found)
+    if effect is not None:
+        tables["Extraction by the rules, before and after"] = comparison_rows(effect)
+    if output is Figures.MARKDOWN:
+        typer.echo(markdown_tables(tables))
+        return
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    for title, rows in tables.items():
+        table = Table(*rows[0], title=title, title_justify="left")
+        for row in rows[1:]:
+            table.add_row(*row)
+        console.print(table)
+
+
+def _sources(files: Sequence[Path]) -> Iterator[SourceReport]:
+    """Each report of the files, whatever organ it is about."""
+    settings = load_settings()
+    intake = Intake(settings, packs=[_reading_anything(load_pack(settings.packs[0]))])
+    try:
+        for path in files:
+            yield from read_source(path, settings, intake=intake)
+    finally:
+        intake.close()
+
+
+def _refused(source: SourceReport) -> bool:
+    """Say why there is nothing to show of a document; True where it was rejected."""
+    typer.echo(f"{source.name}: {source.error or source.ignored}", err=True)
+    return source.error is not None
 
 
 def _reading_anything(pack: Pack) -> Pack:

@@ -1,0 +1,1 @@
+"""How well de-identification works: annotated sets, a set made by planting identifiers, verdicts and figures."""
