@@ -56,6 +56,13 @@ def open_frame(data: bytes, frame: int) -> tuple[Image.Image, int]:
     return image, frames
 
 
+def frame_as_png(data: bytes, frame: int) -> bytes:
+    """One frame as it is read, for a person to look at."""
+    target = io.BytesIO()
+    open_frame(data, frame)[0].save(target, format="PNG", compress_level=1)
+    return target.getvalue()
+
+
 def _flatten(image: Image.Image) -> Image.Image:
     """Grey on white: transparent paper would turn black otherwise."""
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:

@@ -3,14 +3,15 @@
 The JSON line is a stable interface (docs/interfaces.md); `stage` is computed here, since it never travels in findings.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gateway.page_layout import boxes
 from mappers.staging import stage_of
 from schemas.errors import SynopticError
-from schemas.findings import Finding, Primary, Status
-from schemas.messages import Action, ReportFindings, ReportText
+from schemas.findings import Evidence, Finding, Primary, Status
+from schemas.messages import Action, PageSpan, ReportFindings, ReportText
 from schemas.pack_loader import Pack
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _SHOWN_QUOTE = 44
 _PLAIN_WIDTH = 200
 _MINIMUM_WIDTH = 8
+_READERS = {"digital": "text layer", "ocr": "OCR"}
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,20 @@ def json_line(extracted: Extracted, packs: dict[str, Pack]) -> dict[str, Any]:
         "pack": report.pack if report else None,
         "outcome": extracted.outcome,
         "error": {"code": error.code, "message": error.message} if error else None,
-        "primaries": [_primary(primary, packs[findings.pack]) for primary in findings.primaries] if findings else [],
+        "primaries": [
+            _primary(primary, packs[findings.pack], report.pages if report else ()) for primary in findings.primaries
+        ]
+        if findings
+        else [],
+        "pages": [_page(page) for page in report.pages] if report else [],
     }
 
 
-def _primary(primary: Primary, pack: Pack) -> dict[str, Any]:
+def _page(page: PageSpan) -> dict[str, Any]:
+    return {"page": page.page, "reader": page.reader, "confidence": page.confidence}
+
+
+def _primary(primary: Primary, pack: Pack, pages: Sequence[PageSpan]) -> dict[str, Any]:
     stage = stage_of(primary, pack.staging)
     return {
         "key": primary.key,
@@ -78,20 +89,37 @@ def _primary(primary: Primary, pack: Pack) -> dict[str, Any]:
         "assertion": primary.assertion.value,
         "histology": primary.histology,
         "procedure": primary.procedure,
-        "findings": {key: _finding(finding) for key, finding in primary.findings.items()},
+        "findings": {key: _finding(finding, pages) for key, finding in primary.findings.items()},
         "stage": stage.model_dump() if stage else None,
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, pages: Sequence[PageSpan]) -> dict[str, Any]:
     return {
         "value": finding.value,
         "detail": finding.detail,
         "status": finding.status.value,
         "basis": finding.basis.value if finding.basis else None,
         "probability": None if finding.probability is None else round(finding.probability, 2),
-        "evidence": [evidence.model_dump() for evidence in finding.evidence],
+        "evidence": [_evidence(evidence, pages) for evidence in finding.evidence],
     }
+
+
+def _evidence(evidence: Evidence, pages: Sequence[PageSpan]) -> dict[str, Any]:
+    """The quote and its place; `boxes` only where the document has pages on which it stands."""
+    found = [box for page in pages for box in boxes(page, evidence.start, evidence.end)]
+    return evidence.model_dump() | ({"boxes": found} if found else {})
+
+
+def reader_name(page: PageSpan) -> str:
+    """Who read a page, and how sure it was."""
+    sure = "" if page.confidence is None else f" {page.confidence:.2f}"
+    return _READERS.get(page.reader, page.reader) + sure
+
+
+def readers_line(pages: Sequence[PageSpan]) -> str:
+    """Who read which pages: `page 1 text layer, page 2 OCR 0.93`."""
+    return ", ".join(f"page {page.page} {reader_name(page)}" for page in pages)
 
 
 def rows(extracted: Extracted, packs: dict[str, Pack]) -> Iterator[dict[str, str]]:

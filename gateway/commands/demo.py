@@ -13,7 +13,10 @@ from rich.console import Console
 
 from gateway.commands.extract import write_bundle
 from gateway.composition import PROCESSES, build_bus, open_hops
+from gateway.intake import Intake
 from gateway.presentation import Extracted, Refusal, evidence_lines, table, wide_console
+from gateway.showing import KeepingReader, show_evidence
+from gateway.sources import read_source
 from schemas.errors import Code, SynopticError
 from schemas.logs import configure
 from schemas.messages import (
@@ -29,6 +32,7 @@ from schemas.pack_loader import load_pack
 from schemas.settings import BusSettings, FhirSettings, LoggingSettings, Settings, load_settings
 from workers.bus import Bus, Outgoing, Record
 from workers.runner import Runner, run_until_idle
+from workers.sealing import Seal, load_seal
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "reports"
 
@@ -53,7 +57,9 @@ def demo(
         raise SynopticError(Code.NO_EXAMPLES)
     settings = _settings(out)
     configure(LoggingSettings(level="error"))  # rejects are shown and explained at the end
-    _show(wide_console(), list(_code(files, settings)), settings, out)
+    coded = list(_code(files, settings))
+    _show(wide_console(), coded, settings, out)
+    _draw(files, [one.extracted for one in coded], settings, out / "evidence")
 
 
 def _settings(out: Path) -> Settings:
@@ -69,16 +75,17 @@ def _code(files: Sequence[Path], settings: Settings) -> Iterator[Coded]:
     progress = Console(stderr=True).status("loading the model")
     with progress, open_hops(PROCESSES, settings) as hops, closing(build_bus(settings.bus)) as bus:
         runners = [Runner(hop, bus, settings.bus) for hop in hops]
+        seal = load_seal(settings)
         try:
             for number, file in enumerate(files, start=1):
                 progress.update(f"{number} of {len(files)}: {file.name}")
-                yield _code_one(file, bus, runners)
+                yield _code_one(file, bus, runners, seal)
         finally:
             for runner in runners:
                 runner.close()
 
 
-def _code_one(file: Path, bus: Bus, runners: Sequence[Runner]) -> Coded:
+def _code_one(file: Path, bus: Bus, runners: Sequence[Runner], seal: Seal) -> Coded:
     followed = (TOPIC_TEXTS, TOPIC_FINDINGS, TOPIC_BUNDLES, TOPIC_REJECTED)
     before = {topic: _count(bus, topic) for topic in followed}
     bus.publish([Outgoing(TOPIC_REPORTS, file.read_bytes())])
@@ -86,7 +93,7 @@ def _code_one(file: Path, bus: Bus, runners: Sequence[Runner]) -> Coded:
     text, findings, bundle, refused = (_first_after(bus, topic, before[topic]) for topic in followed)
     extracted = Extracted(
         file.name,
-        ReportText.model_validate_json(text.value) if text else None,
+        ReportText.model_validate_json(seal.opened(text.value)) if text else None,
         ReportFindings.model_validate_json(findings.value) if findings else None,
         Refusal(refused.header("code") or "", refused.header("reason") or "") if refused else None,
         None if text or refused else "not for us",
@@ -123,3 +130,14 @@ def _show(console: Console, coded: Sequence[Coded], settings: Settings, out: Pat
     console.print(
         f"\n{len(published)} Bundles in {out / 'bundles'}, resources in {settings.fhir.folder}, bus in {settings.bus.path}"
     )
+
+
+def _draw(files: Sequence[Path], outcomes: Sequence[Extracted], settings: Settings, folder: Path) -> None:
+    """Draw the evidence of the first report that came as pages, on its pages."""
+    for file, one in zip(files, outcomes, strict=True):
+        if one.findings and one.report and any(page.layout for page in one.report.pages):
+            with closing(KeepingReader(settings.intake)) as reader:
+                list(read_source(file, settings, intake=Intake(settings, reader=reader)))
+                written = show_evidence(folder, one, reader)
+            typer.echo(f"the evidence on its page: {', '.join(map(str, written))}")
+            return

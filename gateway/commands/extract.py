@@ -12,7 +12,9 @@ import orjson
 import typer
 from rich.console import Console
 
-from gateway.presentation import Extracted, Refusal, json_line, table, wide_console
+from gateway.documents import DocumentReader
+from gateway.presentation import Extracted, Refusal, json_line, readers_line, table, wide_console
+from gateway.showing import KeepingReader, show_evidence
 from gateway.sources import FILE_INSTANT, SOURCE_SUFFIXES, FileContext, SourceReport, read_instant, read_source
 from mappers.mapping import Missing
 from schemas.errors import Code, Kind, SynopticError, fault_location
@@ -41,6 +43,10 @@ def extract(
     out: Annotated[
         Path | None, typer.Option(help="also write one transaction Bundle a report into this folder")
     ] = None,
+    show: Annotated[
+        Path | None,
+        typer.Option(help="also draw each value's evidence on the pages of its report, into this folder (PHI)"),
+    ] = None,
     subject: Annotated[str | None, typer.Option(help="the subject of plain files: Patient/1 or system|value")] = None,
     issued: Annotated[
         str | None, typer.Option(help="when plain files were issued: 2024-05-02, or an instant with its zone")
@@ -50,12 +56,20 @@ def extract(
     given = FileContext(subject, _instant(issued))
     settings = load_settings()
     files = list(_files(paths))
-    sources = _sources(files, settings, given)
-    if output is Format.TEXT:
-        rejected = _print_texts(sources)
-    else:
-        packs = {identifier: load_pack(identifier) for identifier in settings.packs}
-        rejected = _print_findings(_extracted(sources, packs, settings), packs, output, out, settings)
+    if output is Format.TEXT and (out or show):
+        raise typer.BadParameter("--format text prints what is read and extracts nothing", param_hint="--out, --show")
+    with closing(KeepingReader(settings.intake)) as reader:
+        sources = _sources(files, settings, given, reader)
+        if output is Format.TEXT:
+            rejected = _print_texts(sources)
+        else:
+            packs = {identifier: load_pack(identifier) for identifier in settings.packs}
+            extracted = _extracted(sources, packs, settings)
+            if out is not None:
+                extracted = (_written(out, one, packs, settings) for one in extracted)
+            if show is not None:
+                extracted = _shown(extracted, show, reader)
+            rejected = _print_findings(extracted, packs, output)
     if rejected:
         raise typer.Exit(1)
 
@@ -81,12 +95,24 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
         yield from found
 
 
-def _sources(files: Iterable[Path], settings: Settings, given: FileContext) -> Iterator[SourceReport]:
+def _sources(
+    files: Iterable[Path], settings: Settings, given: FileContext, reader: DocumentReader
+) -> Iterator[SourceReport]:
     from gateway.intake import Intake
 
-    with closing(Intake(settings)) as intake:
-        for file in files:
-            yield from read_source(file, settings, given, intake)
+    intake = Intake(settings, reader=reader)
+    for file in files:
+        for source in read_source(file, settings, given, intake):
+            for note in source.notes:
+                typer.echo(f"{source.name}: {note}", err=True)
+            yield source
+
+
+def _shown(extracted: Iterable[Extracted], folder: Path, reader: KeepingReader) -> Iterator[Extracted]:
+    """The outcomes as they come, once what each was read from is drawn."""
+    for one in extracted:
+        show_evidence(folder, one, reader)
+        yield one
 
 
 def _print_texts(sources: Iterable[SourceReport]) -> bool:
@@ -94,6 +120,8 @@ def _print_texts(sources: Iterable[SourceReport]) -> bool:
     for source in sources:
         if source.report is not None:
             typer.echo(source.report.text)
+            if any(page.layout for page in source.report.pages):
+                typer.echo(f"{source.name}: {readers_line(source.report.pages)}", err=True)
         elif source.error is not None:
             rejected = True
             typer.echo(f"{source.name}: {source.error}", err=True)
@@ -137,16 +165,13 @@ def _extractor(packs: dict[str, Pack], settings: Settings) -> Extractor:
     return Extractor(packs, load_engine(settings.model), passing_seal())
 
 
-def _print_findings(
-    extracted: Iterable[Extracted], packs: dict[str, Pack], output: Format, out: Path | None, settings: Settings
-) -> bool:
+def _print_findings(extracted: Iterable[Extracted], packs: dict[str, Pack], output: Format) -> bool:
     progress = Console(stderr=True)
     shown: list[Extracted] = []
     rejected = False
     with progress.status("reading") as status:
-        for number, read in enumerate(extracted, start=1):
+        for number, one in enumerate(extracted, start=1):
             status.update(f"{number} read")
-            one = read if out is None else _written(out, read, packs, settings)
             rejected |= one.error is not None
             if output is Format.JSONL:
                 typer.echo(orjson.dumps(json_line(one, packs)).decode())

@@ -1,18 +1,21 @@
 """How findings are shown: the JSON line, the table and the evidence."""
 
 import io
+from dataclasses import replace
 from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 import pytest
 from rich.console import Console
 
-from gateway.presentation import Extracted, Refusal, evidence_lines, json_line, table
+from gateway.page_layout import Run, pack_runs
+from gateway.presentation import Extracted, Refusal, evidence_lines, json_line, readers_line, table
 from schemas.findings import Assertion, Basis, Evidence, Finding, Primary, Status
 from schemas.messages import (
     Action,
     Configuration,
     Identifier,
+    PageSpan,
     Reference,
     ReportContext,
     ReportFindings,
@@ -100,7 +103,7 @@ def printed(*shown: Extracted) -> str:
 def test_json_line_has_the_documented_keys_and_two_decimals() -> None:
     """One report is one JSON object with the keys of docs/interfaces.md; attributes and reasons stay inside."""
     line = orjson.loads(orjson.dumps(json_line(extracted(), PACKS)))
-    assert list(line) == ["source", "report", "pack", "outcome", "error", "primaries"]
+    assert list(line) == ["source", "report", "pack", "outcome", "error", "primaries", "pages"]
     assert (line["report"], line["outcome"], line["error"]) == (
         "https://north.example/accession|S26-1",
         "extracted",
@@ -111,6 +114,17 @@ def test_json_line_has_the_documented_keys_and_two_decimals() -> None:
     assert primary["findings"]["T"]["probability"] == 0.99
     assert primary["findings"]["T"]["evidence"] == [{"quote": "pT2", "start": 25, "end": 28, "page": 1}]
     assert primary["findings"]["ER"]["value"] is None
+
+
+def test_json_line_says_who_read_each_page_and_where_evidence_stands() -> None:
+    """A page read by OCR is named with its confidence, and evidence on a page with a layout has its boxes."""
+    one = extracted()
+    layout = tuple(pack_runs([Run(0, len(TEXT), 100, 200, 600, 220)]))
+    page = PageSpan(page=1, start=0, end=len(TEXT), reader="ocr", confidence=0.93, layout=layout)
+    line = json_line(replace(one, report=one.report.model_copy(update={"pages": (page,)})), PACKS)
+    assert line["pages"] == [{"page": 1, "reader": "ocr", "confidence": 0.93}]
+    assert line["primaries"][0]["findings"]["T"]["evidence"][0]["boxes"] == [(350, 200, 380, 220)]
+    assert readers_line((page,)) == "page 1 OCR 0.93"
 
 
 def test_stage_is_shown_as_conditional_where_m_is_not_coded() -> None:
