@@ -10,6 +10,7 @@ from pydantic import Field
 
 from schemas.findings import Assertion, Behaviour, Certainty
 from schemas.frozen import Frozen
+from schemas.layout import LayoutRules
 
 Policy = Literal["agreement", "classifier"]
 
@@ -195,6 +196,7 @@ class PackDefinition(Frozen):
     history: tuple[HistoryEntry, ...]
     routing: Routing
     tasks: tuple[Task, ...]
+    layout: LayoutRules = LayoutRules()
     segmentation: Segmentation
     primaries: PrimaryRules
     stated_heads: bool = True

@@ -1,4 +1,4 @@
-"""Reads a report in one call: segments, reads facts, finds the primaries and labels each."""
+"""Reads a report in one call: lays it out, segments, reads facts, finds the primaries and labels each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +9,7 @@ from schemas.pack_loader import Pack
 from workers.document import Document, Span, merge_spans
 from workers.facts import Fact, read_facts
 from workers.labelling import TaskLabel, label_primary
+from workers.layout import LaidOut, lay_out
 from workers.primaries import PrimaryDecision, find_primaries, of_this_specimen
 from workers.segment import segment
 from workers.specimens import concerns_other_side, names_other_side
@@ -53,7 +54,8 @@ def read_report(text: str, pack: Pack, side: Side | None = None) -> tuple[Primar
 
     `side` is what the request says of the specimen; it holds where the text names no side.
     """
-    document = segment(text, pack.definition.segmentation)
+    laid = lay_out(text, pack.definition.layout)
+    document = segment(laid.text, pack.definition.segmentation)
     facts = read_facts(document, pack.facts)
     decisions = find_primaries(document, facts, pack.definition, side)
     if len(decisions) == 1:
@@ -61,7 +63,33 @@ def read_report(text: str, pack: Pack, side: Side | None = None) -> tuple[Primar
     else:
         readings = [_reading(decision, _facts_in(document, decision, facts, pack), pack) for decision in decisions]
     principal = max(readings, key=lambda reading: _extent(reading, pack), default=None)
-    return tuple(replace(reading, principal=reading is principal) for reading in readings)
+    return tuple(_in_place(replace(reading, principal=reading is principal), laid) for reading in readings)
+
+
+def _in_place(reading: PrimaryReading, laid: LaidOut) -> PrimaryReading:
+    """The reading with the places of the text that came in."""
+    if laid.before is None:
+        return reading
+
+    def placed(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+        return tuple(dict.fromkeys(laid.origin(start, end) for start, end in spans))
+
+    def of_label(label: TaskLabel) -> TaskLabel:
+        support = {value: placed(spans) for value, spans in label.support.items()}
+        return replace(label, spans=placed(label.spans), support=support)
+
+    def of_fact(fact: Fact) -> Fact:
+        start, end = laid.origin(fact.start, fact.end)
+        return replace(fact, start=start, end=end)
+
+    return replace(
+        reading,
+        assertion_spans=placed(reading.assertion_spans),
+        histology_spans=placed(reading.histology_spans),
+        labels={task: of_label(label) for task, label in reading.labels.items()},
+        facts=tuple(of_fact(fact) for fact in reading.facts),
+        text_spans=merge_spans([span for start, end in reading.text_spans for span in laid.origins(start, end)]),
+    )
 
 
 def _facts_in(document: Document, decision: PrimaryDecision, facts: tuple[Fact, ...], pack: Pack) -> tuple[Fact, ...]:
