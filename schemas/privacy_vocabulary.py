@@ -3,7 +3,7 @@
 import re
 from functools import cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -13,41 +13,87 @@ from schemas.yaml_source import load_model
 
 VOCABULARY_FILE = Path(__file__).resolve().parent / "privacy_vocabulary.yaml"
 
+NAMES_FILE = VOCABULARY_FILE.parent / "given_names.txt"
+
+_FRAGMENT = re.compile(r"<<[A-Z_]+>>")
+
 Tag = Literal["NAME", "DATE", "ID", "CONTACT", "LOCATION", "AGE"]
 
 
 class PrivacyCase(Frozen):
-    """A text and exactly the strings that one rule must remove from it."""
+    """A text and exactly the strings that one rule must remove from it; `also` is what others remove there."""
 
     text: str
     removed: tuple[str, ...]
+    also: tuple[str, ...] = ()
 
 
-class PatternRule(Frozen):
-    """What looks like an identifier wherever it stands; the group `value`, else the whole match, is removed.
+class AnchoredRule(Frozen):
+    """Where an expression is tried, so that a text is not searched once for each rule.
 
-    A `labelled` one says itself what it is, and so is removed even where a protected phrase has its form (3/14).
+    With `at`, a match covers the start of one of these words (in lower case; `0` stands for every number) and starts at
+    most `back` characters before it. Without, the text is searched if it holds one of the strings in `needs`.
     """
 
     key: str
+    at: str = ""
+    back: int = Field(default=0, ge=0, le=80)
+    needs: tuple[str, ...] = ()
+    cases: tuple[PrivacyCase, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.needs and self.at:
+            raise ValueError("give at or needs, not both")
+        at = _FRAGMENT.sub("", self.at)
+        if any(word != word.lower() for word in (at, *self.needs)):
+            raise ValueError("words and strings to search for are in lower case")
+        return self
+
+    @property
+    def expression(self) -> str:
+        """The regular expression, fragments not yet in place."""
+        raise NotImplementedError
+
+    @property
+    def flags(self) -> re.RegexFlag:
+        """How it is compiled."""
+        return re.NOFLAG
+
+
+class PatternRule(AnchoredRule):
+    """What looks like an identifier wherever it stands; the group `value`, else the whole match, is removed.
+
+    A `labelled` one says itself what it is, and so is removed even where a protected phrase has its form (3/14). A
+    `proper` one is removed only where no word of it is a word of the clinic.
+    """
+
     tag: Tag
     regex: str
     ignore_case: bool = False
     labelled: bool = False
-    cases: tuple[PrivacyCase, ...] = Field(min_length=1)
+    proper: bool = False
+
+    @property
+    def expression(self) -> str:
+        """The regular expression, fragments not yet in place."""
+        return self.regex
+
+    @property
+    def flags(self) -> re.RegexFlag:
+        """How it is compiled."""
+        return re.IGNORECASE if self.ignore_case else re.NOFLAG
 
 
-class ContextRule(Frozen):
+class ContextRule(AnchoredRule):
     """Where a name stands: directly after `before`, directly before `after`, or as the group `value` of `shape`.
 
     A `shape` knows by itself how far the name goes, so one word in it that is no name means that none stands there.
     """
 
-    key: str
     before: str | None = None
     after: str | None = None
     shape: str | None = None
-    cases: tuple[PrivacyCase, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -58,8 +104,8 @@ class ContextRule(Frozen):
         return self
 
     @property
-    def regex(self) -> str:
-        """The expression that is searched for, fragments not yet in place."""
+    def expression(self) -> str:
+        """The regular expression, fragments not yet in place."""
         return self.before or self.after or self.shape or ""
 
 
@@ -74,6 +120,7 @@ class PrivacyVocabulary(Frozen):
     titles: str
     particles: str
     short_words: str
+    eponym_heads: str
     confusables: dict[str, str]
     street_words: tuple[tuple[str, ...], ...]
     patterns: tuple[PatternRule, ...]
@@ -81,10 +128,8 @@ class PrivacyVocabulary(Frozen):
 
     @model_validator(mode="after")
     def _compiles(self) -> Self:
-        for rule in self.patterns:
-            self._check(rule.key, rule.regex)
-        for context in self.contexts:
-            self._check(context.key, context.regex)
+        for rule in (*self.patterns, *self.contexts):
+            self._check(rule.key, rule.expression)
         for phrase in self.protected:
             self._check("protected", phrase)
         return self
@@ -109,3 +154,18 @@ def load_privacy_vocabulary(path: Path = VOCABULARY_FILE) -> PrivacyVocabulary:
     if vocabulary is None:
         raise SynopticError(Code.BAD_PACK, "; ".join(str(fault) for fault in faults))
     return vocabulary
+
+
+class GivenNames(NamedTuple):
+    """Given names in lower case: those that name somebody before a surname, and of these the ones that do so alone."""
+
+    before_surname: frozenset[str]
+    alone: frozenset[str]
+
+
+@cache
+def load_given_names(path: Path = NAMES_FILE) -> GivenNames:
+    """Read the list: one name a line, a + after one that names somebody alone, comments after #."""
+    lines = [line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    alone = frozenset(line.removesuffix("+") for line in lines if line.endswith("+"))
+    return GivenNames(frozenset(line for line in lines if line and not line.endswith("+")) | alone, alone)

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from schemas.messages import KnownIdentifier
 from schemas.privacy_vocabulary import PatternRule, load_privacy_vocabulary
-from workers.deidentify import CleanText, compile_pattern, deidentify
+from workers.deidentify import CleanText, deidentify
+from workers.privacy_rules import RuleBook, words_of
+from workers.spans import merge
 
 VOCABULARY = load_privacy_vocabulary()
 KNOWN = (
@@ -59,11 +61,14 @@ def removed(text: str, known: tuple[KnownIdentifier, ...] = ()) -> list[str]:
 
 @pytest.mark.parametrize("rule", VOCABULARY.patterns, ids=lambda rule: rule.key)
 def test_each_pattern_removes_exactly_what_its_cases_say(rule: PatternRule) -> None:
-    """A pattern of the vocabulary matches the strings that its cases name and no other."""
-    pattern = compile_pattern(rule, VOCABULARY)
-    group = "value" if "value" in pattern.groupindex else 0
+    """A pattern of the vocabulary finds the strings that its cases name and, words of the clinic aside, no other."""
+    book = RuleBook.of([rule], VOCABULARY)
     for case in rule.cases:
-        assert [match.group(group) for match in pattern.finditer(case.text)] == list(case.removed)
+        matches = [match for _, match in book.matches(case.text, words_of(case.text))]
+        groups = [match.span("value" if "value" in match.re.groupindex else 0) for match in matches]
+        found = [case.text[start:end] for start, end, _ in merge(case.text, ((*span, rule.tag) for span in groups))]
+        assert [words for words in found if words in case.removed] == list(case.removed)
+        assert rule.proper or found == list(case.removed)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +78,7 @@ def test_each_pattern_removes_exactly_what_its_cases_say(rule: PatternRule) -> N
 )
 def test_the_whole_chain_removes_what_each_case_says(case) -> None:
     """With all layers together, a case loses exactly the strings it names."""
-    assert removed(case.text) == sorted(case.removed, key=case.text.index)
+    assert removed(case.text) == sorted(case.removed + case.also, key=case.text.index)
 
 
 @pytest.mark.parametrize(
