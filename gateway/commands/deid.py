@@ -16,6 +16,8 @@ from gateway.fhir_json import pick_report
 from gateway.intake import Intake
 from gateway.known_identifiers import known_identifiers
 from gateway.known_names import require_known
+from gateway.removal_page import review_page
+from gateway.removal_review import Review, count_line, review, terminal_legend, terminal_text
 from gateway.sources import SourceReport, read_source
 from schemas.errors import Code, SynopticError
 from schemas.messages import KnownIdentifier
@@ -73,6 +75,36 @@ def text(
 
 
 @app.command()
+def check(
+    files: Files,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="A page for a reviewer; it shows the identifiers, so keep it as you keep reports."),
+    ] = None,
+) -> None:
+    """Show what is removed from each document, and why: in colour, or on a page with both texts side by side."""
+    console = Console()
+    rejected = False
+    reviews: list[Review] = []
+    for source in _sources(files):
+        if source.report is None:
+            rejected |= _refused(source)
+            continue
+        one = review(source, source.report)
+        typer.echo(count_line(one), err=True)
+        if html is not None:
+            reviews.append(one)
+        else:
+            console.print(terminal_text(one, coloured=console.is_terminal), soft_wrap=True)
+    if html is not None:
+        _write_page(html, review_page(reviews))
+    elif console.is_terminal:
+        console.print(terminal_legend())
+    if rejected:
+        raise typer.Exit(1)
+
+
+@app.command()
 def evaluate(
     sets: Annotated[
         list[str] | None,
@@ -113,7 +145,7 @@ def evaluate(
         missed += list(miss_lines(verdicts, annotated)) if misses is not None else []
     if misses is not None:
         misses.write_bytes(b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in missed))
-    _print(found, _effect(texts, gold, load_pack(pack)) if texts and gold else None, output)
+    _print(found, _effects(texts, gold, load_pack(pack), seed) if texts and gold else (), output)
 
 
 def _annotated_sets(sets: Sequence[str]) -> "Iterator[tuple[str, tuple[AnnotatedText, ...]]]":
@@ -145,26 +177,26 @@ def _known(resources: dict[str, Any]) -> tuple[KnownIdentifier, ...]:
     return known_identifiers(pick_report(resources))
 
 
-def _effect(texts: Sequence[Path], gold: Sequence[Path], pack: Pack) -> "Comparison":
+def _effects(texts: Sequence[Path], gold: Sequence[Path], pack: Pack, seed: int) -> "Sequence[Comparison]":
     from training.deidentification.extraction_effect import extraction_effect
     from training.reports.gold import load_gold_reports
 
-    return extraction_effect(load_gold_reports(texts, gold, pack.definition), pack)
+    return extraction_effect(load_gold_reports(texts, gold, pack.definition), pack, seed, _known)
 
 
-def _print(found: "Sequence[SetFigures]", effect: "Comparison | None", output: Figures) -> None:
+def _print(found: "Sequence[SetFigures]", effects: "Sequence[Comparison]", output: Figures) -> None:
     """The figures in the asked form on standard output."""
     from training.deidentification.figure_tables import figure_tables
     from training.measures.comparison import comparison_rows
     from training.measures.score_tables import markdown_tables
 
     if output is Figures.JSONL:
-        for one in [*found, *([effect] if effect else [])]:
+        for one in [*found, *effects]:
             typer.echo(one.model_dump_json())
         return
     tables = figure_tables(found)
-    if effect is not None:
-        tables["Extraction by the rules, before and after"] = comparison_rows(effect)
+    for effect in effects:
+        tables[f"Extraction by the rules: {effect.second}"] = comparison_rows(effect)
     if output is Figures.MARKDOWN:
         typer.echo(markdown_tables(tables))
         return
@@ -193,6 +225,16 @@ def _refused(source: SourceReport) -> bool:
     """Say why there is nothing to show of a document; True where it was rejected."""
     typer.echo(f"{source.name}: {source.error or source.ignored}", err=True)
     return source.error is not None
+
+
+def _write_page(path: Path, page: str) -> None:
+    """Write a page that holds identifiers, readable by this user alone; SYN-762 where it cannot be written."""
+    try:
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise SynopticError(Code.UNWRITABLE_PAGE, f"{path.name}: {error.strerror}") from None
 
 
 def _reading_anything(pack: Pack) -> Pack:

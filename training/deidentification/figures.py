@@ -144,7 +144,7 @@ def _counts(part: _Part, texts: int) -> dict[str, _Counts]:
         return np.bincount(places, weights, minlength=texts).astype(np.float64)
 
     marks, removals = part.marks, part.removals
-    touched = [one for one in marks if one.tag is not None]
+    touched = [one for one in marks if one.tag is not None and one.mark.harbor is not None]
     counts = {
         "found": (by_text([(one.text, one.found) for one in marks]), by_text([(one.text, 1) for one in marks])),
         "characters": (
@@ -152,7 +152,7 @@ def _counts(part: _Part, texts: int) -> dict[str, _Counts]:
             by_text([(one.text, one.characters) for one in marks]),
         ),
         "tagged": (
-            by_text([(one.text, one.mark.harbor is not None and one.tag == one.mark.harbor.tag) for one in touched]),
+            by_text([(one.text, _well_tagged(one)) for one in touched]),
             by_text([(one.text, 1) for one in touched]),
         ),
     }
@@ -176,3 +176,8 @@ def _measure(counts: _Counts) -> Measure:
         return np.divide(drawn @ counts[0], wholes, out=np.zeros(len(drawn)), where=wholes > 0)
 
     return share
+
+
+def _well_tagged(one: MarkVerdict) -> bool:
+    """True where the tag that replaced it is its class's own."""
+    return one.mark.harbor is not None and one.tag == one.mark.harbor.tag

@@ -90,6 +90,7 @@ class InventedPatient:
         report = {
             "resourceType": "DiagnosticReport",
             "status": "final",
+            "issued": "2024-05-02T10:00:00Z",
             "code": {"coding": [{"system": "http://loinc.org", "code": "11526-1"}]},
             "identifier": [_identifier("accession", self.accession)],
             "subject": {"reference": "Patient/planted"},
