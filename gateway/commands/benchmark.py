@@ -42,9 +42,10 @@ def texts(
 @app.command()
 def agreement(
     gold: Annotated[list[Path], typer.Option(help="annotations, JSON lines; repeatable: who stands twice is compared")],
+    pack: Annotated[str, typer.Option(help="the pack whose tasks are annotated")] = "breast",
 ) -> None:
     """Print how often two independent readings of the same reports agree, task by task."""
     from training.measures.agreement import agreement_rows
     from training.measures.score_tables import markdown_table
 
-    typer.echo(markdown_table(agreement_rows(load_double_readings(gold))))
+    typer.echo(markdown_table(agreement_rows(load_double_readings(gold, load_pack(pack).definition))))

@@ -1,7 +1,5 @@
 """`synoptic dataset`: report texts to labelled, divided training data on disk, and how its values are distributed."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +8,7 @@ import orjson
 import typer
 
 from gateway.listing import print_rows
+from gateway.progress_bar import progress_bar
 from gateway.routing import takes
 from schemas.pack_loader import load_pack
 from training.dataset.manifest import DatasetManifest, distribution_rows, draw_distributions, load_manifest
@@ -64,7 +63,7 @@ def build(
         seed=seed,
         processes=processes,
     )
-    with _progress() as done:
+    with progress_bar("reports") as done:
         manifest = run(plan, loaded, done)
     _print(manifest)
 
@@ -96,15 +95,3 @@ def _print(manifest: DatasetManifest) -> None:
     print_rows(first, rows)
     grouped = f"{manifest.groups} groups, the largest of {manifest.largest_group} reports"
     typer.echo("; ".join([grouped, *(f"{count} {name}" for name, count in manifest.counts.items())]), err=True)
-
-
-@contextmanager
-def _progress() -> "Iterator[Callable[[int], None]]":
-    """A count on standard error, silent when that is not a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("reports", total=None)
-        yield lambda count: progress.update(task, completed=count)

@@ -1,7 +1,5 @@
 """`synoptic evaluate`: measures a checkpoint, the rules and the naive baseline against gold labels."""
 
-from collections.abc import Callable
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from gateway.known_names import require_known
+from gateway.progress_bar import progress_bar
 from gateway.routing import takes
 from schemas.errors import Code, SynopticError
 from schemas.pack import Policy
@@ -20,7 +18,7 @@ from schemas.pack_loader import Pack, load_pack
 from schemas.settings import ModelSettings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from model.engine import Engine
     from training.dataset.rows import ReportReading
@@ -48,8 +46,12 @@ def evaluate(
     against: Annotated[str | None, typer.Option(help="another checkpoint, to compare with on the same reports")] = None,
     rules_only: Annotated[bool, typer.Option(help="measure the rules and the naive baseline, without a model")] = False,
     policy: Annotated[Policy | None, typer.Option(help="only this decision policy; by default both")] = None,
-    held_back: Annotated[str, typer.Option(help="hospitals to report apart, such as EW,OL")] = "",
-    mean_over: Annotated[str, typer.Option(help="tasks of the mean macro F1, such as T,N; by default all")] = "",
+    held_back: Annotated[
+        list[str] | None, typer.Option(help="hospitals to report apart, such as EW,OL; repeatable")
+    ] = None,
+    mean_over: Annotated[
+        list[str] | None, typer.Option(help="tasks of the mean macro F1, such as T,N; repeatable; by default all")
+    ] = None,
     pack: Annotated[str, typer.Option(help="the pack whose tasks are measured")] = "breast",
     figures: Annotated[Path | None, typer.Option(help="a folder for the figures, PNG")] = None,
     output: Annotated[Format, typer.Option("--format", help="how the figures are printed")] = Format.TABLE,
@@ -57,9 +59,10 @@ def evaluate(
     """Print figures by task, class, basis and hospital, with supports and intervals, and compare systems."""
     from training.evaluation.measurement import Question, measure
     from training.evaluation.systems import POLICIES
+    from training.reports.names import listed
 
     loaded = load_pack(pack)
-    question = Question((policy,) if policy else POLICIES, _listed(held_back), _listed(mean_over))
+    question = Question((policy,) if policy else POLICIES, tuple(listed(held_back)), tuple(listed(mean_over)))
     require_known("--mean-over", question.mean_over, [task.key for task in loaded.definition.tasks])
     readings = _readings(texts, gold, loaded)
     require_known("--held-back", question.held_back, sorted({reading.report.hospital for reading in readings}))
@@ -90,16 +93,12 @@ def _readings(texts: list[Path], gold: list[Path] | None, pack: Pack) -> "list[R
     if not reports:
         names = ", ".join(path.name for path in texts)
         raise SynopticError(Code.GOLD_WITHOUT_TEXT, f"no report of {names} has a registry value and goes to the pack")
-    with _progress("reading", len(reports)) as done:
+    with progress_bar("reading", len(reports)) as done:
         readings = []
         for report in reports:
             readings.append(read_labelled(report, pack))
             done(len(readings))
         return readings
-
-
-def _listed(names: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in names.split(",") if name.strip())
 
 
 def _engine(checkpoint: str | None, pack: Pack) -> "Engine":
@@ -118,17 +117,8 @@ def _examine(
 ) -> "Sequence[Examined]":
     from training.evaluation.systems import examine
 
-    with _progress("classifying", len(readings)) as done:
+    with progress_bar("classifying", len(readings)) as done:
         return examine(readings, pack, engine, policies, done)
-
-
-@contextmanager
-def _progress(name: str, total: int) -> "Iterator[Callable[[int], None]]":
-    """A progress bar on standard error, silent when that is not a terminal."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(name, total=total)
-        yield lambda count: progress.update(task, completed=count)
 
 
 def _print(measured: "Measured", output: Format) -> None:

@@ -19,6 +19,7 @@ from training.labelling.audit_sample import AuditSample, candidates, write_sampl
 from training.labelling.conflicts import conflict_lines
 from training.labelling.coverage import Coverage, coverage_of, shares
 from training.labelling.run import TextReading, in_parallel, label_lines, table_row
+from training.reports.names import listed
 from training.reports.texts import SourceReport, stream_reports
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -38,11 +39,6 @@ class Format(StrEnum):
     TABLE = "table"
 
 
-def _hospitals(named: list[str] | None) -> list[str]:
-    """The hospitals that a repeated option, or commas within one, name."""
-    return [name.strip() for value in named or () for name in value.split(",") if name.strip()]
-
-
 Texts = Annotated[list[Path], typer.Argument(help="JSON lines with patient, site and text; .txt files; or folders")]
 PackName = Annotated[str, typer.Option("--pack", help="the pack whose rules read")]
 Processes = Annotated[int, typer.Option(help="processes that read side by side", min=1)]
@@ -53,7 +49,7 @@ HeldBack = Annotated[
         "--held-back",
         metavar="SITE[,SITE…]",
         help="hospitals whose reports are only counted; repeatable",
-        callback=_hospitals,
+        callback=listed,
     ),
 ]
 NoExcerpts = Annotated[bool, typer.Option("--no-excerpts", help="figures and places only, no words of a report")]

@@ -1,5 +1,6 @@
 """`synoptic train`: the whole way from report texts and labels to a calibrated checkpoint, in one command."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from model.libraries import quiet_libraries
 from schemas.pack_loader import Pack, load_pack
 
 if TYPE_CHECKING:
+    from training.dataset.corpus import Material
     from training.recipe import Recipe
 
 
@@ -40,7 +42,11 @@ def train(
         ),
     ] = None,
     gold: Annotated[
-        list[Path] | None, typer.Option(help="annotations of some of these reports, JSON lines; may be several")
+        list[Path] | None,
+        typer.Option(help="annotations of some of these reports, JSON lines; may be several; else registry values"),
+    ] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(help="what `synoptic dataset build` made, in place of --texts and --gold")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="the checkpoint's folder; log, folds and figures go to <out>.work")
@@ -75,14 +81,25 @@ def train(
     if dry_run:
         _print_plan(loaded, chosen, backbone)
         return
-    if not texts or not gold or out is None:
-        raise typer.BadParameter("give --texts, --gold and --out, or --dry-run")
-    from training.dataset.corpus import Sources
+    if out is None or bool(texts) == bool(dataset) or (gold and dataset):
+        raise typer.BadParameter("give --out and either --texts (and --gold) or --dataset; or give --dry-run")
     from training.trainer.pipeline import train as run
 
-    sources = Sources(texts, gold, lambda text: takes(text, (), (), loaded.definition.routing), tuple(unlabelled or ()))
-    work = run(sources, out, loaded, chosen, lambda line: typer.echo(line, err=True), backbone)
+    material = _material(texts or (), gold or (), dataset, tuple(unlabelled or ()), loaded)
+    work = run(material, out, loaded, chosen, lambda line: typer.echo(line, err=True), backbone)
     typer.echo(f"checkpoint in {out}; log, out-of-fold predictions and figures in {work}", err=True)
+
+
+def _material(
+    texts: Sequence[Path], gold: Sequence[Path], dataset: Path | None, unlabelled: tuple[Path, ...], pack: Pack
+) -> "Material":
+    """The dataset, or the texts with their labels."""
+    from training.dataset.corpus import Sources
+    from training.dataset.stored_corpus import StoredDataset
+
+    if dataset is not None:
+        return StoredDataset(dataset, unlabelled)
+    return Sources(texts, gold, lambda text: takes(text, (), (), pack.definition.routing), unlabelled)
 
 
 def _recipe(

@@ -130,14 +130,14 @@ class Ablation:
     ) -> int:
         """Train without the fold's hospitals, and add the answers for their reports; how many parameters it trains."""
         corpus = self.read.corpus(variant, self.recipe.folds, tasks)
-        if not corpus.without(fold).gold:  # nothing to learn the task from, so it has no answer
+        if not corpus.without(fold).judged:  # nothing to learn the task from, so it has no answer
             return 0
         work = self.work / variant.name
         pack, recipe = about_pack(self.pack, tasks), variant.recipe(self.recipe)
         workshop = Workshop(corpus, pack, recipe, work, self.log, self.backbone_of(fold))
         name = f"{variant.name}, {'+'.join(tasks)}, fold {fold}"
         classifier = workshop.classifier(corpus.without(fold), name)
-        held_out = [corpus.gold[index] for index in corpus.held_out(fold)]
+        held_out = [corpus.judged[index] for index in corpus.held_out(fold)]
         for row, found in zip(held_out, predict(classifier, workshop.encode(held_out)), strict=True):
             for task in row.prompt.classes:
                 stated, logits = found[task]
@@ -169,7 +169,7 @@ def ablate(
     work = out / "work"
     work.mkdir(parents=True, exist_ok=True)
     log = RunLog(work / "log.jsonl", progress)
-    reports = load_gold_reports(sources.texts, sources.gold)
+    reports = load_gold_reports(sources.texts, sources.gold, pack.definition)
     recipe = QUICK if quick else ABLATION
     ablation = Ablation(pack, recipe, reports, read_once(sources, pack, recipe, work, log), work, log)
     waiting = [one for one in VARIANTS if (not only or one.name in only) and ablation.outcome(one) is None]

@@ -27,6 +27,7 @@ from training.dataset.splits import SHARES, stratified_split
 from training.dataset.stored_rows import PreparedReport, prepare, report_rows, row_data
 from training.labelling.run import in_parallel
 from training.reports.gold import LabelledReport, load_gold_reports
+from training.reports.json_lines import each_line
 from training.reports.near_duplicates import HASHES, Groups, near_duplicates
 from training.reports.texts import Place, files_of, placed_reports, report_at
 
@@ -135,7 +136,7 @@ def _write_rows(
     plan: Plan, pack: Pack, files: Sequence[Path], stock: _Stock, ledger: _Ledger, writer: RowWriter, progress: Progress
 ) -> None:
     """Read patient by patient; write their rows, and what became of those with several reports."""
-    gold = _gold(plan, files, stock)
+    gold = _gold(plan, files, stock, pack.definition)
     trusted = [task.key for task in pack.definition.tasks if task.key not in stock.registered]
     sources = (report_at(files, place) for places in stock.places.values() for place in places)
     prepared = in_parallel(sources, partial(prepare, granularity=plan.granularity), pack.id, plan.processes)
@@ -201,7 +202,7 @@ def _enter(prepared: PreparedReport, rows: Sequence[dict[str, Any]], ledger: _Le
         ledger.report_of_row.append(number)
 
 
-def _gold(plan: Plan, files: Sequence[Path], stock: _Stock) -> dict[str, LabelledReport]:
+def _gold(plan: Plan, files: Sequence[Path], stock: _Stock, pack: PackDefinition) -> dict[str, LabelledReport]:
     """The annotated reports by patient, each checked against its text; of the texts only theirs are read."""
     if not plan.gold:
         return {}
@@ -213,21 +214,17 @@ def _gold(plan: Plan, files: Sequence[Path], stock: _Stock) -> dict[str, Labelle
                     source = report_at(files, place)
                     row = {"patient": patient, "site": source.hospital, "text": source.text}
                     file.write(orjson.dumps(row) + b"\n")
-        return {report.patient: report for report in load_gold_reports(annotated, plan.gold)}
+        return {report.patient: report for report in load_gold_reports(annotated, plan.gold, pack)}
     finally:
         annotated.unlink(missing_ok=True)
 
 
 def _patients_of(gold: Sequence[Path]) -> Iterator[str]:
-    """The patients whom the gold names; a row that is none is left to those who check the gold."""
+    """The patients whom the gold names; a row that names none is left to those who check the gold."""
     for path in gold:
-        for line in path.read_bytes().splitlines() if path.is_file() else ():
-            try:
-                row = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                continue
-            if isinstance(row, dict) and isinstance(row.get("patient"), str):
-                yield row["patient"]
+        for line in each_line(path):
+            if isinstance(line.row.get("patient"), str):
+                yield line.row["patient"]
 
 
 def _groups(by: By, ledger: _Ledger) -> list[Hashable]:

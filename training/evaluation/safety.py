@@ -18,6 +18,7 @@ from schemas.findings import Assertion, Side
 from schemas.frozen import Frozen
 from schemas.pack_loader import Pack, load_pack
 from training.reports.gold import digest
+from training.reports.json_lines import Line, each_line
 from training.reports.texts import SourceReport, stream_reports
 from workers.deidentify import deidentify
 from workers.reading import PrimaryReading, read_report
@@ -59,11 +60,7 @@ class SafetyOutcome:
 
 def load_cases(path: Path) -> tuple[SafetyCase, ...]:
     """The cases of a JSON-lines file; raises SYN-701 where it cannot be read or a line is no case."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}: {error.strerror}") from None
-    return tuple(_case(line, f"{path.name}, line {number}") for number, line in enumerate(lines, start=1))
+    return tuple(map(_case, each_line(path)))
 
 
 def check_reports(reports: Iterable[SourceReport], cases: Sequence[SafetyCase], pack: Pack) -> Iterator[SafetyOutcome]:
@@ -98,11 +95,11 @@ def judge(case: SafetyCase, readings: Sequence[PrimaryReading]) -> SafetyOutcome
     return SafetyOutcome(case.patient, _named(made_up), _named(crossed), len(open_primaries))
 
 
-def _case(line: bytes, name: str) -> SafetyCase:
+def _case(line: Line) -> SafetyCase:
     try:
-        return SafetyCase.model_validate_json(line)
+        return SafetyCase.model_validate(line.row)
     except ValidationError:
-        raise SynopticError(Code.BAD_TRAINING_FILE, f"{name}: no safety case") from None
+        raise SynopticError(Code.BAD_TRAINING_FILE, f"{line.name}: no safety case") from None
 
 
 def _answers(reading: PrimaryReading, primary: ExpectedPrimary) -> bool:

@@ -81,18 +81,19 @@ def decided(
     }
     read = _rule_values(reading.primary)
     alone = {
-        task: _answer(found.stated, found.probabilities, calibration.task(task)) for task, found in predictions.items()
+        task: best_answer(found.stated, found.probabilities, calibration.task(task))
+        for task, found in predictions.items()
     }
     told = {}
     for task, found in predictions.items():
         if calibration.task(task).class_verdict is None:
             continue
         stated, classes = calibration.task(task).told(found.stated, found.probabilities, read.get(task))
-        told[task] = _answer(stated, dict(zip(found.probabilities, classes, strict=True)), TaskCalibration())
+        told[task] = best_answer(stated, dict(zip(found.probabilities, classes, strict=True)), TaskCalibration())
     return Examined(reading.report, reading.primary, predictions, primaries, alone, told)
 
 
-def _answer(
+def best_answer(
     stated: float, probabilities: Mapping[str, float], calibration: TaskCalibration
 ) -> tuple[str | None, float]:
     """The best class where a value is held for stated, and the confidence in it."""

@@ -23,6 +23,7 @@ from schemas.pack_loader import Pack, load_pack
 from training.dataset.rows import hospital_folds, read_labelled, rule_value
 from training.measures.score_tables import Rows, figure, markdown_tables
 from training.reports.gold import LabelledReport, load_gold_reports
+from training.reports.names import listed
 from workers.slicing import slice_report
 
 FOLDS = 5
@@ -163,18 +164,19 @@ def main(
     gold: Annotated[list[Path], typer.Option(help="annotations or benchmark rows; repeatable")],
     unseen_texts: Annotated[list[Path] | None, typer.Option(help="texts of reports to judge; repeatable")] = None,
     unseen_gold: Annotated[list[Path] | None, typer.Option(help="their annotations; repeatable")] = None,
-    held_back: Annotated[str, typer.Option(help="hospitals to report apart, such as EW,OL")] = "",
+    held_back: Annotated[list[str] | None, typer.Option(help="hospitals to report apart, such as EW,OL")] = None,
     pack: Annotated[str, typer.Option(help="the pack whose rules are judged")] = "breast",
 ) -> None:
     """Print how many of the labelling rules' errors an independent text model flags, and what else it flags."""
-    reports = load_gold_reports(texts, gold)
+    loaded = load_pack(pack)
+    reports = load_gold_reports(texts, gold, loaded.definition)
     splits = hospital_splits(reports)
     if unseen_texts and unseen_gold:
-        unseen = load_gold_reports(unseen_texts, unseen_gold)
+        unseen = load_gold_reports(unseen_texts, unseen_gold, loaded.definition)
         splits = [(range(len(reports)), range(len(reports), len(reports) + len(unseen)))]
         reports += unseen
-    found = opinions(reports, load_pack(pack), splits)
-    typer.echo(markdown_tables(tables(found, [name for name in held_back.split(",") if name])))
+    found = opinions(reports, loaded, splits)
+    typer.echo(markdown_tables(tables(found, listed(held_back))))
 
 
 if __name__ == "__main__":

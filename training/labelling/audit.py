@@ -17,6 +17,7 @@ from model.numerics import error_upper_bound
 from schemas.errors import Code, SynopticError
 from schemas.findings import Status
 from schemas.pack import PackDefinition, Task
+from training.reports.json_lines import each_line
 
 CONFIDENCE = 0.95
 _MISSING = (Status.NOT_STATED, Status.PENDING, Status.NOT_PERFORMED, Status.NOT_ASSESSABLE)
@@ -133,9 +134,9 @@ def load_items(path: Path) -> list[AuditItem]:
                     {name: _from_cell(row.get(name) or "") for name in _FIELDS} for row in csv.DictReader(file)
                 ]
         else:
-            rows = [orjson.loads(line) for line in path.read_bytes().splitlines() if line.strip()]
+            rows = [line.row for line in each_line(path, Code.BAD_AUDIT)]
         items = [AuditItem(**{name: str(row.get(name) or "") for name in _FIELDS}) for row in rows]
-    except (OSError, ValueError, AttributeError, csv.Error):
+    except (OSError, ValueError, csv.Error):
         raise SynopticError(Code.BAD_AUDIT, path.name) from None
     if not all(getattr(item, name) for item in items for name in _REQUIRED):
         raise SynopticError(Code.BAD_AUDIT, f"{path.name}: a row without {', '.join(_REQUIRED)}")
@@ -146,8 +147,8 @@ def load_key(sample: Path) -> dict[str, KeyEntry]:
     """What the rules said, by the item's id."""
     path = key_path(sample)
     try:
-        entries = [KeyEntry(**orjson.loads(line)) for line in path.read_bytes().splitlines()]
-    except (OSError, ValueError, TypeError):
+        entries = [KeyEntry(**line.row) for line in each_line(path, Code.BAD_AUDIT)]
+    except TypeError:
         raise SynopticError(Code.BAD_AUDIT, path.name) from None
     return {entry.id: entry for entry in entries}
 

@@ -1,7 +1,7 @@
 """The open benchmark: annotations without a word of the reports, and the public texts that they belong to.
 
 A row holds the patient's barcode, the digest of the text that was read, and for each task value, basis, and place and
-digest of the words that decide it. `training.gold.load_gold_reports` joins rows and texts, and holds the digests.
+digest of the words that decide it. `training.reports.gold.load_gold_reports` joins rows and texts, and holds the digests.
 """
 
 import csv

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from schemas.errors import Code, SynopticError
 from schemas.pack import PackDefinition
+from training.reports.json_lines import each_line
 from training.reports.row_checks import gold_fault, row_values, text_fault
 
 VERIFIED, NOT_STATED = "verified", "not_stated"
@@ -76,10 +75,10 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def load_gold_reports(texts: Files, gold: Files, pack: PackDefinition | None = None) -> tuple[LabelledReport, ...]:
+def load_gold_reports(texts: Files, gold: Files, pack: PackDefinition) -> tuple[LabelledReport, ...]:
     """The reports that have a gold annotation, in the gold files' order.
 
-    Raises SYN-701 where a row is malformed, or with a pack holds what is none of its tasks and values, SYN-702 where a
+    Raises SYN-701 where a row is malformed or holds what is none of the pack's tasks and values, SYN-702 where a
     text is missing, SYN-720 where a text is not the annotated one, SYN-721 where a quote does not stand in its text,
     SYN-722 where a patient is annotated twice, and SYN-723 where an annotated patient has several texts.
     """
@@ -102,9 +101,9 @@ def load_gold_reports(texts: Files, gold: Files, pack: PackDefinition | None = N
     return reports
 
 
-def load_double_readings(gold: Files) -> list[tuple[dict[str, GoldValue], dict[str, GoldValue]]]:
+def load_double_readings(gold: Files, pack: PackDefinition) -> list[tuple[dict[str, GoldValue], dict[str, GoldValue]]]:
     """Both readings of every patient who is annotated twice, without places; SYN-722 where one is more often."""
-    rows = list(_rows(gold, gold_fault))
+    rows = list(_rows(gold, lambda row: gold_fault(row, pack)))
     counts = Counter(row["patient"] for row in rows)
     _refuse(Code.ANNOTATED_TWICE, rows, lambda row: counts[row["patient"]] > 2)
     first: dict[str, dict[str, GoldValue]] = {}
@@ -175,20 +174,11 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     """The rows of JSON-lines files; SYN-701 names the first line that is none, or that is at fault."""
     for path in each_file(files):
-        try:
-            lines = path.read_bytes().splitlines()
-        except OSError as error:
-            raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}: {error.strerror}") from None
-        for number, line in enumerate(lines, start=1):
-            try:
-                row = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}, line {number}: not JSON") from None
-            if not isinstance(row, dict) or not isinstance(row.get("patient"), str):
-                raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}, line {number}: no patient")
-            if fault := fault_of(row):
-                raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}, line {number}: {fault}")
-            yield row
+        for line in each_line(path):
+            fault = fault_of(line.row) if isinstance(line.row.get("patient"), str) else "no patient"
+            if fault:
+                raise SynopticError(Code.BAD_TRAINING_FILE, f"{line.name}: {fault}")
+            yield line.row
 
 
 def _labelled(row: dict[str, Any], source: Mapping[str, Any]) -> LabelledReport:

@@ -1,6 +1,6 @@
 """What is wrong with one row of report texts or annotations, said without a word of the row.
 
-A fault names the field and, where the pack knows it, the task; the reader adds file and line.
+A fault names the field, and a task that the pack knows; the reader adds file and line.
 """
 
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ def text_fault(row: Mapping[str, Any]) -> str | None:
     return None
 
 
-def gold_fault(row: Mapping[str, Any], pack: PackDefinition | None = None) -> str | None:
-    """Why a row is no annotation, None where it is one; tasks and values are held against the pack, where one is known."""
+def gold_fault(row: Mapping[str, Any], pack: PackDefinition) -> str | None:
+    """Why a row is no annotation of the pack's tasks with their values and forms of absence; None where it is one."""
     values = row_values(row)
     if not isinstance(values, dict) or not values or not all(isinstance(value, dict) for value in values.values()):
         return "no values"
     if not _is_text_or_none(row.get("side")) or not _is_text_or_none(row.get("text_sha256")):
         return "side or text_sha256 is no string"
-    faults = (_value_fault(value) or (pack and _foreign(task, value["v"], pack)) for task, value in values.items())
+    faults = (_value_fault(value) or _foreign(task, value["v"], pack) for task, value in values.items())
     return next((fault for fault in faults if fault), None)
 
 

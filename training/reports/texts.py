@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from schemas.errors import Code, SynopticError
 from schemas.pack import PackDefinition
 from training.reports.gold import RegistryValue, registry_values
+from training.reports.json_lines import each_line, parsed
 
 PLAIN, LINES = ".txt", (".jsonl", ".ndjson")
 
@@ -62,18 +61,11 @@ def stream_reports(paths: Iterable[Path]) -> Iterator[SourceReport]:
 def placed_reports(files: Sequence[Path]) -> Iterator[tuple[Place, SourceReport]]:
     """Every report with its place; SYN-701 names the first line that is none."""
     for index, path in enumerate(files):
-        try:
-            if path.suffix.lower() == PLAIN:
-                yield (index, 0), _plain(path)
-                continue
-            with path.open("rb") as file:
-                start = 0
-                for number, line in enumerate(file, start=1):
-                    if line.strip():
-                        yield (index, start), _parsed(line, f"{path.name}, line {number}")
-                    start += len(line)
-        except OSError as error:
-            raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}: {error.strerror}") from None
+        if path.suffix.lower() == PLAIN:
+            yield (index, 0), _plain(path)
+            continue
+        for line in each_line(path):
+            yield (index, line.start), _source(line.row, line.name)
 
 
 def report_at(files: Sequence[Path], place: Place) -> SourceReport:
@@ -83,7 +75,7 @@ def report_at(files: Sequence[Path], place: Place) -> SourceReport:
         return _plain(path)
     with path.open("rb") as file:
         file.seek(place[1])
-        return _parsed(file.readline(), path.name)
+        return _source(parsed(file.readline(), path.name), path.name)
 
 
 def _plain(path: Path) -> SourceReport:
@@ -91,14 +83,12 @@ def _plain(path: Path) -> SourceReport:
         return SourceReport(path.stem, path.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
         raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}: not UTF-8") from None
+    except OSError as error:
+        raise SynopticError(Code.BAD_TRAINING_FILE, f"{path.name}: {error.strerror}") from None
 
 
-def _parsed(line: bytes, name: str) -> SourceReport:
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        raise SynopticError(Code.BAD_TRAINING_FILE, f"{name}: not JSON") from None
-    if not isinstance(row, dict) or not isinstance(row.get("patient"), str) or not isinstance(row.get("text"), str):
+def _source(row: dict[str, Any], name: str) -> SourceReport:
+    if not isinstance(row.get("patient"), str) or not isinstance(row.get("text"), str):
         raise SynopticError(Code.BAD_TRAINING_FILE, f"{name}: no patient or no text")
     words = {name: str(row.get(key) or "") for name, key in _WORDS.items()}
     return SourceReport(

@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import orjson
-
 from model.tokenizer import SequenceTokenizer
 from schemas.errors import Code, SynopticError
+from training.reports.json_lines import each_line
+from training.reports.texts import LINES
 from workers.deidentify import deidentify
 
-JSON_LINES = frozenset({".jsonl", ".ndjson"})
 SHORTEST_WINDOW = 8
 """Tokens; what is left of a text at its end is not worth a row if it is shorter."""
 
@@ -29,19 +28,16 @@ def read_unlabelled(paths: Sequence[Path]) -> tuple[UnlabelledText, ...]:
 
 
 def _texts(path: Path) -> Iterator[UnlabelledText]:
+    if path.suffix.lower() in LINES:
+        for line in each_line(path, Code.BAD_UNLABELLED_FILE):
+            if not isinstance(line.row.get("text"), str):
+                raise SynopticError(Code.BAD_UNLABELLED_FILE, f"{line.name}: no text")
+            yield UnlabelledText(str(line.row.get("site", "")), _clean(line.row["text"]))
+        return
     try:
-        content = path.read_bytes()
+        yield UnlabelledText("", _clean(path.read_text(encoding="utf-8", errors="replace")))
     except OSError as error:
         raise SynopticError(Code.BAD_UNLABELLED_FILE, f"{path.name}: {error.strerror}") from None
-    if path.suffix.lower() not in JSON_LINES:
-        yield UnlabelledText("", _clean(content.decode("utf-8", errors="replace")))
-        return
-    for number, line in enumerate(content.splitlines(), start=1):
-        try:
-            row = orjson.loads(line)
-            yield UnlabelledText(str(row.get("site", "")), _clean(row["text"]))
-        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
-            raise SynopticError(Code.BAD_UNLABELLED_FILE, f"{path.name}, line {number}") from None
 
 
 def _clean(text: str) -> str:

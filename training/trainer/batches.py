@@ -1,11 +1,14 @@
 """Rows as token ids, in shuffled batches of like length, padded on the right, shared out among devices."""
 
 import random
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+
+from training.dataset.lazy import picked
 
 
 @dataclass(frozen=True)
@@ -19,10 +22,12 @@ class EncodedRow:
 Batch = Sequence[EncodedRow]
 
 
-def batches(rows: Sequence[EncodedRow], size: int, generator: random.Random) -> list[list[EncodedRow]]:
-    """Shuffled batches of rows of like length, so that little is padded."""
-    order = sorted(rows, key=lambda row: len(row.tokens) + generator.uniform(-12, 12))
-    cut = [order[start : start + size] for start in range(0, len(order), size)]
+def batches(
+    rows: Sequence[EncodedRow], lengths: Sequence[int], size: int, generator: random.Random
+) -> list[Sequence[EncodedRow]]:
+    """Shuffled batches of rows of like length in tokens, so that little is padded; no row is held."""
+    order = array("Q", sorted(range(len(rows)), key=lambda position: lengths[position] + generator.uniform(-12, 12)))
+    cut = [picked(rows, order[start : start + size]) for start in range(0, len(order), size)]
     generator.shuffle(cut)
     return cut
 

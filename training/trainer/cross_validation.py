@@ -1,4 +1,4 @@
-"""Predictions for each gold report by a classifier that saw nothing of its hospital, and what follows from them.
+"""Predictions for each row with the surest labels by a classifier that saw nothing of its hospital, and what they say.
 
 Each finished fold leaves its predictions in the work folder, so an interrupted run goes on where it stopped.
 """
@@ -12,11 +12,15 @@ import orjson
 from model.calibration import Calibration, Row, TaskCalibration, softmax, stated_probability
 from model.engine import Prediction
 from schemas.errors import Code, SynopticError
+from schemas.pack import Task
 from schemas.pack_loader import Pack
 from training.dataset.corpus import Corpus
+from training.dataset.lazy import picked
 from training.dataset.rows import TrainingRow
-from training.evaluation.systems import Examined, decided
+from training.evaluation.systems import CLASSIFIER, RULES, Examined, best_answer, decided
+from training.measures.scoring import SystemScore, score_system
 from training.recipe import Recipe
+from training.reports.gold import NOT_STATED, GoldValue, LabelledReport
 from training.trainer.loop import new_accelerator, predict
 from training.trainer.run_log import RunLog
 from training.trainer.workshop import Workshop
@@ -35,7 +39,7 @@ class CrossValidation:
         self._log = log
 
     def predictions(self, corpus: Corpus) -> list[RawPrediction]:
-        """For each gold row, in order, the prediction of a classifier that saw no report of its hospital."""
+        """For each judged row, in order, the prediction of a classifier that saw no report of its hospital."""
         folds = range(self._recipe.folds)
         waiting = [fold for fold in folds if self._finished(corpus, fold) is None]
         together = self._processes()
@@ -47,7 +51,7 @@ class CrossValidation:
             if found is None:
                 raise SynopticError(Code.TRAINING_FAILED, f"fold {fold}")
             predictions.update(zip(corpus.held_out(fold), found, strict=True))
-        return [predictions[index] for index in range(len(corpus.gold))]
+        return [predictions[index] for index in range(len(corpus.judged))]
 
     def _processes(self) -> int:
         """How many folds train at once: an accelerator, or devices under one launcher, take them one by one."""
@@ -77,10 +81,10 @@ class CrossValidation:
         return [{task: (stated, logits) for task, (stated, logits) in row.items()} for row in kept["rows"]]
 
     def _fold(self, corpus: Corpus, fold: int) -> None:
-        """Train without the fold's hospitals, and keep the predictions of their gold rows."""
+        """Train without the fold's hospitals, and keep the predictions of their judged rows."""
         name = f"fold {fold}"
         classifier = self._workshop.classifier(corpus.without(fold), name)
-        held_out = [corpus.gold[index] for index in corpus.held_out(fold)]
+        held_out = picked(corpus.judged, corpus.held_out(fold))
         found = list(predict(classifier, self._workshop.encode(held_out)))
         accelerator = new_accelerator()
         if accelerator.is_main_process:
@@ -97,7 +101,7 @@ def examined(
 ) -> list[Examined]:
     """The gold reports as every system sees them, each classified without its own hospital."""
     by_patient: dict[str, dict[str, Prediction]] = {}
-    for row, prediction in zip(corpus.gold, predictions, strict=True):
+    for row, prediction in zip(corpus.judged, predictions, strict=True):
         found = by_patient.setdefault(row.patient, {})
         found.update(
             {
@@ -112,6 +116,23 @@ def examined(
     ]
 
 
+def row_scores(
+    corpus: Corpus, predictions: Sequence[RawPrediction], calibration: Calibration, tasks: Sequence[Task]
+) -> list[SystemScore]:
+    """Rules and classifier against the judged rows' own labels, where no report stands behind them to be decided."""
+    reports, read, answered = [], [], []
+    for row, prediction in zip(corpus.judged, predictions, strict=True):
+        labels = {task: GoldValue(value or NOT_STATED, row.source) for task, value in row.labels.items()}
+        reports.append(LabelledReport(row.patient, row.hospital, "", labels))
+        read.append(row.rules)
+        answers: dict[str, str | None] = {}
+        for task in row.labels:
+            found = calibrated(*prediction[task], row.prompt.classes[task], calibration.task(task))
+            answers[task] = best_answer(found.stated, found.probabilities, calibration.task(task))[0]
+        answered.append(answers)
+    return [score_system(name, reports, given, tasks) for name, given in ((RULES, read), (CLASSIFIER, answered))]
+
+
 def calibrated(
     stated: float, logits: Sequence[float], classes: Sequence[str], calibration: TaskCalibration
 ) -> Prediction:
@@ -123,7 +144,7 @@ def calibrated(
 
 
 def calibration_rows(rows: Sequence[TrainingRow], predictions: Sequence[RawPrediction]) -> dict[str, list[Row]]:
-    """Out-of-fold predictions by task, each with the gold's class or None, what the rules read, and its report."""
+    """Out-of-fold predictions by task, each with the label's class or None, what the rules read, and its report."""
     found: dict[str, list[Row]] = {}
     for row, prediction in zip(rows, predictions, strict=True):
         for task, value in row.labels.items():

@@ -4,6 +4,7 @@ Accelerate spreads a phase over the devices of `accelerate launch`; on one devic
 """
 
 import math
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 
@@ -89,8 +90,9 @@ def _train_member(
     stepper = Stepper(module, passes, passes.epochs * an_epoch, accelerator)
     progress = Progress(module, stepper, phase, accelerator)
     progress.resume()
+    lengths = array("I", (len(row.tokens) for row in rows))
     while progress.goes_on:
-        shuffled = batches(rows, passes.batch_size, progress.generator)
+        shuffled = batches(rows, lengths, passes.batch_size, progress.generator)
         own = steps(shuffled, passes.accumulation, accelerator.process_index, accelerator.num_processes)
         mean = _epoch(model, own, measure, stepper, accelerator)
         entry: dict[str, float | int | str] = {
@@ -121,7 +123,7 @@ def _epoch(
         for position, batch in enumerate(group, start=1):
             # Gradients travel between devices once a step, with its last batch.
             with nullcontext() if position == len(group) else accelerator.no_sync(model):
-                value = measure(model, batch)
+                value = measure(model, tuple(batch))
                 accelerator.backward(value / len(group))
             losses.append(float(value.detach()))
         stepper.step()

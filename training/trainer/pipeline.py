@@ -15,11 +15,12 @@ from model.calibration import fit_calibration
 from model.checkpoint import save_checkpoint
 from schemas.errors import Code, SynopticError
 from schemas.pack_loader import Pack
-from training.dataset.corpus import Sources, about_pack, read_sources
+from training.dataset.corpus import Material, about_pack
+from training.dataset.rows import GOLD
 from training.evaluation.systems import evaluate
 from training.measures.score_tables import markdown
 from training.recipe import Recipe
-from training.trainer.cross_validation import CrossValidation, calibration_rows, examined
+from training.trainer.cross_validation import CrossValidation, calibration_rows, examined, row_scores
 from training.trainer.loop import new_accelerator
 from training.trainer.optimisation import pages
 from training.trainer.run_figures import draw_run
@@ -28,7 +29,7 @@ from training.trainer.workshop import Workshop
 
 
 def train(
-    sources: Sources, out: Path, pack: Pack, recipe: Recipe, progress: Progress, base: Path | None = None
+    material: Material, out: Path, pack: Pack, recipe: Recipe, progress: Progress, base: Path | None = None
 ) -> Path:
     """Make a checkpoint in `out`, on the external backbone in `base` or on one of its own.
 
@@ -43,18 +44,21 @@ def train(
     log = _open_log(work, progress, accelerator)
     device = accelerator.device
     log.write("machine", device=device.type, devices=accelerator.num_processes, paged=pages(recipe.adapter, device))
-    corpus = read_sources(sources, pack, recipe)
+    corpus = material.corpus(pack, recipe)
     log.write("rows", **corpus.counts)
     measured = about_pack(pack, recipe.tasks)
     workshop = Workshop(corpus, measured, recipe, work, log, base)
     predictions = CrossValidation(workshop, recipe, work, log).predictions(corpus)
-    rows = calibration_rows(corpus.gold, predictions)
+    rows = calibration_rows(corpus.judged, predictions)
     calibration = fit_calibration(workshop.label_set, rows, pack.definition.target)
-    report = markdown(evaluate(examined(corpus, predictions, calibration, measured), measured))
+    if corpus.readings and corpus.best == GOLD:
+        scores = evaluate(examined(corpus, predictions, calibration, measured), measured)
+    else:
+        scores = row_scores(corpus, predictions, calibration, measured.definition.tasks)
     log.write("final")
     classifier = workshop.classifier(corpus, "final")
     if accelerator.is_main_process:
-        (work / "cross-validation.md").write_text(report, encoding="utf-8")
+        (work / "cross-validation.md").write_text(markdown(scores), encoding="utf-8")
         draw_run(work, log, workshop.label_set, rows, calibration)
         save_checkpoint(
             out,

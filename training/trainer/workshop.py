@@ -7,6 +7,7 @@ external backbone stays as it is: only the last phase runs. Each phase can be re
 import hashlib
 import shutil
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from model.prompt import LabelSet, encode_prompt, prompt_format
 from model.tokenizer import SequenceTokenizer, train_tokenizer
 from schemas.pack_loader import Pack
 from training.dataset.corpus import Corpus
+from training.dataset.lazy import chosen, mapped
 from training.dataset.rows import TrainingRow
 from training.recipe import Passes, Recipe
 from training.reports.unlabelled import windows
@@ -38,6 +40,8 @@ class Workshop:
         self.tokenizer = backbone_tokenizer(base) if base else _new_tokenizer(corpus, pack, recipe)
         self.label_set: LabelSet = {task.key: task.classes for task in pack.definition.tasks}
         self.digest = corpus.digest
+        self._validation = corpus.validation
+        self._adapter_sources = recipe.adapter_sources if corpus.best in recipe.adapter_sources else (corpus.best,)
         self._stated_heads = pack.definition.stated_heads
         self._recipe = recipe
         self._work = work
@@ -45,9 +49,12 @@ class Workshop:
         self._base = base
         self._layout = prompt_format(recipe.prompt_version)
 
-    def encode(self, rows: Sequence[TrainingRow]) -> list[EncodedRow]:
-        """The rows as token ids."""
-        return [EncodedRow(tuple(encode_prompt(row.prompt, self.tokenizer, self._layout)), row.labels) for row in rows]
+    def encode(self, rows: Sequence[TrainingRow]) -> Sequence[EncodedRow]:
+        """The rows as token ids, each encoded whenever it is asked for."""
+        return mapped(rows, self._encoded)
+
+    def _encoded(self, row: TrainingRow) -> EncodedRow:
+        return EncodedRow(tuple(encode_prompt(row.prompt, self.tokenizer, self._layout)), row.labels)
 
     def classifier(self, corpus: Corpus, name: str) -> Classifier:
         """The whole path on what the corpus holds; `name` is the classifier's in log and work folder."""
@@ -88,7 +95,7 @@ class Workshop:
         if taught:
             adapted.heads.load_state_dict(taught.heads.state_dict())
             adapted.stated_heads.load_state_dict(taught.stated_heads.state_dict())
-        training, validation = self._split([row for row in rows if row.source in recipe.adapter_sources])
+        training, validation = self._split(chosen(rows, lambda row: row.source in self._adapter_sources))
         phase = self._phase(name, "adapter", recipe.adapter)
         fit(adapted, self.encode(training), self.encode(validation), recipe.weighted_tasks, phase)
         return adapted
@@ -113,14 +120,16 @@ class Workshop:
         accelerator.wait_for_everyone()
         return folder
 
-    def _split(self, rows: Sequence[TrainingRow]) -> tuple[list[TrainingRow], list[TrainingRow]]:
-        """Training and validation rows by patient, decided by a digest of the patient so that reruns agree."""
+    def _split(self, rows: Sequence[TrainingRow]) -> tuple[Sequence[TrainingRow], Sequence[TrainingRow]]:
+        """Training and validation rows: as the corpus is divided, else by a digest of the patient so that reruns agree."""
         share = self._recipe.validation_share
 
         def validates(row: TrainingRow) -> bool:
+            if self._validation is not None:
+                return row.patient in self._validation
             return hashlib.sha256(row.patient.encode()).digest()[0] < share * 256
 
-        return [row for row in rows if not validates(row)], [row for row in rows if validates(row)]
+        return chosen(rows, lambda row: not validates(row)), chosen(rows, validates)
 
     def _phase(self, name: str, phase: str, passes: Passes) -> Phase:
         state = StateFile(self._states(name) / f"{phase}.state", f"{self.digest}, {name}, {passes.model_dump_json()}")
@@ -132,7 +141,7 @@ class Workshop:
 
 def _new_tokenizer(corpus: Corpus, pack: Pack, recipe: Recipe) -> SequenceTokenizer:
     """A tokenizer learned from the prompts' report text and the unlabelled text, with each hint as a single token."""
-    texts = [*(row.prompt.report for row in corpus.rows), *(text.text for text in corpus.unlabelled)]
+    texts = chain((row.prompt.report for row in corpus.rows), (text.text for text in corpus.unlabelled))
     return train_tokenizer(texts, hint_vocabulary(pack), recipe.vocabulary_size)
 
 

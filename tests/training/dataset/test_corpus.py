@@ -7,7 +7,7 @@ import pytest
 
 from model.prompt import PromptInput
 from schemas.pack_loader import load_pack
-from training.dataset.corpus import Corpus, Sources, about_pack, about_tasks, read_sources
+from training.dataset.corpus import Corpus, Sources, about_pack, about_tasks
 from training.dataset.rows import GOLD, REGISTRY, TrainingRow
 from training.recipe import TOY
 from training.trainer.pipeline import train
@@ -28,7 +28,7 @@ def test_rows_of_one_task_ask_for_nothing_else() -> None:
     (kept,) = about_tasks(rows, ("ER",))
     assert kept.labels == {"ER": None}
     assert dict(kept.prompt.classes) == {"ER": CLASSES["ER"]}
-    assert about_tasks(rows, ()) == tuple(rows)
+    assert about_tasks(rows, ()) == rows
 
 
 def test_a_pack_can_be_measured_on_some_tasks() -> None:
@@ -50,8 +50,8 @@ def test_unlabelled_text_decides_the_outcome_too(corpus: tuple[Path, Path], tmp_
     """The digest, under which states and folds are kept, is another one with other unlabelled text."""
     pack, path = load_pack("breast"), tmp_path / "more.txt"
     path.write_text("Benign breast tissue.")
-    without = read_sources(Sources(*corpus, lambda text: True), pack, RECIPE)
-    with_text = read_sources(Sources(*corpus, lambda text: True, (path,)), pack, RECIPE)
+    without = Sources(*corpus, lambda text: True).corpus(pack, RECIPE)
+    with_text = Sources(*corpus, lambda text: True, (path,)).corpus(pack, RECIPE)
     assert without.digest != with_text.digest
     assert with_text.counts["unlabelled"] == 1
     assert without.counts == {key: count for key, count in with_text.counts.items() if key != "unlabelled"}

@@ -6,8 +6,11 @@ import orjson
 import pytest
 
 from schemas.errors import Code, SynopticError
+from schemas.pack_loader import load_pack
 from training.measures.agreement import agreement_rows, kappa
 from training.reports.gold import load_double_readings
+
+BREAST = load_pack("breast").definition
 
 
 def _write(path: Path, values: dict[str, str]) -> Path:
@@ -22,7 +25,7 @@ def test_only_reports_that_were_read_twice_are_compared(tmp_path: Path) -> None:
     """Two readers with some reports in common: each common report is one pair, whatever its file."""
     first = _write(tmp_path / "first.jsonl", {"a": "T1", "b": "T2", "c": "T3"})
     second = _write(tmp_path / "second.jsonl", {"b": "T2", "c": "T2", "d": "T1"})
-    rows = agreement_rows(load_double_readings([first, second]))
+    rows = agreement_rows(load_double_readings([first, second], BREAST))
     assert rows[1][:3] == ["T", "2", "1"]
     assert rows[1][3].startswith(".500 (.013–.987)")
     assert rows[-1][:3] == ["all", "2", "1"]
@@ -32,8 +35,16 @@ def test_a_third_reading_is_refused(tmp_path: Path) -> None:
     """Which two of three to compare is not for a program to choose."""
     files = [_write(tmp_path / f"{name}.jsonl", {"a": "T1"}) for name in "xyz"]
     with pytest.raises(SynopticError) as caught:
-        load_double_readings(files)
+        load_double_readings(files, BREAST)
     assert caught.value.code is Code.ANNOTATED_TWICE
+
+
+def test_a_value_that_the_pack_does_not_know_is_no_reading(tmp_path: Path) -> None:
+    """A slip of one reader would count as disagreement: SYN-701 names its line."""
+    with pytest.raises(SynopticError) as caught:
+        load_double_readings(_write(tmp_path / "first.jsonl", {"a": "T1", "b": "T9"}), BREAST)
+    assert caught.value.code is Code.BAD_TRAINING_FILE
+    assert "first.jsonl, line 2" in caught.value.one_line()
 
 
 def test_nothing_read_twice_is_no_agreement() -> None:

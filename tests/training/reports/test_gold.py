@@ -10,6 +10,8 @@ from schemas.pack import Task
 from schemas.pack_loader import load_pack
 from training.reports.gold import GoldValue, load_gold_reports, load_registry_reports, load_silver_reports
 
+BREAST = load_pack("breast").definition
+
 
 def _write(path: Path, rows: list[dict]) -> Path:
     path.write_bytes(b"\n".join(orjson.dumps(row) for row in rows))
@@ -24,7 +26,7 @@ def test_each_annotation_is_joined_to_its_text(tmp_path: Path) -> None:
     """Gold rows carry the text, hospital and value of their own patient, in the gold file's order."""
     texts = _write(tmp_path / "texts.jsonl", [{"patient": "a", "text": "first"}, {"patient": "b", "text": "second"}])
     gold = _write(tmp_path / "gold.jsonl", [_gold("b"), _gold("a", "T1")])
-    reports = load_gold_reports(texts, gold)
+    reports = load_gold_reports(texts, gold, BREAST)
     assert [(report.patient, report.text, report.gold["T"].value) for report in reports] == [
         ("b", "second", "T2"),
         ("a", "first", "T1"),
@@ -36,7 +38,7 @@ def test_an_annotation_without_its_text_is_one_numbered_error(tmp_path: Path) ->
     texts = _write(tmp_path / "texts.jsonl", [{"patient": "a", "text": "first"}])
     gold = _write(tmp_path / "gold.jsonl", [_gold("a"), _gold("b")])
     with pytest.raises(SynopticError) as caught:
-        load_gold_reports(texts, gold)
+        load_gold_reports(texts, gold, BREAST)
     assert caught.value.code is Code.GOLD_WITHOUT_TEXT
     assert "1 of 2" in caught.value.one_line()
 
@@ -47,7 +49,7 @@ def test_a_broken_line_is_named_by_number_without_its_content(tmp_path: Path, co
     path = tmp_path / "texts.jsonl"
     path.write_bytes(content)
     with pytest.raises(SynopticError) as caught:
-        load_gold_reports(path, path)
+        load_gold_reports(path, path, BREAST)
     assert caught.value.code is Code.BAD_TRAINING_FILE
     assert "texts.jsonl, line 1" in caught.value.one_line()
     assert content.decode() not in caught.value.one_line()
@@ -75,7 +77,7 @@ def test_a_report_that_routing_gives_to_no_pack_is_no_registry_report(tmp_path: 
     rows = [{"patient": name, "text": text, **row} for name, text in (("a", "breast"), ("b", "lung"), ("c", "breast"))]
     texts = _write(tmp_path / "texts.jsonl", rows)
     gold = _write(tmp_path / "gold.jsonl", [_gold("c")])
-    found = load_registry_reports(texts, gold, load_pack("breast").definition, lambda text: "breast" in text)
+    found = load_registry_reports(texts, gold, BREAST, lambda text: "breast" in text)
     assert [report.patient for report in found] == ["a"]
     assert found[0].registry["T"].value == "T2"
     assert found[0].registry["N"].value is None
@@ -91,7 +93,7 @@ def test_silver_is_what_the_registry_is_known_to_share_with_the_report(tmp_path:
         "tier": {"T": "verified", "N": "conflict", "ER": "not_stated"},
     }
     texts = _write(tmp_path / "texts.jsonl", [row])
-    (report,) = load_silver_reports(texts, load_pack("breast").definition, lambda text: True)
+    (report,) = load_silver_reports(texts, BREAST, lambda text: True)
     assert report.gold == {"T": GoldValue("T2", "verified"), "ER": GoldValue("not_stated", "not_stated")}
 
 
@@ -101,7 +103,7 @@ def _refusal(tmp_path: Path, texts: list[dict], gold: list[dict]) -> SynopticErr
         load_gold_reports(
             _write(tmp_path / "texts.jsonl", texts),
             _write(tmp_path / "gold.jsonl", gold),
-            load_pack("breast").definition,
+            BREAST,
         )
     return caught.value
 
@@ -160,7 +162,7 @@ def test_classes_and_forms_of_absence_are_gold(tmp_path: Path, task: str, value:
     """Whatever the guide lets an annotator write is read as it is."""
     texts = _write(tmp_path / "texts.jsonl", [{"patient": "a", "text": "first"}])
     row = {"patient": "a", "values": {task: {"v": value, "basis": "stated"}}}
-    (report,) = load_gold_reports(texts, _write(tmp_path / "gold.jsonl", [row]), load_pack("breast").definition)
+    (report,) = load_gold_reports(texts, _write(tmp_path / "gold.jsonl", [row]), BREAST)
     assert report.gold[task].value == value
 
 
@@ -170,5 +172,5 @@ def test_an_annotated_patient_with_several_texts_is_refused(tmp_path: Path) -> N
     error = _refusal(tmp_path, texts, [_gold("a"), _gold("b")])
     assert error.code is Code.SEVERAL_TEXTS
     assert "row 2" in error.one_line()
-    (report,) = load_gold_reports(tmp_path / "texts.jsonl", _write(tmp_path / "gold.jsonl", [_gold("a")]))
+    (report,) = load_gold_reports(tmp_path / "texts.jsonl", _write(tmp_path / "gold.jsonl", [_gold("a")]), BREAST)
     assert report.text == "x"

@@ -8,9 +8,11 @@ from typer.testing import CliRunner
 
 from gateway.cli import build_app
 from schemas.errors import Code, SynopticError
+from schemas.pack_loader import load_pack
 from training.reports.benchmark import benchmark_row
 from training.reports.gold import GoldValue, load_gold_reports
 
+BREAST = load_pack("breast").definition
 PATIENT = "TCGA-ZZ-0001"
 TEXT = "Left breast: carcinoma, pT2 pN0. Estrogen receptor positive."
 GOLD = {
@@ -59,8 +61,8 @@ def test_a_benchmark_row_holds_no_word_of_the_report(benchmark: Path) -> None:
 
 def test_a_benchmark_read_back_is_the_gold_it_was_built_from(benchmark: Path, texts: Path, tmp_path: Path) -> None:
     """Both forms give the same labelled report, circumstances and side included, so both are scored alike."""
-    (built,) = load_gold_reports(texts, benchmark)
-    assert (built,) == load_gold_reports([texts], [tmp_path / "gold.jsonl"])
+    (built,) = load_gold_reports(texts, benchmark, BREAST)
+    assert (built,) == load_gold_reports([texts], [tmp_path / "gold.jsonl"], BREAST)
     assert built.gold["T"] == GoldValue("T2", "stated", (24, 27))
     assert built.circumstances == {"malignant", "doubt"}
     assert (built.hospital, built.side) == ("ZZ", "left")
@@ -71,7 +73,7 @@ def test_another_edition_of_the_text_is_refused_by_barcode(benchmark: Path, tmp_
     """Figures on other texts than the annotated ones would mean nothing: SYN-720 names the patient."""
     changed = _write(tmp_path / "changed.jsonl", [{"patient": PATIENT, "text": TEXT + " "}])
     with pytest.raises(SynopticError) as caught:
-        load_gold_reports(changed, benchmark)
+        load_gold_reports(changed, benchmark, BREAST)
     assert caught.value.code is Code.TEXT_DIFFERS
     assert PATIENT in caught.value.one_line()
 
@@ -81,7 +83,7 @@ def test_evidence_that_was_moved_is_refused_by_barcode(benchmark: Path, texts: P
     row = orjson.loads(benchmark.read_bytes())
     row["values"]["T"]["start"] -= 1
     with pytest.raises(SynopticError) as caught:
-        load_gold_reports(texts, _write(tmp_path / "moved.jsonl", [row]))
+        load_gold_reports(texts, _write(tmp_path / "moved.jsonl", [row]), BREAST)
     assert caught.value.code is Code.QUOTE_DIFFERS
     assert PATIENT in caught.value.one_line()
 
@@ -91,7 +93,7 @@ def test_a_quote_that_is_not_verbatim_names_a_private_patient_by_row_only(tmp_pa
     texts = _write(tmp_path / "texts.jsonl", [{"patient": "mrn-4711", "text": "pT2"}])
     row = {"patient": "mrn-4711", "values": {"T": {"v": "T2", "basis": "stated", "quote": "pT 2"}}}
     with pytest.raises(SynopticError) as caught:
-        load_gold_reports(texts, _write(tmp_path / "gold.jsonl", [row]))
+        load_gold_reports(texts, _write(tmp_path / "gold.jsonl", [row]), BREAST)
     assert caught.value.code is Code.QUOTE_DIFFERS
     assert "row 1" in caught.value.one_line()
     assert "4711" not in caught.value.one_line()
@@ -101,7 +103,7 @@ def test_a_patient_who_is_annotated_in_two_files_is_refused(tmp_path: Path, text
     """Two readings of a report would count it twice: SYN-722."""
     files = [_write(tmp_path / name, [GOLD]) for name in ("first.jsonl", "second.jsonl")]
     with pytest.raises(SynopticError) as caught:
-        load_gold_reports(texts, files)
+        load_gold_reports(texts, files, BREAST)
     assert caught.value.code is Code.ANNOTATED_TWICE
 
 
@@ -122,7 +124,7 @@ def test_the_published_corpus_becomes_the_texts_of_the_benchmark(benchmark: Path
     corpus.write_text(f'patient_filename,text\n{PATIENT}.1F3A,"{TEXT}"\n')
     arguments = ["benchmark", "texts", "--corpus", str(corpus), "--out", str(out)]
     assert CliRunner().invoke(build_app("benchmark"), arguments).exit_code == 0
-    (report,) = load_gold_reports(out, benchmark)
+    (report,) = load_gold_reports(out, benchmark, BREAST)
     assert (report.patient, report.hospital, report.text) == (PATIENT, "ZZ", TEXT)
 
 
