@@ -1,4 +1,4 @@
-"""Which kind of document the bytes are: the declared type, the charset, and whether the bytes bear the type out."""
+"""Which kind of document the bytes are: the declared type, its charset, and whether the bytes bear the type out."""
 
 import mimetypes
 import re
@@ -13,6 +13,7 @@ class DocumentKind(StrEnum):
 
     PLAIN = "text/plain"
     HTML = "text/html"
+    XML = "application/xml"
     RTF = "application/rtf"
     PDF = "application/pdf"
     TIFF = "image/tiff"
@@ -22,6 +23,11 @@ class DocumentKind(StrEnum):
 
 _ALIASES = {
     "application/xhtml+xml": DocumentKind.HTML,
+    "text/xml": DocumentKind.XML,
+    "application/hl7-sda+xml": DocumentKind.XML,
+    "application/hl7-cda+xml": DocumentKind.XML,
+    "application/hl7-v3+xml": DocumentKind.XML,
+    "application/cda+xml": DocumentKind.XML,
     "text/rtf": DocumentKind.RTF,
     "application/x-rtf": DocumentKind.RTF,
     "application/x-pdf": DocumentKind.PDF,
@@ -41,7 +47,14 @@ _MAGIC = (
 )
 _PDF_WINDOW = 1024  # readers accept a header this far in
 _HTML_START = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html\b)", re.I | re.S)
-_META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.I)
+_XML_START = re.compile(
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<\?.*?\?>\s*)*<(?:[A-Za-z][\w.-]*:)?ClinicalDocument\b", re.S
+)
+_TEXTS = {  # what the bytes of a text may look like
+    DocumentKind.PLAIN: frozenset[str](),
+    DocumentKind.HTML: frozenset({DocumentKind.HTML}),
+    DocumentKind.XML: frozenset({DocumentKind.XML, DocumentKind.HTML}),
+}
 _BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -49,8 +62,8 @@ _BYTE_ORDER_MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-_LIKELY_CHARSETS = ["cp1252", "mac_roman", "cp850"]
-_WIDENED_CHARSETS = {"iso-8859-1": "cp1252", "latin1": "cp1252", "latin-1": "cp1252"}  # what senders mean by them
+_ZERO_SHARE = 0.4
+_FEWEST_CHARACTERS = 4
 
 
 @dataclass(frozen=True)
@@ -82,15 +95,20 @@ def check_magic(data: bytes, declared: ContentType) -> None:
     """Raise SYN-116 where the bytes are clearly another kind of document than declared."""
     kind = declared.kind
     found = _sniff(data)
-    if kind in (DocumentKind.PLAIN, DocumentKind.HTML):
-        wrong = found is not None and not (kind is DocumentKind.HTML and found == DocumentKind.HTML)
-        wide = _byte_order_mark(data) or (declared.charset or "").startswith(("utf-16", "utf-32"))
-        if not wrong and b"\x00" in data and not wide:
+    if kind in _TEXTS:
+        wrong = found is not None and found not in _TEXTS[kind]
+        if not wrong and b"\x00" in data and not _is_wide(data, declared.charset):
             wrong, found = True, "binary"
     else:
         wrong = found != kind
     if wrong:
         raise SynopticError(Code.CONTENT_TYPE_MISMATCH, f"declared {kind.value}, found {found or 'something else'}")
+
+
+def _is_wide(data: bytes, charset: str | None) -> bool:
+    """Whether the zeros among the bytes belong to characters of two or four bytes."""
+    wide = (charset or "").startswith(("utf-16", "utf-32"))
+    return wide or byte_order_mark(data) is not None or wide_without_mark(data) is not None
 
 
 def _sniff(data: bytes) -> str | None:
@@ -99,32 +117,24 @@ def _sniff(data: bytes) -> str | None:
     for magic, name in _MAGIC:
         if data.lstrip(b"\r\n\t ")[: len(magic)] == magic if name == DocumentKind.RTF else data.startswith(magic):
             return name
-    return DocumentKind.HTML if _HTML_START.match(data[:4096]) else None
+    start = data[:4096].removeprefix(b"\xef\xbb\xbf")
+    if _HTML_START.match(start):
+        return DocumentKind.HTML
+    return DocumentKind.XML if _XML_START.match(start) else None
 
 
-def decode_text(data: bytes, kind: DocumentKind, charset: str | None) -> str:
-    """Bytes to text: byte order mark, declared charset, UTF-8, then the likeliest of a few; never a replacement."""
-    mark = _byte_order_mark(data)
-    declared = charset
-    if declared is None and kind is DocumentKind.HTML and (meta := _META_CHARSET.search(data[:2048])):
-        declared = meta.group(1).decode("ascii").lower()
-    declared = _WIDENED_CHARSETS.get(declared or "", declared)
-    for name in (mark, declared, "utf-8"):
-        if name is None:
-            continue
-        try:
-            text = data.decode(name)
-        except (UnicodeDecodeError, LookupError):
-            continue
-        if not any("\ud800" <= character <= "\udfff" for character in text) and "\x00" not in text:
-            return text
-    import charset_normalizer
-
-    best = charset_normalizer.from_bytes(data, cp_isolation=_LIKELY_CHARSETS).best()
-    if best is None:
-        raise SynopticError(Code.UNDECODABLE_TEXT)
-    return str(best)
-
-
-def _byte_order_mark(data: bytes) -> str | None:
+def byte_order_mark(data: bytes) -> str | None:
+    """The charset of the byte order mark that the bytes begin with."""
     return next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), None)
+
+
+def wide_without_mark(data: bytes) -> str | None:
+    """UTF-16 by its zeros: every second byte of Western text is one, and none of the others is."""
+    sample = data[:4096]
+    even, odd = (sample[offset::2].count(0) for offset in (0, 1))
+    half = len(sample) // 2
+    if len(data) % 2 or half < _FEWEST_CHARACTERS:
+        return None
+    if even == 0 and odd > half * _ZERO_SHARE:
+        return "utf-16-le"
+    return "utf-16-be" if odd == 0 and even > half * _ZERO_SHARE else None

@@ -1,19 +1,21 @@
-"""The subprocess that opens documents whose readers a hostile file could exhaust: PDF, HTML and RTF.
+"""The subprocess that opens documents whose readers a hostile file could exhaust: PDF, HTML, XML and RTF.
 
 Run only through `LimitedProcess`. Deeply nested HTML costs its parser quadratic time, so it is read here too.
 """
 
-from typing import Any
-
+from gateway.cda_text import xml_to_text
 from gateway.html_text import html_to_text
 from gateway.limited_process import Handler, Header, serve
+from gateway.ocr_process import frame_as_png
 from gateway.pdf_pages import read_pages, render_page
+from gateway.rtf_text import rtf_to_text
 
 
 def prepare(_arguments: tuple[str, ...]) -> Handler:
     """Import the readers before the first request, so that its seconds are the document's own."""
     import pypdfium2  # noqa: F401
     import selectolax.lexbor  # noqa: F401
+    import striprtf.striprtf  # noqa: F401
 
     return _handle
 
@@ -24,18 +26,22 @@ def _handle(header: Header, data: bytes) -> tuple[Header, bytes]:
             return {"pages": read_pages(data)}, b""
         case "render":
             return {}, render_page(data, header["page"])
+        case "frame":
+            return {}, frame_as_png(data, header["page"])
         case "html":
             return {}, html_to_text(data.decode()).encode()
+        case "xml":
+            return _read_xml(data)
         case _:
-            return {}, _rtf_to_text(data).encode()
+            return {}, rtf_to_text(data).encode()
 
 
-def _rtf_to_text(data: bytes) -> str:
-    from striprtf import striprtf
-
-    reader: Any = striprtf
-    text: str = reader.rtf_to_text(data.decode("latin-1"), errors="replace")
-    return text.encode("utf-8", "replace").decode()
+def _read_xml(data: bytes) -> tuple[Header, bytes]:
+    """The text, or the document that is the body, with its contentType under "embedded"."""
+    found = xml_to_text(data.decode())
+    if found.embedded is not None:
+        return {"embedded": found.content_type}, found.embedded
+    return {}, found.text.encode()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ offsets of evidence count characters of the source. Everything that a hostile fi
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gateway.content_type import ContentType, DocumentKind, check_magic, decode_text, parse_content_type
+from gateway.charsets import decode_text
+from gateway.content_type import ContentType, DocumentKind, check_magic, parse_content_type
 from gateway.limited_process import LimitedProcess
 from gateway.ocr import OcrEngine, OcrPage, find_engine
 from gateway.text_quality import TextQuality
@@ -20,10 +21,11 @@ _PAGE_GAP = "\n\n"
 
 @dataclass(frozen=True, repr=False)
 class DocumentText:
-    """A document's text and its pages."""
+    """A document's text, its pages, and what is to be said of how it was read, without a word of it."""
 
     text: str
     pages: tuple[PageSpan, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -51,8 +53,8 @@ class _Pages:
         self.parts.append(text)
         self.length += len(text)
 
-    def document(self) -> DocumentText:
-        return DocumentText("".join(self.parts), tuple(self.spans))
+    def document(self, note: str | None = None) -> DocumentText:
+        return DocumentText("".join(self.parts), tuple(self.spans), (note,) if note else ())
 
 
 class DocumentReader:
@@ -65,17 +67,16 @@ class DocumentReader:
 
     def read(self, data: bytes, content_type: str) -> DocumentText:
         """The document's text; raises a numbered reject where it cannot be read."""
-        declared = parse_content_type(content_type)
-        if len(data) > self._settings.maximum_attachment_bytes:
-            raise SynopticError(
-                Code.ATTACHMENT_TOO_LARGE,
-                f"{len(data)} bytes, at most {self._settings.maximum_attachment_bytes}",
-            )
-        check_magic(data, declared)
-        document = self._read(data, declared)
-        if not document.text.strip():
-            raise SynopticError(Code.NO_TEXT, f"an empty {declared.kind.value} document")
-        return document
+        return self._checked(data, content_type, scans=True)
+
+    def read_layer(self, data: bytes, content_type: str) -> DocumentText:
+        """As `read`, but of a PDF its text layer alone."""
+        return self._checked(data, content_type, scans=False)
+
+    def render(self, data: bytes, content_type: str, page: int) -> bytes:
+        """A page (0-based) of a PDF or an image as a PNG, as it was read."""
+        is_pdf = parse_content_type(content_type).kind is DocumentKind.PDF
+        return self._process.request({"operation": "render" if is_pdf else "frame", "page": page}, data)[1]
 
     def close(self) -> None:
         """End the subprocesses."""
@@ -83,25 +84,48 @@ class DocumentReader:
         if self._engine is not None:
             self._engine.close()
 
-    def _read(self, data: bytes, declared: ContentType) -> DocumentText:
+    def _checked(self, data: bytes, content_type: str, scans: bool) -> DocumentText:
+        declared = parse_content_type(content_type)
+        if len(data) > self._settings.maximum_attachment_bytes:
+            raise SynopticError(
+                Code.ATTACHMENT_TOO_LARGE,
+                f"{len(data)} bytes, at most {self._settings.maximum_attachment_bytes}",
+            )
+        check_magic(data, declared)
+        document = self._read(data, declared, scans)
+        if not document.text.strip():
+            raise SynopticError(Code.NO_TEXT, f"an empty {declared.kind.value} document")
+        return document
+
+    def _read(self, data: bytes, declared: ContentType, scans: bool) -> DocumentText:
         match declared.kind:
             case DocumentKind.PLAIN:
-                return _one_page(decode_text(data, declared.kind, declared.charset), "plain")
-            case DocumentKind.HTML:
-                html = decode_text(data, declared.kind, declared.charset)
-                return _one_page(self._process.request({"operation": "html"}, html.encode())[1].decode(), "html")
+                decoded = decode_text(data, declared.kind, declared.charset)
+                return _one_page(decoded.text, "plain", decoded.note)
+            case DocumentKind.HTML | DocumentKind.XML:
+                return self._read_markup(data, declared)
             case DocumentKind.RTF:
                 return _one_page(self._process.request({"operation": "rtf"}, data)[1].decode(), "plain")
             case DocumentKind.PDF:
-                return self._read_pdf(data)
+                return self._read_pdf(data, scans)
             case _:
                 return self._read_image(data)
 
-    def _read_pdf(self, data: bytes) -> DocumentText:
+    def _read_markup(self, data: bytes, declared: ContentType) -> DocumentText:
+        decoded = decode_text(data, declared.kind, declared.charset)
+        operation = "html" if declared.kind is DocumentKind.HTML else "xml"
+        answer, content = self._process.request({"operation": operation}, decoded.text.encode())
+        if "embedded" not in answer:
+            return _one_page(content.decode(), "html", decoded.note)
+        if parse_content_type(answer["embedded"]).kind is DocumentKind.XML:
+            raise SynopticError(Code.UNKNOWN_XML, "a document within a document")
+        return self.read(content, answer["embedded"])
+
+    def _read_pdf(self, data: bytes, scans: bool) -> DocumentText:
         answer, _ = self._process.request({"operation": "pdf"}, data)
         pages = _Pages()
         for index, page in enumerate(answer["pages"]):
-            scan = None if page["usable"] else self._read_scan(data, index)
+            scan = self._read_scan(data, index) if scans and not page["usable"] else None
             if scan is not None and _says_more(scan.text, page["text"]):
                 pages.add(index + 1, scan.text, "ocr", scan.layout, scan.confidence)
             else:
@@ -109,8 +133,7 @@ class DocumentReader:
         return pages.document()
 
     def _read_scan(self, data: bytes, index: int) -> OcrPage:
-        _, image = self._process.request({"operation": "render", "page": index}, data)
-        return self._ocr().read(image, 0)
+        return self._ocr().read(self.render(data, DocumentKind.PDF.value, index), 0)
 
     def _read_image(self, data: bytes) -> DocumentText:
         pages = _Pages()
@@ -134,7 +157,7 @@ def _says_more(scan: str, layer: str) -> bool:
     return TextQuality.of(scan).is_readable or not TextQuality.of(layer).is_readable
 
 
-def _one_page(text: str, reader: str) -> DocumentText:
+def _one_page(text: str, reader: str, note: str | None = None) -> DocumentText:
     pages = _Pages()
     pages.add(1, text, reader)
-    return pages.document()
+    return pages.document(note)

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway.content_type import DocumentKind
+from gateway.documents import DocumentText
 from gateway.fhir_identity import checked, derive_key, patient_key
 from gateway.intake import Intake
 from schemas.errors import Code, Kind, SynopticError
@@ -32,6 +33,8 @@ _CONTENT_TYPES = {
     ".html": DocumentKind.HTML,
     ".htm": DocumentKind.HTML,
     ".xhtml": DocumentKind.HTML,
+    ".xml": DocumentKind.XML,
+    ".cda": DocumentKind.XML,
     ".rtf": DocumentKind.RTF,
     ".pdf": DocumentKind.PDF,
     ".png": DocumentKind.PNG,
@@ -45,12 +48,16 @@ SOURCE_SUFFIXES = (*_FHIR_SUFFIXES, *_FHIR_LINES_SUFFIXES, *_CONTENT_TYPES)
 
 @dataclass(frozen=True, repr=False)
 class SourceReport:
-    """One report of a file: read, in error, or ignored with the reason; `name` is the file's, with #line in NDJSON."""
+    """One report of a file: read, in error, or ignored with the reason; `name` is the file's, with #line in NDJSON.
+
+    `notes` are remarks on how the text was read, without a word of it.
+    """
 
     name: str
     report: ReportText | None = None
     error: SynopticError | None = None
     ignored: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,8 +99,9 @@ def _read(path: Path, settings: Settings, given: FileContext, intake: Intake) ->
             yield from _read_lines(path, settings.bus.maximum_message_bytes, intake)
         elif suffix in _CONTENT_TYPES:
             data = _read_bytes(path, settings.intake.maximum_attachment_bytes)
-            report = _read_plain(data, _CONTENT_TYPES[suffix], settings, given, intake)
-            yield SourceReport(path.name, report)
+            document = intake.read_document(data, _CONTENT_TYPES[suffix].value)
+            report = _report_of(data, document, settings, given, intake)
+            yield SourceReport(path.name, report, notes=document.notes)
         elif suffix in _FHIR_SUFFIXES:
             yield _read_message(path.name, _read_bytes(path, settings.bus.maximum_message_bytes), intake)
         else:
@@ -125,7 +133,7 @@ def _read_message(name: str, message: bytes, intake: Intake) -> SourceReport:
         if error.code.kind is not Kind.REJECT:
             raise
         return SourceReport(name, error=error)
-    return SourceReport(name, reading.report, ignored=reading.ignored)
+    return SourceReport(name, reading.report, ignored=reading.ignored, notes=reading.notes)
 
 
 def _read_bytes(path: Path, maximum: int) -> bytes:
@@ -138,8 +146,9 @@ def _read_bytes(path: Path, maximum: int) -> bytes:
         raise SynopticError(Code.UNREADABLE_FILE, error.strerror or "") from None
 
 
-def _read_plain(data: bytes, kind: DocumentKind, settings: Settings, given: FileContext, intake: Intake) -> ReportText:
-    document = intake.read_document(data, kind.value)
+def _report_of(
+    data: bytes, document: DocumentText, settings: Settings, given: FileContext, intake: Intake
+) -> ReportText:
     identifier = Identifier(system=FILE_SYSTEM, value=hashlib.sha256(data).hexdigest())
     patient = _subject(given.subject, identifier)
     context = ReportContext(

@@ -1,0 +1,142 @@
+"""XML to text: the title, the section titles and the narrative blocks of a CDA document, in their order.
+
+What the header and the entries hold beside them is coded, or names people, and is no report text. The XML parser builds
+no tree, knows no entities but XML's own, and loads nothing.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from xml.parsers import expat
+
+from gateway.html_text import HIDING_STYLE, html_to_text
+from gateway.text_writer import TextWriter
+from schemas.errors import Code, SynopticError
+
+_DOCUMENT = "ClinicalDocument"
+_ROOTS = frozenset({_DOCUMENT, "structuredBody", "section", "text"})
+_MARKUP_ROOTS = frozenset({"html", "div"})
+_SECTION_PARTS = {"title": "h2", "text": "div"}
+_SHOWN_AS = {"paragraph": "p", "item": "li", "content": "span"}
+_WHITESPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, repr=False)
+class CdaText:
+    """A document's text; or, where its body is another document, that one's bytes and contentType."""
+
+    text: str = ""
+    embedded: bytes | None = None
+    content_type: str = ""
+
+
+def xml_to_text(xml: str) -> CdaText:
+    """Read a CDA document or narrative block, or XHTML sent as XML.
+
+    Raises SYN-127 for XML of another kind, and SYN-128 for what is not well-formed or declares entities.
+    """
+    parser = expat.ParserCreate()
+    reader = _Reader()
+    parser.buffer_text = True
+    parser.StartElementHandler = reader.enter
+    parser.EndElementHandler = reader.leave
+    parser.CharacterDataHandler = reader.text
+    parser.EntityDeclHandler = _refuse_entity
+    try:
+        parser.Parse(xml, True)
+    except expat.ExpatError as error:
+        raise SynopticError(Code.MALFORMED_XML, f"line {error.lineno}, column {error.offset}") from None
+    except _MarkupError:
+        return CdaText(html_to_text(xml))
+    return reader.result()
+
+
+class _MarkupError(Exception):
+    """The root element is HTML's."""
+
+
+def _refuse_entity(*_declaration: object) -> None:
+    raise SynopticError(Code.MALFORMED_XML, "it declares entities")
+
+
+class _Reader:
+    """Follows the elements of one document."""
+
+    def __init__(self) -> None:
+        self._writer = TextWriter()
+        self._open: list[str] = []  # the elements around, from the root
+        self._shown: list[str] = []  # of those within a narrative block, what the writer took them for
+        self._skipped = 0
+        self._is_document = False
+        self._embedded: list[str] | None = None
+        self._media: Mapping[str, str] = {}
+
+    def enter(self, name: str, attributes: dict[str, str]) -> None:
+        """An element begins."""
+        local = name.rpartition(":")[2]
+        parent = self._open[-1] if self._open else None
+        if parent is None:
+            if local in _MARKUP_ROOTS:
+                raise _MarkupError
+            self._is_document = local in _ROOTS
+        self._is_document |= local == _DOCUMENT
+        self._open.append(local)
+        if self._skipped or (self._shown and _is_hidden(attributes)):
+            self._skipped += 1
+        elif self._shown:
+            self._show(_shown_as(local, attributes), attributes)
+        elif local in _SECTION_PARTS and (parent in ("section", None) or (parent == _DOCUMENT and local == "title")):
+            self._show(_SECTION_PARTS[local], attributes)
+        elif local == "text" and parent == "nonXMLBody":
+            self._embedded, self._media = [], attributes
+
+    def leave(self, _name: str) -> None:
+        """An element ends."""
+        self._open.pop()
+        if self._skipped:
+            self._skipped -= 1
+        elif self._shown:
+            self._writer.leave(self._shown.pop())
+
+    def text(self, content: str) -> None:
+        """Text of the innermost element."""
+        if self._shown and not self._skipped:
+            self._writer.text(content, "pre" in self._shown)
+        elif self._embedded is not None and self._open[-2:] == ["nonXMLBody", "text"]:
+            self._embedded.append(content)
+
+    def result(self) -> CdaText:
+        """What was read."""
+        if not self._is_document:
+            raise SynopticError(Code.UNKNOWN_XML, "neither CDA nor XHTML")
+        if self._embedded is None:
+            return CdaText(self._writer.result())
+        return _embedded("".join(self._embedded), self._media)
+
+    def _show(self, tag: str, attributes: dict[str, str]) -> None:
+        self._writer.enter(tag, attributes)
+        self._shown.append(tag)
+
+
+def _shown_as(local: str, attributes: Mapping[str, str]) -> str:
+    """The HTML element that a narrative element is shown as."""
+    if local == "list":
+        return "ol" if attributes.get("listType") == "ordered" else "ul"
+    return _SHOWN_AS.get(local, local)
+
+
+def _is_hidden(attributes: Mapping[str, str]) -> bool:
+    return attributes.get("revised") == "delete" or bool(HIDING_STYLE.search(attributes.get("style", "")))
+
+
+def _embedded(content: str, media: Mapping[str, str]) -> CdaText:
+    """A body that is no XML: text as it stands, or another document in base64."""
+    declared = media.get("mediaType", "text/plain")
+    if media.get("representation") != "B64":
+        return CdaText(embedded=content.encode(), content_type=f"{declared}; charset=utf-8")
+    try:
+        return CdaText(embedded=base64.b64decode(_WHITESPACE.sub("", content), validate=True), content_type=declared)
+    except (binascii.Error, ValueError):
+        raise SynopticError(Code.BAD_BASE64) from None

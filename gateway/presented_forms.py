@@ -1,0 +1,121 @@
+"""Which presentedForm of several is read: all of one report say the same (FHIR requires it), so it is one.
+
+| step | read and compared                                                            |
+|------|------------------------------------------------------------------------------|
+| 1    | text, HTML, CDA, RTF and the text layers of PDFs that came with the report    |
+| 2    | the same by url, where step 1 gave less than a short report                   |
+| 3    | scans: pictures, and PDFs without a text layer, where steps 1 and 2 gave less |
+
+The one with the most letters is taken, and of those with about as many the first by `content_type.DocumentKind`: a stub
+such as "see attachment" never stands for the report, and tables are not lost where a plain text has them flattened. A
+form that cannot be read rejects the report only where no other can; it is said either way.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import structlog
+
+from gateway.attachments import Attachment, Attachments, came_along
+from gateway.content_type import DocumentKind, parse_content_type
+from gateway.documents import DocumentReader, DocumentText
+from gateway.fhir_json import ReportResources, Resource
+from schemas.errors import Kind, SynopticError
+
+SHORT_REPORT_LETTERS = 200
+ALIKE_SHARE = 0.8
+_PICTURES = frozenset({DocumentKind.TIFF, DocumentKind.PNG, DocumentKind.JPEG})
+_SCANS = _PICTURES | {DocumentKind.PDF}
+_PREFERENCE = {kind: rank for rank, kind in enumerate(DocumentKind)}
+_log = structlog.get_logger(__name__)
+
+
+def read_presented_form(
+    forms: Sequence[Resource], resources: ReportResources, reader: DocumentReader, attachments: Attachments
+) -> DocumentText:
+    """The text of the best form; raises the first form's reject where none can be read."""
+    if len(forms) == 1:
+        attachment = attachments.read(forms[0], resources)
+        return reader.read(attachment.content, attachment.content_type)
+    return _Choice(forms, resources, reader, attachments).best()
+
+
+class _Choice:
+    """Opens the forms of one report, known by their numbers from 1, as far as it takes to choose."""
+
+    def __init__(
+        self, forms: Sequence[Resource], resources: ReportResources, reader: DocumentReader, attachments: Attachments
+    ) -> None:
+        self._forms = dict(enumerate(forms, start=1))
+        self._resources = resources
+        self._reader = reader
+        self._attachments = attachments
+        self._opened: dict[int, Attachment] = {}
+        self._kinds: dict[int, DocumentKind] = {}
+        self._texts: dict[int, DocumentText] = {}
+        self._faults: dict[int, SynopticError] = {}
+
+    def best(self) -> DocumentText:
+        """Read step by step until one form gives the text of a report, then choose."""
+        here = [number for number, form in self._forms.items() if came_along(form, self._resources)]
+        self._open(here)
+        if not self._has_report():
+            self._open([number for number in self._forms if number not in here])
+        if not self._has_report():
+            self._read((number for number, kind in self._kinds.items() if kind in _SCANS), scans=True)
+        if not self._texts:
+            raise self._faults[min(self._faults)]
+        number, reason = self._choose()
+        if self._kinds[number] is DocumentKind.PDF:  # so far, its text layer may be all that was read of it
+            self._read([number], scans=True)
+        return replace(self._texts[number], notes=(*self._said(number, reason), *self._texts[number].notes))
+
+    def _open(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            try:
+                attachment = self._attachments.read(self._forms[number], self._resources)
+                self._kinds[number] = parse_content_type(attachment.content_type).kind
+                self._opened[number] = attachment
+            except SynopticError as error:
+                self._keep(number, error)
+        self._read((number for number in numbers if self._kinds.get(number) not in _PICTURES), scans=False)
+
+    def _read(self, numbers: Iterable[int], scans: bool) -> None:
+        for number in [number for number in numbers if number in self._opened]:
+            attachment, read = self._opened[number], self._reader.read if scans else self._reader.read_layer
+            try:
+                self._texts[number] = read(attachment.content, attachment.content_type)
+                self._faults.pop(number, None)
+            except SynopticError as error:
+                self._keep(number, error)
+
+    def _keep(self, number: int, error: SynopticError) -> None:
+        if error.code.kind is not Kind.REJECT:
+            raise error
+        self._faults[number] = error
+
+    def _has_report(self) -> bool:
+        return any(_letters(text) >= SHORT_REPORT_LETTERS for text in self._texts.values())
+
+    def _choose(self) -> tuple[int, str]:
+        """The number of the form to take, and why."""
+        letters = {number: _letters(text) for number, text in self._texts.items()}
+        most = max(letters.values())
+        alike = [number for number, count in letters.items() if count >= ALIKE_SHARE * most]
+        chosen = min(alike, key=lambda number: (_PREFERENCE[self._kinds[number]], number))
+        if len(letters) == 1:
+            return chosen, "the only one read"
+        return chosen, "it says the most" if len(alike) == 1 else "the best format of those that say the same"
+
+    def _said(self, chosen: int, reason: str) -> list[str]:
+        """What is said of the choice: numbers, formats and reasons, never a word of the sender's."""
+        said = [f"presentedForm {chosen} of {len(self._forms)} ({self._kinds[chosen].value}) was taken: {reason}"]
+        for number, error in sorted(self._faults.items()):
+            if number != chosen:
+                _log.warning("one of several forms was not read", code=error.code.label)
+                said.append(f"presentedForm {number} was not read: {error.code.label}")
+        return said
+
+
+def _letters(document: DocumentText) -> int:
+    return sum(character.isalnum() for character in document.text)

@@ -1,0 +1,145 @@
+"""Several presentedForms: which is read, what is said of the choice, and that one damaged form rejects no report."""
+
+import base64
+import random
+from collections.abc import Iterator
+
+import pytest
+from documents_made import LINES, image_of, pdf_of, pdf_of_scan
+from reports_made import Resource, attachment, message, report
+
+from gateway.documents import DocumentReader
+from gateway.intake import Intake, Reading
+from gateway.ocr import OcrPage
+from schemas.errors import Code, SynopticError
+from schemas.settings import IntakeSettings, Settings
+
+LONG = "Left breast, mastectomy: invasive ductal carcinoma, pT2 pN0, ER positive, PR negative. " * 4
+ROWS = "<table><tr><th>ER</th><th>PR</th></tr><tr><td>positive</td><td>negative</td></tr></table>"
+
+
+class FixedEngine:
+    """An engine that reads the same of every picture, and counts."""
+
+    name = "fixed"
+
+    def __init__(self) -> None:
+        self.read_pages = 0
+
+    def read(self, image: bytes, frame: int) -> OcrPage:
+        """The same text for all."""
+        self.read_pages += 1
+        return OcrPage(f"scanned: {LONG}", 0.9, 1)
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+@pytest.fixture
+def engine() -> FixedEngine:
+    """An engine of its own."""
+    return FixedEngine()
+
+
+@pytest.fixture
+def intake(engine: FixedEngine) -> Iterator[Intake]:
+    """Intake with that engine."""
+    made = Intake(Settings(), reader=DocumentReader(IntakeSettings(), engine))
+    yield made
+    made.close()
+
+
+def form(content: bytes, content_type: str) -> Resource:
+    """A presentedForm of these bytes."""
+    return {"contentType": content_type, "data": base64.b64encode(content).decode()}
+
+
+def read(intake: Intake, *forms: Resource) -> Reading:
+    """What is read of them, in every order the same."""
+    first = intake.read(message(report(presentedForm=list(forms))))
+    assert first.report is not None
+    shuffled = list(forms)
+    random.Random(len(forms)).shuffle(shuffled)
+    again = intake.read(message(report(presentedForm=shuffled))).report
+    assert again is not None
+    assert again.text == first.report.text
+    return first
+
+
+def test_of_forms_that_say_the_same_the_best_format_is_taken(intake: Intake) -> None:
+    """Plain text before HTML, HTML before PDF, and the choice is said."""
+    html = form(f"<p>{LONG}</p>".encode(), "text/html")
+    found = read(intake, form(pdf_of((LONG,)), "application/pdf"), html, attachment(LONG))
+    assert found.report is not None
+    assert found.report.text == LONG
+    assert found.notes == ("presentedForm 3 of 3 (text/plain) was taken: the best format of those that say the same",)
+
+
+def test_a_stub_never_stands_for_the_report(intake: Intake, engine: FixedEngine) -> None:
+    """The text that only points to the PDF says less than the PDF."""
+    found = read(
+        intake,
+        attachment("Breast report: see attached document."),
+        form(pdf_of(*[(line,) for line in LINES * 3]), "application/pdf"),
+    )
+    assert found.report is not None
+    assert {page.reader for page in found.report.pages} == {"digital"}
+    assert found.notes == ("presentedForm 2 of 2 (application/pdf) was taken: it says the most",)
+    assert engine.read_pages == 0
+
+
+def test_a_scan_is_opened_only_where_no_text_says_as_much_as_a_report(intake: Intake, engine: FixedEngine) -> None:
+    """A picture beside a text costs no OCR; beside a stub it is read."""
+    scan, picture = form(pdf_of_scan(LINES), "application/pdf"), form(image_of(LINES), "image/png")
+    assert read(intake, scan, picture, attachment(LONG)).report.text == LONG
+    assert engine.read_pages == 0
+    found = read(intake, attachment("breast: see scan"), picture)
+    assert found.report.text == f"scanned: {LONG}"
+    assert [page.reader for page in found.report.pages] == ["ocr"]
+    assert engine.read_pages > 0
+
+
+def test_a_mixed_pdf_that_is_taken_is_read_whole(intake: Intake) -> None:
+    """Its text layer decides, and its scanned pages come with it."""
+    mixed = form(pdf_of_scan(LINES, first_page=LINES * 3), "application/pdf")
+    found = read(intake, attachment("breast: see attached"), mixed)
+    assert [page.reader for page in found.report.pages] == ["digital", "ocr"]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "code"),
+    [
+        ({"contentType": "application/zip", "data": "UEs="}, Code.UNKNOWN_CONTENT_TYPE),
+        ({"contentType": "text/plain", "data": "QQ=*"}, Code.BAD_BASE64),
+        ({"contentType": "text/plain", "url": "https://ehr.example/Binary/1"}, Code.ATTACHMENT_BY_URL),
+        (form(b"%PDF-1.7 x", "application/pdf"), Code.MALFORMED_PDF),
+        (form(b"%PDF-1.7 x", "text/html"), Code.CONTENT_TYPE_MISMATCH),
+        (attachment(LONG, size=1), Code.ATTACHMENT_MISMATCH),
+        (attachment(" "), Code.NO_TEXT),
+        (form(b"{\\rtf1 cut", "text/rtf"), Code.CUT_DOCUMENT),
+    ],
+)
+def test_a_form_that_cannot_be_read_rejects_no_report_but_is_said(
+    intake: Intake, damaged: Resource, code: Code
+) -> None:
+    """The other is read; alone, the damaged one is a reject."""
+    text = "Left breast, mastectomy: invasive carcinoma"
+    if damaged.get("url"):  # asked for only where what came along says too little
+        text = "Left breast, mastectomy"
+    found = intake.read(message(report(presentedForm=[damaged, attachment(text)])))
+    assert found.report is not None
+    assert found.report.text == text
+    assert found.notes == (
+        "presentedForm 2 of 2 (text/plain) was taken: the only one read",
+        f"presentedForm 1 was not read: {code.label}",
+    )
+    for forms in ([damaged], [damaged, damaged]):
+        with pytest.raises(SynopticError) as caught:
+            intake.read(message(report(presentedForm=forms)))
+        assert caught.value.code is code
+
+
+def test_what_came_along_goes_before_what_must_be_fetched(intake: Intake) -> None:
+    """A whole report beside a url is read without a word about the url."""
+    found = read(intake, {"contentType": "application/pdf", "url": "https://ehr.example/Binary/1"}, attachment(LONG))
+    assert found.notes == ("presentedForm 2 of 2 (text/plain) was taken: the only one read",)
