@@ -1,5 +1,6 @@
 """Behaviour of rows on disk: reached by position, in the order of their part, whatever their number."""
 
+import multiprocessing
 import tracemalloc
 from pathlib import Path
 
@@ -65,3 +66,21 @@ def test_a_damaged_store_is_named(tmp_path: Path) -> None:
     with pytest.raises(SynopticError) as cut:
         RowStore(tmp_path, "train")[3]
     assert missing.value.code is cut.value.code is Code.BAD_DATASET
+
+
+def test_forked_processes_read_side_by_side(tmp_path: Path) -> None:
+    """Folds train in processes that share the open files, and none moves the place at which another reads."""
+    _written(tmp_path, 400, length=300)
+    store = RowStore(tmp_path, "train")
+    expected = [row["number"] for row in store]
+    with multiprocessing.get_context("fork").Pool(2, initializer=_SHARED.append, initargs=(store,)) as pool:
+        found = pool.map(_numbers_read, range(4))
+    store.close()
+    assert found == [expected * 5] * 4
+
+
+_SHARED: list[RowStore] = []
+
+
+def _numbers_read(_: int) -> list[int]:
+    return [row["number"] for _ in range(5) for row in _SHARED[-1]]
