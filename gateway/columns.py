@@ -11,7 +11,8 @@ from statistics import median
 
 _SAME_LINE_SHARE = 0.5
 _GUTTER_SHARE = 0.8  # of a letter's height, at least, between two columns
-_MINIMUM_LINES = 5
+_MINIMUM_LINES = 3  # of each column, and so many of both together:
+_MINIMUM_OF_BOTH = 10
 _PROSE_FILL = 0.72  # the median width of a column's lines, against the widest
 _PROSE_CHARACTERS = 20
 _LABELS_SHARE = 0.3  # of a column's lines may end in a colon
@@ -118,7 +119,8 @@ def _widest_gutter(lines: Sequence[_Stretches]) -> _Gutter | None:
                 band = lines[first:last]
                 left = [[piece for piece in line.pieces if piece.left < x] for line in band]
                 right = [[piece for piece in line.pieces if piece.left >= x] for line in band]
-                if _is_prose(left) and _is_prose(right):
+                enough = sum(map(bool, left)) + sum(map(bool, right)) >= _MINIMUM_OF_BOTH
+                if enough and _is_prose(left) and _is_prose(right):
                     found.append(_Gutter(x, first, last, min(sum(map(len, left)), sum(map(len, right)))))
             first = last + 1
     return max(found, key=lambda gutter: gutter.weight, default=None)

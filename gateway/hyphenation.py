@@ -14,8 +14,7 @@ def hyphen_between(before: str, hyphen: str, after: str) -> str | None:
     known = common_words()
     if hyphen == SOFT_HYPHEN or (before + after).lower() in known:
         return ""
-    if not after.islower():
+    if not after.islower() and not (before.isupper() and after.isupper()):
         return None
-    if before.isupper() or len(after) == 1 or after in known:
-        return "-"
-    return ""
+    keeps = before.isupper() and after.islower()
+    return "-" if keeps or len(after) == 1 or after.lower() in known else ""

@@ -17,7 +17,7 @@ _SPACE_SHARE = 0.17
 _STATED_SPACE_SHARE = 0.05
 _COLUMN_SHARE = 1.2
 _BLANK_LINE_SHARE = 0.9
-_DOUBLE_STRIKE_SHARE = 0.25
+_DOUBLE_STRIKE_SHARE = 0.5  # of a character's width: the second of a narrow pair (ll, tt) stands a whole width off
 _TOLERANCE_SHARE = 0.3  # of a line's height, about half a letter: what evidence drawn on the page may be off
 _WORD_AT_END = re.compile(r"[^\W\d_]+[-\u2010\u00ad]$")
 _WORD_AT_START = re.compile(r"[^\W\d_]+")
@@ -61,7 +61,9 @@ def _tokens(pieces: Sequence[Piece]) -> Iterator[Token]:
     for piece in sorted(pieces, key=lambda item: item.left):
         if previous is not None:
             height = min(piece.height, previous.height)
-            if piece.text == previous.text and piece.left - previous.left < _DOUBLE_STRIKE_SHARE * height:
+            if piece.text == previous.text and piece.left - previous.left < _DOUBLE_STRIKE_SHARE * (
+                piece.right - piece.left
+            ):
                 continue  # bold print made by striking the same character twice
             gap = piece.left - previous.right
             if gap > _COLUMN_SHARE * height:

@@ -10,7 +10,7 @@ def characters(text: str, left: float, top: float, size: float = 10) -> list[Pie
     pieces: list[Piece] = []
     spaced = False
     for sign in text:
-        width = size * (0.3 if sign in "iljt.,' " else 0.6)
+        width = size * (0.22 if sign in "iljt.,' " else 0.6)
         if sign != " ":
             pieces.append(Piece(sign, left, top, left + width, top + size, spaced))
         spaced = sign == " "

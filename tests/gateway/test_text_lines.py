@@ -32,6 +32,11 @@ def text_of(pieces: list[Piece]) -> str:
     return join_lines(pieces, whole_page(WIDTH, HEIGHT)).text
 
 
+def test_narrow_letters_side_by_side_are_two() -> None:
+    """Only what is struck over itself counts once: the pairs of cell, fatty and Cassette stay."""
+    assert text_of(paragraph(("cell, fatty, Cassette II",))) == "cell, fatty, Cassette II"
+
+
 @pytest.mark.parametrize("shift", [0, 3, 6])
 def test_columns_of_prose_are_read_one_after_the_other(shift: float) -> None:
     """A title over both comes first and a footer last, whether or not the lines of both columns stand level."""
@@ -72,6 +77,8 @@ def test_labels_with_colons_are_no_column() -> None:
         ("a PR-", "positive tumor", "a PR-positive\ntumor"),
         ("fibro\u00ad", "adenomatoid change", "fibroadenomatoid\nchange"),
         ("INVASIVE CARCI-", "NOMA", "INVASIVE CARCINOMA"),
+        ("A REEXCIS-", "ION MARGIN", "A REEXCISION\nMARGIN"),
+        ("PR-", "POSITIVE", "PR-POSITIVE"),
         ("levels 2-", "3 examined", "levels 2-\n3 examined"),
         ("sentinel -", "negative", "sentinel -\nnegative"),
         ("Comment-", "The tumor", "Comment-\nThe tumor"),
