@@ -16,8 +16,8 @@ from schemas.errors import Code, SynopticError
 from schemas.pack_loader import Pack, load_pack
 from training.labelling.audit import AuditScore, load_items, load_key, prepare_sample, save_items, score, understood
 from training.labelling.audit_sample import AuditSample, candidates, write_sample
-from training.labelling.conflicts import conflict_lines
 from training.labelling.coverage import Coverage, coverage_of, shares
+from training.labelling.patient_conflicts import PatientConflicts, read_for_conflicts, with_several
 from training.labelling.run import TextReading, in_parallel, label_lines, table_row
 from training.reports.names import listed
 from training.reports.texts import SourceReport, stream_reports
@@ -106,11 +106,18 @@ def conflicts(
     no_excerpts: NoExcerpts = False,
     held_back: HeldBack = None,
 ) -> None:
-    """Print the labels that wait for a person, because a report contradicts itself; nothing is resolved."""
+    """Print the labels that wait for a person, because a report, or several of a patient, contradict each other."""
     loaded = load_pack(pack)
-    look = partial(conflict_lines, excerpts=not no_excerpts)
-    lines = (line for found in _each(texts, loaded, look, processes) for line in found)
-    shown = _without(lines, held_back or ())
+    look = partial(read_for_conflicts, excerpts=not no_excerpts)
+    between = PatientConflicts(with_several(stream_reports(texts)), loaded.definition)
+
+    def lines() -> Iterator[dict[str, Any]]:
+        for report in _each(texts, loaded, look, processes):
+            between.add(report)
+            yield from report.lines
+        yield from between.lines(held_back or ())
+
+    shown = _without(lines(), held_back or ())
     if output is Format.JSONL:
         _print_lines(shown)
         return
@@ -241,9 +248,13 @@ def _cluster_rows(clusters: Sequence[dict[str, Any]]) -> Iterator[list[str]]:
 
 
 def _conflict_row(line: dict[str, Any]) -> list[str]:
-    """One label: its values, each with its first excerpt where there is one."""
-    values = [
-        f"{side['value']}: {side['excerpts'][0]}" if side.get("excerpts") else str(side["value"])
-        for side in line["values"]
-    ]
-    return [line["patient"], line["primary"], line["task"], line["rule"], " | ".join(values)]
+    """One label: its values, each with its first excerpt, or the report and date it comes from, where there is one."""
+    values = []
+    for side in line["values"]:
+        told = (
+            side["excerpts"][0]
+            if side.get("excerpts")
+            else " ".join(filter(None, (side.get("report"), side.get("date"))))
+        )
+        values.append(f"{side['value']}: {told}" if told else str(side["value"]))
+    return [line["patient"], line["primary"], line["task"], line["rule"] or "several reports", " | ".join(values)]

@@ -20,11 +20,11 @@ import orjson
 from schemas.errors import Code, SynopticError
 from schemas.pack import PackDefinition
 from schemas.pack_loader import Pack
-from training.dataset.consolidation import Patient, ReportLabels, consolidate
 from training.dataset.manifest import MANIFEST, By, DatasetManifest, Granularity, Part, class_weights, distribution
 from training.dataset.row_store import RowWriter
 from training.dataset.splits import SHARES, stratified_split
 from training.dataset.stored_rows import PreparedReport, prepare, report_rows, row_data
+from training.labelling.consolidation import Patient, ReportLabels, consolidate
 from training.labelling.run import in_parallel
 from training.reports.gold import LabelledReport, load_gold_reports
 from training.reports.json_lines import each_line

@@ -24,6 +24,7 @@ def conflict_lines(reading: TextReading, pack: Pack, excerpts: bool = True) -> l
             "primary": primary.key,
             "task": label.task,
             "rule": label.rule,
+            "between_reports": False,
             "values": [
                 _side(value, label, primary, reading, pack, excerpts) for value in (label.value, *label.conflicts)
             ],

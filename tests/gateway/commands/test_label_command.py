@@ -76,6 +76,24 @@ def test_conflicts_prints_both_sides_unless_the_hospital_is_held_back(texts: Pat
     assert "negative: " in _label("conflicts", texts, "--format", "table").stdout
 
 
+def test_conflicts_between_reports_of_a_patient_wait_too(tmp_path: Path) -> None:
+    """Two reports of one day name different categories; another patient's two agree; held back, they are counted."""
+    texts = tmp_path / "several.jsonl"
+    rows = [
+        {"patient": patient, "site": site, "report": f"r{number}", "date": "2024-05-01", "text": f"{OPENING}p{said}."}
+        for number, (patient, site, said) in enumerate(
+            [("p1", "A", "T1"), ("p2", "A", "T2"), ("p1", "B", "T2"), ("p2", "A", "T2")]
+        )
+    ]
+    texts.write_bytes(b"\n".join(orjson.dumps(row) for row in rows))
+    (line,) = map(orjson.loads, _label("conflicts", texts).stdout.splitlines())
+    assert (line["patient"], line["task"], line["between_reports"]) == ("p1", "T", True)
+    assert [(side["value"], side["report"]) for side in line["values"]] == [("T1", "r0"), ("T2", "r2")]
+    assert "T1: r0 2024-05-01 | T2: r2 2024-05-01" in _label("conflicts", texts, "--format", "table").stdout
+    held = _label("conflicts", texts, "--held-back", "B")
+    assert (held.stdout, "1 more in hospitals held back" in held.stderr) == ("", True)
+
+
 def test_an_audit_is_drawn_answered_and_scored(texts: Path, tmp_path: Path) -> None:
     """Answers are kept one by one: what was interrupted goes on; what is no choice is asked again."""
     sample = tmp_path / "sample.csv"

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.findings import Assertion, Basis, Side, Status
 from schemas.pack_loader import load_pack
-from training.dataset.consolidation import ADDENDUM, Patient, ReportLabels, consolidate
+from training.labelling.consolidation import ADDENDUM, Patient, ReportLabels, consolidate
 from workers.labelling import TaskLabel
 from workers.reading import PrimaryReading
 
