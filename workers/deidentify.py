@@ -104,14 +104,21 @@ def _find(text: str, words: Sequence[Word], known: Sequence[KnownIdentifier], ru
     unless_protected += find_by_context(text, words, rules)
     unless_protected += find_listed(text, words, rules)
     protected = rules.protected_near(text, (span[:2] for span in unless_protected))
-    return _apart_from_tags(text, [*always, *subtract(unless_protected, protected)])
+    whole = set(unless_protected)
+    left = [span for span in subtract(unless_protected, protected) if span in whole or _letters(text, span) > 1]
+    return _apart_from_tags(text, [*always, *left])
+
+
+def _letters(text: str, span: Span) -> int:
+    """How many letters and digits it has: an initial before a protected phrase is none."""
+    return sum(map(str.isalnum, text[span[0] : span[1]]))
 
 
 def _apart_from_tags(text: str, found: Sequence[Span]) -> list[Span]:
     """The spans without tags and separators at their ends, as far as a letter or digit is left of them."""
     tags = [match.span() for match in _TAG.finditer(text)]
     trimmed = (trim(text, span) for span in subtract(merge(text, found), tags))
-    return [span for span in trimmed if any(map(str.isalnum, text[span[0] : span[1]]))]
+    return [span for span in trimmed if _letters(text, span)]
 
 
 def _find_patterns(text: str, words: Sequence[Word], rules: PrivacyRules) -> tuple[list[Span], list[Span]]:

@@ -12,7 +12,8 @@ _LATIN_EXTENDED = [chr(code) for code in range(0x100, 0x180)]
 _UPPER = "A-ZÀ-ÖØ-ÞȘȚ" + "".join(character for character in _LATIN_EXTENDED if character.isupper())
 _LETTER = "A-Za-zÀ-ÖØ-öø-ÿĀ-žȘ-ț"
 _NAME_WORD = rf"[{_UPPER}][{_LETTER}'’]{{1,30}}(?:-[{_UPPER}][{_LETTER}'’]{{1,30}})?"
-_PARTICLE = r"(?:von|vom|van|der|den|de|da|di|del|della|do|dos|du|la|le|el|al|bin|ibn|ten|ter|zu|zur)(?=\s)"
+_PARTICLES = frozenset("von vom van der den de da di del della dos du la le el al bin ibn ten ter zu zur".split())
+_PARTICLE = rf"(?:{'|'.join(sorted(_PARTICLES, key=len, reverse=True))})(?=\s)"
 _PART = rf"(?:{_NAME_WORD}|[{_UPPER}]\.(?:[\s-]?[{_UPPER}]\.)*|{_PARTICLE})"
 _NAME = re.compile(rf"(?<![{_LETTER}\d.]){_PART}(?:(?:,\s|\s)[ \t]{{0,2}}(?:{_PART}|[{_UPPER}]\b)){{0,5}}")
 _LISTED = re.compile(
@@ -41,7 +42,7 @@ def find_listed(text: str, words: Sequence[Word], rules: PrivacyRules) -> list[S
         if word.key not in rules.given_names.before_surname or not text[word.start].isupper():
             continue
         match = _LISTED.match(text, word.start)
-        span = _head(text, match.span(), rules.never_names, rules.particles) if match else None
+        span = _head(text, match.span(), rules.never_names) if match else None
         alone = word.key in rules.given_names.alone and text[word.start : word.end].istitle()
         if (span is None or span[1] <= word.end + 2) and alone and word.key not in rules.never_names:
             span = word.start, word.end
@@ -77,7 +78,7 @@ def _forms(token: str, rules: PrivacyRules) -> set[str]:
     forms: set[str] = set()
     for part in re.split(r"[-'’.]", token):
         key = part.lower()
-        if len(key) >= _MINIMUM_AGAIN and part[0].isupper() and key not in rules.never_names | rules.particles:
+        if len(key) >= _MINIMUM_AGAIN and part[0].isupper() and key not in rules.never_names | _PARTICLES:
             plain = _folded(key, rules)
             forms |= {plain, plain + "s"}
     return forms
@@ -93,24 +94,22 @@ def _named(text: str, rule: ContextRule, match: re.Match[str], rules: PrivacyRul
         return match.span("value") if _is_name(match.group("value"), rules) else None
     if rule.before is not None:
         name = _NAME.match(text, match.end())
-        return _head(text, name.span(), rules.not_names, rules.particles) if name else None
-    return _tail(text, match.start(), rules.not_names, rules.particles)
+        return _head(text, name.span(), rules.not_names) if name else None
+    return _tail(text, match.start(), rules.not_names)
 
 
 def _is_name(found: str, rules: PrivacyRules) -> bool:
     """True where no word of it, initials aside, is a word of the clinic."""
     words = (token.group().rstrip(".").lower() for token in _TOKEN.finditer(found))
-    return all(len(word) == _INITIAL or word in rules.particles or word not in rules.never_names for word in words)
+    return all(len(word) == _INITIAL or word in _PARTICLES or word not in rules.never_names for word in words)
 
 
-def _head(
-    text: str, span: tuple[int, int], not_names: frozenset[str], particles: frozenset[str]
-) -> tuple[int, int] | None:
+def _head(text: str, span: tuple[int, int], not_names: frozenset[str]) -> tuple[int, int] | None:
     """The words of a capitalised run before the first that is no name."""
     end = span[0]
     for token in _TOKEN.finditer(text, *span):
         bare = token.group().rstrip(".").lower()
-        if bare in particles and token.group().islower():
+        if bare in _PARTICLES:
             continue
         if bare in not_names and not (len(bare) == _INITIAL and token.group().endswith(".")):
             break
@@ -127,7 +126,7 @@ def _names_somebody(found: str, not_names: frozenset[str]) -> bool:
     return len(bare) > _INITIAL and bare not in not_names
 
 
-def _tail(text: str, end: int, not_names: frozenset[str], particles: frozenset[str]) -> tuple[int, int] | None:
+def _tail(text: str, end: int, not_names: frozenset[str]) -> tuple[int, int] | None:
     """The words of the capitalised run that ends directly before `end`, after the last that is no name."""
     start = max(0, end - _TAIL)
     names = [match for match in _NAME.finditer(text, start, end) if match.end() == end]
@@ -137,7 +136,7 @@ def _tail(text: str, end: int, not_names: frozenset[str], particles: frozenset[s
     first = end
     for index, token in enumerate(reversed(tokens)):
         bare = token.group().rstrip(".").lower()
-        if bare in particles and token.group().islower():
+        if bare in _PARTICLES:
             continue
         if bare in not_names and len(bare) > _INITIAL:
             break

@@ -20,7 +20,7 @@ from schemas.privacy_vocabulary import (
     load_given_names,
     load_privacy_vocabulary,
 )
-from workers.known_identifiers import KnownWords
+from workers.known_forms import KnownWords
 from workers.spans import windows
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
@@ -117,11 +117,6 @@ class PrivacyRules:
     def never_names(self) -> frozenset[str]:
         """Words that no name holds: those that end a run of names, and those of anatomy and pathology."""
         return self.not_names | frozenset(self.vocabulary.clinical_words.split())
-
-    @cached_property
-    def particles(self) -> frozenset[str]:
-        """Words within a name that are none by themselves."""
-        return frozenset(self.vocabulary.particles.split())
 
     @cached_property
     def eponym_heads(self) -> re.Pattern[str]:
