@@ -267,8 +267,8 @@ class Code(Enum):
     BAD_IMAGE = _reject(122, "the image cannot be opened", "send an undamaged PNG, JPEG or TIFF")
     OCR_UNAVAILABLE = _reject(
         123,
-        "the document is a scan, and no OCR engine is installed ({detail})",
-        "install the extra `ocr`, then `synoptic rejected replay`",
+        "the document is a scan, and there is no OCR engine for it ({detail})",
+        "install the extra `ocr`, or the engine's data as docs/ocr.md says; then `synoptic rejected replay`",
     )
     TOO_DEEP = _reject(
         124, "the JSON is nested too deeply ({detail})", "send the resource without nesting it further than FHIR does"
@@ -320,12 +320,30 @@ class Code(Enum):
     NOT_SEALED_HERE = _reject(
         605,
         "the sealed part of a message cannot be opened ({detail})",
-        "use the privacy.key under which it was sealed, then `synoptic rejected replay`",
+        "use the privacy.key and privacy.key_store under which it was sealed, then `synoptic rejected replay`",
     )
     MISSING_EXTRA = _fatal(
         606,
         "the library {detail} is not installed",
         "install the extra that brings it, such as synoptic-gateway[worker] or [ocr]",
+    )
+    NO_KEY_STORE = _fatal(
+        608,
+        "privacy.key_store is not set, and with bus.kind {detail} every process must share one",
+        "set SYNOPTIC_PRIVACY__KEY_STORE to one file on a volume that all processes mount",
+    )
+    ERASED = _reject(
+        609,
+        "the message belongs to a patient whose key was deleted, so nobody can read it any more",
+        "nothing to do: `synoptic purge` erased it; what the EHR sends from now on gets a new key",
+    )
+    KEY_STORE_UNAVAILABLE = _retry(
+        610, "the patients' keys cannot be reached ({detail})", f"have the volume of privacy.key_store back; {_GOES_ON}"
+    )
+    KEY_STORE_FILE = _fatal(
+        612,
+        "the file of the patients' keys cannot be used ({detail})",
+        "correct privacy.key_store; only its owner may read the file (chmod 600)",
     )
     CANNOT_LISTEN = _fatal(
         611,
@@ -367,8 +385,10 @@ class Code(Enum):
     TOO_FEW_TEXTS = _fatal(
         761, "there are fewer texts to plant into than asked for ({detail})", "give more texts, or ask for fewer reports"
     )
-    UNWRITABLE_PAGE = _fatal(
-        762, "the page cannot be written ({detail})", "name a new file in a folder that this user may write"
+    UNWRITABLE_REVIEW = _fatal(
+        762,
+        "the page or the list of misses cannot be written ({detail})",
+        "name a new file in a folder that this user may write",
     )
     DATASET_EXISTS = _fatal(740, "the folder holds a dataset already", "give a new folder, or remove that one")
     BAD_DATASET = _fatal(741, "the dataset cannot be read ({detail})", "build it again with `synoptic dataset build`")

@@ -97,7 +97,7 @@ def check(
         else:
             console.print(terminal_text(one, coloured=console.is_terminal), soft_wrap=True)
     if html is not None:
-        _write_page(html, review_page(reviews))
+        _write_private(html, review_page(reviews))
     elif console.is_terminal:
         console.print(terminal_legend())
     if rejected:
@@ -144,7 +144,7 @@ def evaluate(
         found.append(set_figures(verdicts))
         missed += list(miss_lines(verdicts, annotated)) if misses is not None else []
     if misses is not None:
-        misses.write_bytes(b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in missed))
+        _write_private(misses, "".join(f"{orjson.dumps(line).decode()}\n" for line in missed))
     _print(found, _effects(texts, gold, load_pack(pack), seed) if texts and gold else (), output)
 
 
@@ -227,14 +227,14 @@ def _refused(source: SourceReport) -> bool:
     return source.error is not None
 
 
-def _write_page(path: Path, page: str) -> None:
-    """Write a page that holds identifiers, readable by this user alone; SYN-762 where it cannot be written."""
+def _write_private(path: Path, words: str) -> None:
+    """Write what holds identifiers, readable by this user alone; SYN-762 where it cannot be written."""
     try:
         path.touch(mode=0o600)
         path.chmod(0o600)
-        path.write_text(page, encoding="utf-8")
+        path.write_text(words, encoding="utf-8")
     except OSError as error:
-        raise SynopticError(Code.UNWRITABLE_PAGE, f"{path.name}: {error.strerror}") from None
+        raise SynopticError(Code.UNWRITABLE_REVIEW, f"{path.name}: {error.strerror}") from None
 
 
 def _reading_anything(pack: Pack) -> Pack:

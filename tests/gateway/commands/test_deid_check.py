@@ -103,7 +103,7 @@ def test_a_page_that_cannot_be_written_is_a_numbered_error(tmp_path: Path) -> No
     (tmp_path / "note.txt").write_text("pT2")
     result = _run("note.txt", "--html", str(tmp_path / "no" / "page.html"))
     assert isinstance(result.exception, SynopticError)
-    assert result.exception.code is Code.UNWRITABLE_PAGE
+    assert result.exception.code is Code.UNWRITABLE_REVIEW
 
 
 def test_both_texts_stand_line_by_line_and_a_removal_over_two_lines_has_one_tag() -> None:

@@ -54,6 +54,18 @@ def test_a_set_is_measured_and_its_misses_are_listed_on_demand(own_set: Path, tm
     assert "lesion" not in _run("--set", f"spans={own_set}").output
 
 
+def test_misses_are_for_their_writer_alone_and_one_that_cannot_be_written_is_numbered(
+    own_set: Path, tmp_path: Path
+) -> None:
+    """The file holds what the texts hold; a folder that is not there is SYN-762."""
+    misses = tmp_path / "misses.jsonl"
+    _lines("--set", f"spans={own_set}", "--misses", str(misses))
+    assert misses.stat().st_mode & 0o077 == 0
+    result = _run("--set", f"spans={own_set}", "--misses", str(tmp_path / "no" / "misses.jsonl"))
+    assert isinstance(result.exception, SynopticError)
+    assert result.exception.code is Code.UNWRITABLE_REVIEW
+
+
 def test_the_same_seed_plants_the_same_and_hospitals_held_back_are_left_alone(reports: Path) -> None:
     """Two runs print the same figures; with one hospital held back there are only the other's reports."""
     arguments = ("--plant", str(reports), "--reports", "4", "--held-back", "B")
