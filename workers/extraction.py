@@ -11,7 +11,7 @@ import structlog
 from pydantic import ValidationError
 
 from model.engine import Engine, Prediction
-from schemas.errors import Code, SynopticError
+from schemas.errors import Code, Kind, SynopticError
 from schemas.findings import Primary
 from schemas.messages import TOPIC_FINDINGS, TOPIC_TEXTS, Action, Configuration, ReportFindings, ReportText
 from schemas.pack_loader import Pack
@@ -19,6 +19,7 @@ from workers.bus import Outgoing, Record
 from workers.decision import Locate, decide, doubt_side, evidence_locator
 from workers.deidentify import deidentify
 from workers.hop import Result
+from workers.look_alikes import readable
 from workers.prompting import build_prompts
 from workers.reading import PrimaryReading, read_report
 from workers.sealing import Seal
@@ -46,7 +47,7 @@ class Extractor:
             engine.manifest.require_pack(pack.definition)
         self._packs = packs
         self._engine = engine
-        self._seal = seal
+        self.seal = seal
 
     def extract(self, reports: Sequence[ReportText]) -> list[ReportFindings]:
         """One answer a report, in order."""
@@ -60,8 +61,9 @@ class Extractor:
         if pack is None:
             raise SynopticError(Code.UNKNOWN_PACK, report.pack)
         clean = deidentify(report.text, report.known_identifiers)
-        readings = () if report.action is Action.WITHDRAW else read_report(clean.text, pack, report.side)
-        return Read(report, pack, clean.text, readings, evidence_locator(report.text, clean, report.pages))
+        text = readable(clean.text)
+        readings = () if report.action is Action.WITHDRAW else read_report(text, pack, report.side)
+        return Read(report, pack, text, readings, evidence_locator(report.text, clean, report.pages))
 
     def _classify(self, read: Sequence[Read]) -> list[tuple[Primary, ...]]:
         prompts = [[build_prompts(one.text, reading, one.pack) for reading in one.readings] for one in read]
@@ -83,7 +85,7 @@ class Extractor:
     def _findings(self, report: ReportText, pack: Pack, primaries: tuple[Primary, ...]) -> ReportFindings:
         manifest = self._engine.manifest
         return ReportFindings(
-            report_hmac=self._seal.report_hmac(report.context.report_key),
+            report_hmac=self.seal.report_hmac(report.context.report_key),
             action=report.action,
             pack=report.pack,
             primaries=primaries,
@@ -97,7 +99,7 @@ class Extractor:
                 adapter_digest=manifest.adapter_digest,
                 policy=pack.definition.policy,
             ),
-            sealed=self._seal.seal(report.context),
+            sealed=self.seal.seal(report.context),
         )
 
 
@@ -111,15 +113,19 @@ class ExtractionHop:
         self._extractor = extractor
 
     def process(self, records: Sequence[Record]) -> list[Result]:
-        """Findings for each report text; what is no report text is rejected by number."""
-        parsed = [_parse(record) for record in records]
+        """Findings for each report text; what is no report text, or cannot be opened, is rejected by number."""
+        parsed = [_parse(record, self._extractor.seal) for record in records]
         findings = iter(self._extractor.extract([item for item in parsed if isinstance(item, ReportText)]))
         return [_result(next(findings) if isinstance(item, ReportText) else item) for item in parsed]
 
 
-def _parse(record: Record) -> ReportText | SynopticError:
+def _parse(record: Record, seal: Seal) -> ReportText | SynopticError:
     try:
-        return ReportText.model_validate_json(record.value)
+        return ReportText.model_validate_json(seal.opened(record.value))
+    except SynopticError as error:
+        if error.code.kind is not Kind.REJECT:
+            raise
+        return error
     except ValidationError as error:
         return SynopticError(Code.NOT_A_REPORT_TEXT, f"{error.error_count()} faults")
 
