@@ -44,7 +44,7 @@ def settings_on(folder: Path, kafka: str | None = None, fhir: str | None = None)
         tenant=name,
         bus=BusSettings(**bus),
         fhir=FhirSettings(base_url=fhir, folder=folder / name / "fhir"),
-        privacy=PrivacySettings(key=secrets.token_hex(32)),
+        privacy=PrivacySettings(key=secrets.token_hex(32), key_store=folder / f"{name}-keys.sqlite"),
     )
 
 

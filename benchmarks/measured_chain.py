@@ -133,7 +133,7 @@ class Chain:
         self.bus = build_bus(settings.bus)
         self._stack.callback(self.bus.close)
         self._store = self._store or open_store(settings.fhir)
-        intake = Intake(settings)
+        intake = Intake(settings, seal=seal)
         self._stack.callback(intake.close)
         emission = EmissionHop(settings, self._store, seal)
         self._stack.callback(emission.close)

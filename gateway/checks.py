@@ -122,7 +122,7 @@ def check_privacy_key(settings: Settings) -> Iterator[Outcome]:
         yield Outcome("privacy key", "none yet; a key file is made beside the bus at the first run")
         return
     try:
-        load_seal(settings)
+        load_seal(settings).close()
     except SynopticError as error:
         yield fault("privacy key", error)
         return

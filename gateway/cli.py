@@ -21,6 +21,7 @@ COMMANDS = {
     "publish": "Put FHIR reports on the bus.",
     "status": "Show what waits before each hop, and which hops have stopped.",
     "rejected": "List, show, replay and acknowledge rejected records.",
+    "purge": "Erase a patient: what is left on the bus can't be read any more.",
     "mapping": "Check and try the mapping from findings to FHIR.",
     "stage": "Print the stage group of categories such as T2 N1a M0.",
     "config": "Show the settings.",

@@ -46,8 +46,9 @@ def build_hops(process: str, settings: Settings, stopping: Event | None = None) 
     """
     if process == "intake":
         from gateway.intake import Intake
+        from workers.sealing import load_seal
 
-        return [Intake(settings)]
+        return [Intake(settings, stopping=stopping, seal=load_seal(settings))]
     if process == "extraction":
         from model.engine import load_engine
         from schemas.pack_loader import load_pack

@@ -121,6 +121,8 @@ class EmissionHop:
             findings = _parse(record)
             context = self._seal.open(findings.sealed, findings.report_hmac)
         except SynopticError as error:
+            if error.code.kind is not Kind.REJECT:
+                raise
             return error
         pack = self._packs.get(findings.pack)
         if pack is None:

@@ -6,9 +6,11 @@ gateway/lifecycle.py has the table of statuses; gateway/narrative.py says which 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Event
 
 import structlog
 
+from gateway.attachments import Attachments
 from gateway.documents import DocumentReader, DocumentText
 from gateway.fhir_context import read_categories, read_context, read_side
 from gateway.fhir_json import ReportResources, Resource, parse_json, pick_report
@@ -17,6 +19,7 @@ from gateway.known_identifiers import known_identifiers
 from gateway.lifecycle import REGISTERED_REASON, action_for
 from gateway.narrative import read_narrative
 from gateway.routing import route
+from gateway.whose_report import sealed_report
 from mappers.identity import CANONICAL, digest
 from schemas.errors import Kind, SynopticError
 from schemas.findings import Side
@@ -25,6 +28,7 @@ from schemas.pack_loader import Pack, load_pack
 from schemas.settings import Settings
 from workers.bus import Outgoing, Record
 from workers.hop import Result
+from workers.sealing import Seal, passing_seal
 
 OWN_REASON = "written by Synoptic or another machine (AIAST)"
 _MACHINE_LABEL = "AIAST"
@@ -33,24 +37,36 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, repr=False)
 class Reading:
-    """What came of one message: a text to send on, or the reason why it is ignored."""
+    """What came of one message: a text to send on, or the reason why it is ignored; and remarks on how it was read."""
 
     report: ReportText | None = None
     ignored: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Intake:
-    """Turns FHIR messages into report texts; holds the document reader's subprocesses, so close it."""
+    """Turns FHIR messages into report texts; holds the document reader's subprocesses and connections, so close it."""
 
     name = "intake"
     topics: tuple[str, ...] = (TOPIC_REPORTS,)
 
     def __init__(
-        self, settings: Settings, packs: Sequence[Pack] | None = None, reader: DocumentReader | None = None
+        self,
+        settings: Settings,
+        packs: Sequence[Pack] | None = None,
+        reader: DocumentReader | None = None,
+        stopping: Event | None = None,
+        seal: Seal | None = None,
     ) -> None:
+        """Open nothing yet. Once `stopping` is set, nobody waits for a FHIR server that does not give an attachment.
+
+        Without `seal`, what `process` gives can be read in this process alone.
+        """
         self._settings = settings
         self._packs = tuple(packs if packs is not None else (load_pack(name) for name in settings.packs))
         self._reader = reader or DocumentReader(settings.intake)
+        self._attachments = Attachments(settings, stopping)
+        self._seal = seal or passing_seal()
 
     def process(self, records: Sequence[Record]) -> list[Result]:
         """One result a record; rejects are returned, retry and fatal errors raised."""
@@ -58,7 +74,7 @@ class Intake:
 
     def _process(self, record: Record) -> Result:
         try:
-            reading = self.read(record.value)
+            reading = self.read(self._seal.opened(record.value))
         except SynopticError as error:
             if error.code.kind is not Kind.REJECT:
                 raise
@@ -67,8 +83,13 @@ class Intake:
             return Result(ignored=reading.ignored)
         report = reading.report
         _log.info("report read", pack=report.pack, action=report.action.value, pages=len(report.pages))
-        key = str(report.context.report_key).encode()
-        return Result(outgoing=(Outgoing(TOPIC_TEXTS, report.model_dump_json().encode(), key=key),))
+        key = self._seal.report_hmac(report.context.report_key).encode()
+        value = self._seal.enclose(report.model_dump_json().encode(), report.context.patient_key)
+        return Result(outgoing=(Outgoing(TOPIC_TEXTS, value, key=key),))
+
+    def kept(self, value: bytes) -> bytes:
+        """A rejected message under its patient's key, where it names a patient."""
+        return sealed_report(value, self._seal, self._settings)
 
     def read(self, message: bytes) -> Reading:
         """Read one FHIR message; raises a numbered reject."""
@@ -89,7 +110,8 @@ class Intake:
                 side=read_side(resources, context.specimens),
                 categories=read_categories(resources.report),
                 known=known_identifiers(resources),
-            )
+            ),
+            notes=document.notes,
         )
 
     def read_document(self, data: bytes, content_type: str) -> DocumentText:
@@ -123,13 +145,14 @@ class Intake:
         )
 
     def close(self) -> None:
-        """End the subprocesses."""
+        """End the subprocesses, and close the connections."""
         self._reader.close()
+        self._attachments.close()
 
     def _document(self, resources: ReportResources, action: Action) -> DocumentText:
         if action is Action.WITHDRAW:
             return DocumentText("")
-        return read_narrative(resources, self._reader, self._settings.intake.maximum_attachment_bytes)
+        return read_narrative(resources, self._reader, self._attachments)
 
 
 def is_machine_written(report: Resource) -> bool:

@@ -45,6 +45,8 @@ ALLOWED: Mapping[str, re.Pattern[str] | str] = {
     "exception": re.compile(r"[A-Za-z0-9_.:<> -]{1,2000}"),
     # What findings wait for: types of resources, a closed list, since a name would fit any wider pattern.
     "missing": re.compile(rf"{_TARGET}(, {_TARGET})*"),
+    # The identity of a patient's key that was deleted: random, and of no use without it.
+    "erasure": re.compile(r"[0-9a-f]{36}"),
     "signal": re.compile(r"SIG[A-Z]{2,6}"),
     # How much: numbers only.
     **dict.fromkeys(

@@ -77,8 +77,8 @@ class IntakeSettings(Section):
     pdf_memory_mib: int = Field(default=512, gt=0, description="of that subprocess")
     ocr_seconds: float = Field(default=60, gt=0, description="for one page, in its subprocess")
     ocr_memory_mib: int = Field(default=2048, gt=0, description="of that subprocess")
-    ocr_engine: Literal["auto", "tesserocr", "rapidocr"] = Field(
-        default="auto", description="auto: tesserocr where its language data is found, else rapidocr"
+    ocr_engine: Literal["auto", "tesserocr", "rapidocr", "easyocr"] = Field(
+        default="auto", description="auto: the first of these that is installed with its data (docs/ocr.md)"
     )
 
 
@@ -187,10 +187,14 @@ class ModelSettings(Section):
 
 
 class PrivacySettings(Section):
-    """The secret behind report keys and sealed fields; none: a key file is made beside the embedded bus."""
+    """The secret behind report keys and the patients' keys, and where these lie."""
 
     key: SecretStr | None = Field(
         default=None, description="32 random characters or more; none: a key file is made beside the embedded bus"
+    )
+    key_store: Path | None = Field(
+        default=None,
+        description="the file of the patients' keys, which all processes share; none: it lies beside the embedded bus",
     )
     allow_plaintext: bool = Field(
         default=False, description="let patient data travel unencrypted to other machines (a closed network)"

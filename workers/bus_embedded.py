@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +61,7 @@ class EmbeddedBus:
         self._published = threading.Condition(self._guard)
         self._subscribed: set[tuple[str, str]] = set()
         self._lock_file: int | None = None
+        self._journal_holds_erased = True  # another process may have erased and ended before it could empty it
         self._connection = _open(path)
 
     def publish(self, outgoing: Sequence[Outgoing]) -> None:
@@ -100,11 +101,36 @@ class EmbeddedBus:
     def expire(self, now: float) -> int:
         """Erase what is past its topic's retention and read by every group; returns how many records."""
         with self._transaction():
-            return sum(
+            erased = sum(
                 self._connection.execute(_EXPIRE, (topic.name, now - topic.retention_days * SECONDS_A_DAY)).rowcount
                 for topic in TOPICS
                 if not topic.compacted
             )
+        self._journal_holds_erased |= erased > 0
+        self.empty_journal()
+        return erased
+
+    def erase(self, concerned: Callable[[Record], bool]) -> int:
+        """Erase every record that is `concerned`, read or not; returns how many. `empty_journal` completes it."""
+        erased = 0
+        for topic in TOPICS:
+            places = [(topic.name, record.offset) for record in self.read(topic.name) if concerned(record)]
+            with self._transaction():
+                self._connection.executemany("DELETE FROM messages WHERE topic = ? AND offset = ?", places)
+            erased += len(places)
+        self._journal_holds_erased |= erased > 0
+        return erased
+
+    def empty_journal(self) -> bool:
+        """Clear erased records out of the journal beside the file; False while another process reads the file.
+
+        SQLite overwrites what is deleted from the file itself, but the journal keeps earlier pages until it is cut.
+        """
+        if self._journal_holds_erased:
+            with self._reading():
+                (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._journal_holds_erased = bool(busy)
+        return not self._journal_holds_erased
 
     def close(self) -> None:
         """Close the file and drop the lock; what was not committed is read again by the next process."""

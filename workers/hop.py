@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from schemas.errors import Code, SynopticError
 from workers.bus import Outgoing, Record
@@ -25,6 +25,15 @@ class Hop(Protocol):
 
     def process(self, records: Sequence[Record]) -> list[Result]:
         """One result a record, in order. A reject is returned in its `Result`; retry and fatal errors are raised."""
+        ...
+
+
+@runtime_checkable
+class SealsRejects(Protocol):
+    """A hop whose input may come unsealed: it seals what of it is kept among the rejected messages."""
+
+    def kept(self, value: bytes) -> bytes:
+        """The input as it is kept; opened again, it is the same bytes. Raises retry errors alone."""
         ...
 
 

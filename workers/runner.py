@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -19,7 +19,7 @@ from schemas import metrics
 from schemas.errors import Code, Kind, SynopticError, fault_location
 from schemas.settings import BusSettings
 from workers.bus import Batch, Bus, Outgoing, Record, Subscription, check_size
-from workers.hop import Hop, HopStatus, Result, group_of
+from workers.hop import Hop, HopStatus, Result, SealsRejects, group_of
 from workers.received import Receptions, handed_on
 from workers.rejects import HopState, load_state, rejected, stub
 
@@ -285,10 +285,15 @@ class Runner:
             if refusal:
                 outgoing.append(stub(record, refusal, self.hop.name))
             elif error:
-                outgoing.append(rejected(record, error, self.hop.name, self._settings.maximum_message_bytes))
+                outgoing.append(
+                    rejected(self._kept(record), error, self.hop.name, self._settings.maximum_message_bytes)
+                )
             else:
                 outgoing += outputs
         return outgoing, errors
+
+    def _kept(self, record: Record) -> Record:
+        return replace(record, value=self.hop.kept(record.value)) if isinstance(self.hop, SealsRejects) else record
 
     def _too_large(self, outputs: Sequence[Outgoing]) -> SynopticError | None:
         try:

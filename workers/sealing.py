@@ -1,7 +1,9 @@
-"""What keeps PHI out of findings: a keyed report key, and the context as one encrypted field.
+"""What keeps PHI sealed on the bus: a key for each patient, and a keyed report key instead of the report's own.
 
-Both keys derive from `privacy.key`. Sealing is AES-SIV, which needs no nonce: the same context seals to the same bytes,
-so that a report processed twice gives the same message, and nothing beyond that equality shows.
+Whatever carries text or a patient is encrypted under its patient's key, which lies in the key store wrapped under
+`privacy.key`: deleting the key erases all of it (workers/patient_keys.py). Encryption is AES-SIV, which needs no nonce:
+the same message seals to the same bytes, so that a report processed twice gives the same message, and nothing beyond
+that equality shows. A sealed value begins with a mark and its key's identity; a sealed context with the identity.
 """
 
 import base64
@@ -9,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from pathlib import Path
 from uuid import UUID
@@ -21,52 +24,134 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from schemas.errors import Code, SynopticError
 from schemas.messages import ReportContext
 from schemas.settings import Settings
+from workers.patient_keys import KEY_STORE_FILE, PatientKeys
 
 MINIMUM_KEY_LENGTH = 32
 KEY_FILE = "privacy.key"
+MARK = b"\x00synoptic-sealed-1\x00"
+IDENTITY_BYTES = 18  # whole groups of base64, so that a sealed context shows its key's identity
+_SEALED_FIELD = re.compile(rb'"sealed": ?"([A-Za-z0-9_-]{24})')
 
 
 class Seal:
-    """Makes report keys, seals contexts and opens them again; never printed."""
+    """Makes report keys, seals what is a patient's and opens it again; never printed."""
 
-    def __init__(self, secret: bytes) -> None:
-        """Derive the keys; raises SYN-604 where the secret is too short to be one."""
+    def __init__(self, secret: bytes, keys: PatientKeys | None = None) -> None:
+        """Derive the keys; `keys` none: patients' keys that end with the process. Raises SYN-604 on a short secret."""
         if len(secret) < MINIMUM_KEY_LENGTH:
             raise SynopticError(Code.BAD_PRIVACY_KEY, f"shorter than {MINIMUM_KEY_LENGTH} characters")
         self._report_key = _derive(secret, b"synoptic report key 1", 32)
-        self._cipher = AESSIV(_derive(secret, b"synoptic sealed context 1", 64))
+        self._patient_key = _derive(secret, b"synoptic patient key 1", 32)
+        self._wrapping = AESSIV(_derive(secret, b"synoptic wrapped patient key 1", 64))
+        self._keys = keys if keys is not None else PatientKeys()
 
     def report_hmac(self, report_key: UUID) -> str:
         """The report's key outside the PHI zone: the same for the same report, meaningless without the secret."""
         return hmac.new(self._report_key, report_key.bytes, hashlib.sha256).hexdigest()
 
+    def enclose(self, value: bytes, patient_key: UUID) -> bytes:
+        """A message under its patient's key."""
+        identity, cipher = self._cipher_of(patient_key)
+        return MARK + identity + cipher.encrypt(value, [MARK])
+
+    def opened(self, value: bytes) -> bytes:
+        """The message again, or `value` itself where it is not sealed.
+
+        Raises SYN-609 where the patient's key was deleted, SYN-605 where the key or the bytes are not those it was
+        sealed with, SYN-610 while the key store is away.
+        """
+        if not value.startswith(MARK):
+            return value
+        content = value[len(MARK) :]
+        return self._decrypt(content[:IDENTITY_BYTES], content[IDENTITY_BYTES:], MARK)
+
     def seal(self, context: ReportContext) -> str:
-        """The context encrypted and bound to its report's keyed hash."""
+        """The context under its patient's key, bound to its report's keyed hash."""
+        identity, cipher = self._cipher_of(context.patient_key)
         bound = self.report_hmac(context.report_key).encode()
-        sealed = self._cipher.encrypt(context.model_dump_json().encode(), [bound])
-        return base64.urlsafe_b64encode(sealed).decode()
+        return base64.urlsafe_b64encode(identity + cipher.encrypt(context.model_dump_json().encode(), [bound])).decode()
 
     def open(self, sealed: str, report_hmac: str) -> ReportContext:
-        """The context again; raises SYN-605 where key, report or bytes are not those it was sealed with."""
+        """The context again; raises as `opened` does, and SYN-605 for another report's."""
         try:
-            data = self._cipher.decrypt(base64.urlsafe_b64decode(sealed.encode()), [report_hmac.encode()])
-        except (InvalidTag, ValueError, binascii.Error) as error:
+            content = base64.urlsafe_b64decode(sealed.encode())
+        except (ValueError, binascii.Error) as error:
             raise SynopticError(Code.NOT_SEALED_HERE, type(error).__name__) from None
+        data = self._decrypt(content[:IDENTITY_BYTES], content[IDENTITY_BYTES:], report_hmac.encode())
         return ReportContext.model_validate_json(data)
+
+    def erase(self, patient_key: UUID) -> str | None:
+        """Delete the patient's key; the key's identity in hexadecimal digits, or None where there is none."""
+        identity = self._keys.erase(self._patient(patient_key))
+        return identity.hex() if identity else None
+
+    def is_erased(self, identity: bytes) -> bool:
+        """True where the key of this identity was deleted."""
+        return self._keys.is_erased(identity)
+
+    def close(self) -> None:
+        """Close the key store."""
+        self._keys.close()
+
+    def _patient(self, patient_key: UUID) -> bytes:
+        return hmac.digest(self._patient_key, patient_key.bytes, "sha256")
+
+    def _cipher_of(self, patient_key: UUID) -> tuple[bytes, AESSIV]:
+        identity, wrapped = self._keys.of_patient(self._patient(patient_key), self._make)
+        return identity, self._unwrapped(identity, wrapped)
+
+    def _make(self) -> tuple[bytes, bytes]:
+        identity = secrets.token_bytes(IDENTITY_BYTES)
+        return identity, self._wrapping.encrypt(AESSIV.generate_key(512), [identity])
+
+    def _unwrapped(self, identity: bytes, wrapped: bytes) -> AESSIV:
+        try:
+            return AESSIV(self._wrapping.decrypt(wrapped, [identity]))
+        except InvalidTag:
+            raise SynopticError(Code.NOT_SEALED_HERE, "its key is wrapped under another privacy.key") from None
+
+    def _decrypt(self, identity: bytes, content: bytes, bound: bytes) -> bytes:
+        cipher = self._unwrapped(identity, self._keys.find(identity))
+        try:
+            return cipher.decrypt(content, [bound])
+        except (InvalidTag, ValueError) as error:
+            raise SynopticError(Code.NOT_SEALED_HERE, type(error).__name__) from None
+
+
+def key_identity(value: bytes) -> bytes | None:
+    """The identity of the key that a message, or its sealed context, is under; None where nothing in it is sealed."""
+    if value.startswith(MARK):
+        return value[len(MARK) :][:IDENTITY_BYTES]
+    found = _SEALED_FIELD.search(value)
+    return base64.urlsafe_b64decode(found[1]) if found else None
+
+
+def load_keys(settings: Settings) -> PatientKeys:
+    """The key store of the settings; without one it lies beside the embedded bus, and Kafka gets SYN-608."""
+    if settings.privacy.key_store is not None:
+        return PatientKeys(settings.privacy.key_store)
+    if settings.bus.kind != "embedded":
+        raise SynopticError(Code.NO_KEY_STORE, settings.bus.kind)
+    settings.bus.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return PatientKeys(settings.bus.path.parent / KEY_STORE_FILE)
 
 
 def load_seal(settings: Settings) -> Seal:
     """The seal under `privacy.key`; without one, the embedded bus gets a key file beside it, Kafka SYN-603."""
-    if settings.privacy.key is not None:
-        return Seal(settings.privacy.key.get_secret_value().encode())
-    if settings.bus.kind != "embedded":
-        raise SynopticError(Code.NO_PRIVACY_KEY, settings.bus.kind)
-    return Seal(_key_file(settings.bus.path.parent / KEY_FILE))
+    return Seal(_secret(settings), load_keys(settings))
 
 
 def passing_seal() -> Seal:
     """A seal that nobody can open after this process: for a chain that keeps nothing."""
     return Seal(secrets.token_bytes(MINIMUM_KEY_LENGTH))
+
+
+def _secret(settings: Settings) -> bytes:
+    if settings.privacy.key is not None:
+        return settings.privacy.key.get_secret_value().encode()
+    if settings.bus.kind != "embedded":
+        raise SynopticError(Code.NO_PRIVACY_KEY, settings.bus.kind)
+    return _key_file(settings.bus.path.parent / KEY_FILE)
 
 
 def _key_file(path: Path) -> bytes:

@@ -1,17 +1,19 @@
 """`synoptic publish`: puts FHIR reports from files on the bus."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.composition import build_bus
+from gateway.whose_report import sealed_report
 from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import TOPIC_REPORTS
-from schemas.settings import load_settings
+from schemas.settings import Settings, load_settings
 from workers.bus import Outgoing
+from workers.sealing import load_seal
 
 LINES = frozenset({".ndjson", ".jsonl"})
 
@@ -20,13 +22,14 @@ def publish(
     files: Annotated[list[Path], typer.Argument(help="FHIR JSON (one message), .ndjson (one a line), or - for stdin")],
 ) -> None:
     """Put FHIR reports on the bus, each file whole or not at all; the content is judged by intake."""
-    settings = load_settings().bus
-    bus = build_bus(settings)
+    settings = load_settings()
+    bus = build_bus(settings.bus)
+    seal = _sealing(settings)
     published, failed = 0, False
     try:
         for path in files:
             try:
-                messages = [Outgoing(TOPIC_REPORTS, value) for value in _messages(path)]
+                messages = [Outgoing(TOPIC_REPORTS, seal(value)) for value in _messages(path)]
                 bus.publish(messages)
                 published += len(messages)
             except SynopticError as error:
@@ -39,6 +42,17 @@ def publish(
         typer.echo(f"published {published} message{'' if published == 1 else 's'}", err=True)
     if failed:
         raise typer.Exit(1)
+
+
+def _sealing(settings: Settings) -> Callable[[bytes], bytes]:
+    """Seals on the embedded bus, whose file keeps the message; on Kafka it goes as an EHR would send it.
+
+    There the topic is the EHR's interface, and who publishes needs neither privacy.key nor the key store.
+    """
+    if settings.bus.kind == "kafka":
+        return bytes
+    seal = load_seal(settings)
+    return lambda message: sealed_report(message, seal, settings)
 
 
 def _messages(path: Path) -> Iterator[bytes]:

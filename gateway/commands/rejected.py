@@ -1,7 +1,7 @@
 """`synoptic rejected`: what could not be processed, why, and how to try again."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Annotated
 
 import typer
@@ -11,9 +11,10 @@ from gateway.hop_inputs import HOP_INPUTS
 from gateway.listing import print_message, print_rows
 from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import TOPIC_REJECTED
-from schemas.settings import load_settings
+from schemas.settings import Settings, load_settings
 from workers import rejects
 from workers.bus import Bus, Record
+from workers.sealing import MARK, key_identity, load_keys, load_seal
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 Numbers = Annotated[list[str] | None, typer.Argument(help="numbers from `synoptic rejected list`")]
@@ -65,14 +66,18 @@ def show(
     ] = False,
 ) -> None:
     """Show why one record was rejected and where it came from."""
-    with closing(build_bus(load_settings().bus)) as bus:
+    settings = load_settings()
+    with closing(build_bus(settings.bus)) as bus:
         record = _find(bus, [number])[0]
     if with_phi:
-        print_message(record.value)
+        print_message(_opened(record.value, settings))
         return
     own = [(name, value) for name, value in record.headers if not name.startswith(rejects.INPUT_HEADER)]
     for name, value in [*own, ("bytes", str(len(record.value)))]:
         typer.echo(f"{name}: {value}")
+    with _erasures(settings) as is_erased:
+        if is_erased(record):
+            typer.echo(f"erased: {SynopticError(Code.ERASED)}")
 
 
 @app.command()
@@ -82,13 +87,26 @@ def replay(
     hop: HopFilter = None,
     code: CodeFilter = None,
 ) -> None:
-    """Send rejected records to the hop that rejected them again, as they first came."""
+    """Send rejected records to the hop that rejected them again, as they first came; erased ones stay where they are."""
     if bool(numbers) == everything:
         raise typer.BadParameter("give numbers, or --all")
-    with closing(build_bus(load_settings().bus)) as bus:
+    settings = load_settings()
+    erased = 0
+
+    def readable(records: Iterable[Record]) -> Iterator[Record]:
+        nonlocal erased
+        for record in records:
+            if is_erased(record):
+                erased += 1
+            else:
+                yield record
+
+    with closing(build_bus(settings.bus)) as bus, _erasures(settings) as is_erased:
         records = _find(bus, numbers) if numbers else _matching(rejects.waiting(bus), hop, code)
-        count = rejects.replay(bus, records)
+        count = rejects.replay(bus, readable(records))
     typer.echo(f"replayed {count}", err=True)
+    if erased:
+        typer.echo(f"not replayed {erased}: {SynopticError(Code.ERASED)}", err=True)
 
 
 @app.command()
@@ -102,6 +120,24 @@ def acknowledge(
         found = rejects.acknowledge(bus, hops or ())
     for summary in found or ["no hop has stopped"]:
         typer.echo(summary, err=True)
+
+
+@contextmanager
+def _erasures(settings: Settings) -> Iterator[Callable[[Record], bool]]:
+    """Tells whose key was deleted, as far as this machine has the key store: on Kafka an operator's need not."""
+    if settings.bus.kind == "kafka" and settings.privacy.key_store is None:
+        yield lambda _record: False
+        return
+    with closing(load_keys(settings)) as keys:
+        yield lambda record: (identity := key_identity(record.value)) is not None and keys.is_erased(identity)
+
+
+def _opened(value: bytes, settings: Settings) -> bytes:
+    """The message as it came; raises SYN-609 where it was erased."""
+    if not value.startswith(MARK):
+        return value
+    with closing(load_seal(settings)) as seal:
+        return seal.opened(value)
 
 
 def _matching(records: Iterator[Record], hop: str | None, code: str | None) -> Iterator[Record]:

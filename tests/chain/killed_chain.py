@@ -21,6 +21,7 @@ from model.engine import Engine, load_engine
 from schemas.settings import PrivacySettings, Settings
 from workers.bus_embedded import EmbeddedSubscription
 
+PRIVACY = PrivacySettings(key="0123456789abcdef0123456789abcdef")
 STATEMENTS = {"INSERT INTO messages": "first output written", "COMMIT": "all written"}
 
 
@@ -33,10 +34,9 @@ def watch_statement(killer: Killer, statement: str) -> None:
 
 def work(folder: Path, killer: Killer, engine: Engine) -> None:
     """Run the hops over what is on the bus until idle."""
-    privacy = PrivacySettings(key="0123456789abcdef0123456789abcdef")
     # One report at a time, so that every run passes the same points in the same order.
     fhir = {"connections": 1}
-    chain = WholeChain(settings_in(folder, bus={"batch_size": 2}, fhir=fhir, privacy=privacy), engine)
+    chain = WholeChain(settings_in(folder, bus={"batch_size": 2}, fhir=fhir, privacy=PRIVACY), engine)
     killer.watch_runner()
     chain.bus._connection.set_trace_callback(lambda statement: watch_statement(killer, statement))
     killer.around(EmbeddedSubscription, "commit", before="before commit", after="after commit")

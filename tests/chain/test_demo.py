@@ -16,7 +16,9 @@ from mappers.profiles import check_resources
 from schemas.findings import Status
 from schemas.messages import TOPIC_FINDINGS, TOPIC_TEXTS, Action, ReportFindings, ReportText
 from schemas.pack_loader import load_pack
+from schemas.settings import BusSettings, Settings
 from workers.bus_embedded import EmbeddedBus
+from workers.sealing import load_seal
 
 pytestmark = pytest.mark.model
 
@@ -54,7 +56,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     )
     assert ended.returncode == 0, ended.stderr
     with closing(EmbeddedBus(folder / "bus.sqlite")) as bus:
-        texts = [ReportText.model_validate_json(record.value) for record in bus.read(TOPIC_TEXTS)]
+        seal = load_seal(Settings(bus=BusSettings(path=folder / "bus.sqlite")))
+        texts = [ReportText.model_validate_json(seal.opened(record.value)) for record in bus.read(TOPIC_TEXTS)]
         findings = [ReportFindings.model_validate_json(record.value) for record in bus.read(TOPIC_FINDINGS)]
     return Demo(ended.returncode, ended.stdout, folder, tuple(texts), tuple(findings))
 

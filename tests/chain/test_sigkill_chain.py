@@ -6,17 +6,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from generated import amended, case, message
 from killer import EACH, NONE
-from whole_chain import digests_in
+from killed_chain import PRIVACY
+from whole_chain import digests_in, settings_in
 
 from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS, TOPIC_REJECTED, TOPIC_REPORTS, TOPIC_TEXTS
 from workers.bus import Outgoing
 from workers.bus_embedded import EmbeddedBus
+from workers.sealing import load_seal
 
 pytestmark = pytest.mark.model
 
@@ -82,11 +85,10 @@ def published(folder: Path) -> Path:
 
 
 def topic(folder: Path, name: str) -> list[bytes]:
-    """The values of a topic, as a fresh process finds them."""
-    bus = EmbeddedBus(folder / "bus.sqlite")
-    values = [record.value for record in bus.read(name)]
-    bus.close()
-    return values
+    """The values of a topic, opened, as a fresh process finds them."""
+    settings = settings_in(folder, privacy=PRIVACY)
+    with closing(load_seal(settings)) as seal, closing(EmbeddedBus(settings.bus.path)) as bus:
+        return [seal.opened(record.value) for record in bus.read(name)]
 
 
 def ends_as(folder: Path, undisturbed: Path) -> bool:

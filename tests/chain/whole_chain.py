@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class WholeChain:
         self.seal = load_seal(settings)
         self.extractor = Extractor(self._packs, engine, self.seal)
         self.bus = build_bus(settings.bus)
-        self.intake = Intake(settings)
+        self.intake = Intake(settings, seal=self.seal)
         self.emission = EmissionHop(settings, open_store(settings.fhir), self.seal)
         delayed = DelayedHop(self.emission, settings.fhir.target_retry_seconds)
         self._hops = (self.intake, ExtractionHop(self.extractor), self.emission, delayed)
@@ -65,8 +66,8 @@ class WholeChain:
                 runner.close()
 
     def topic(self, name: str) -> list[Record]:
-        """Every record of a topic."""
-        return list(self.bus.read(name))
+        """Every record of a topic, opened where it is sealed."""
+        return [replace(record, value=self.seal.opened(record.value)) for record in self.bus.read(name)]
 
     @property
     def rejected(self) -> list[Record]:

@@ -39,9 +39,10 @@ class Bench:
         self.settings = settings_on(kafka_servers, fhir_url, self.site, **sections)
         self.ehr = Ehr(fhir_url, self.site)
         self.bus = KafkaBus(self.settings.bus)
-        self._intake = Intake(self.settings)
+        seal = load_seal(self.settings)
+        self._intake = Intake(self.settings, seal=seal)
         packs = {name: load_pack(name) for name in self.settings.packs}
-        self._extraction = ExtractionHop(Extractor(packs, engine, load_seal(self.settings)))
+        self._extraction = ExtractionHop(Extractor(packs, engine, seal))
         self._folder = folder / self.site
         self._undisturbed = EmissionHop(self.settings, FolderStore(self._folder))
         self._expected_bundles: list[bytes] = []

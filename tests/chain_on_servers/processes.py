@@ -134,4 +134,8 @@ def plain_settings(settings: Settings) -> dict[str, Any]:
     """The settings as JSON, for another process of the same installation."""
     plain: dict[str, Any] = settings.model_dump(mode="json", exclude_defaults=True, exclude={"privacy"})
     assert PRIVACY.key
-    return {"bus": {}} | plain | {"privacy": {"key": PRIVACY.key.get_secret_value()}}
+    return (
+        {"bus": {}}
+        | plain
+        | {"privacy": {"key": PRIVACY.key.get_secret_value(), "key_store": str(settings.privacy.key_store)}}
+    )

@@ -48,8 +48,8 @@ def test_report_alone_becomes_a_text_keyed_by_its_report(intake: Intake) -> None
     """One message leaves, on the texts' topic, under the report's key, with the text as sent."""
     (result,) = intake.process([Record("synoptic.diagnostic-reports", 0, 0, message(report()))])
     (outgoing,) = result.outgoing
-    sent = ReportText.model_validate_json(outgoing.value)
-    assert (outgoing.topic, outgoing.key) == (TOPIC_TEXTS, str(sent.context.report_key).encode())
+    sent = ReportText.model_validate_json(intake._seal.opened(outgoing.value))
+    assert (outgoing.topic, outgoing.key) == (TOPIC_TEXTS, intake._seal.report_hmac(sent.context.report_key).encode())
     assert (sent.text, sent.action, sent.pack) == (TEXT, Action.REPLACE, "breast")
     assert sent.context.recorded == "2024-03-05T10:00:00Z"
     assert sent.context.codes == ("11526-1",)

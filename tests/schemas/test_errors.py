@@ -32,7 +32,8 @@ def test_error_is_one_line_with_a_remedy(code):
 def test_remedies_hold_for_commands_too():
     """Where a remedy promises that work goes on, it says as well what does not: a command that has ended."""
     promised = [code for code in Code if "by itself" in code.remedy]
-    assert {Code.BUS_UNAVAILABLE, Code.STORE_UNAVAILABLE, Code.OUT_OF_RESOURCES} == set(promised)
+    waited_for = {Code.BUS_UNAVAILABLE, Code.STORE_UNAVAILABLE, Code.OUT_OF_RESOURCES, Code.KEY_STORE_UNAVAILABLE}
+    assert waited_for == set(promised)
     assert [code.label for code in promised if "command that has ended must be given again" not in code.remedy] == []
 
 

@@ -1,14 +1,19 @@
 """The product's hops over Kafka and a FHIR server, beside an EHR that holds what the reports refer to."""
 
+import atexit
 import json
 import re
 import secrets
+import shutil
+import tempfile
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -60,9 +65,17 @@ def settings_on(kafka_servers: str, fhir_url: str, site: str, **sections: dict[s
         logging=LoggingSettings(level="error", format="json"),
         bus=BusSettings(**bus | sections.pop("bus", {})),
         fhir=FhirSettings(**fhir | sections.pop("fhir", {})),
-        privacy=PRIVACY,
+        privacy=PRIVACY.model_copy(update={"key_store": _keys_folder() / f"{site}.sqlite"}),
         **sections,  # type: ignore[arg-type]
     )
+
+
+@cache
+def _keys_folder() -> Path:
+    """Where the sites' key stores lie until this process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="synoptic-keys-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = WAIT_SECONDS) -> None:

@@ -84,7 +84,7 @@ def test_intake_keeps_the_contract():
     """Intake rejects bad bytes by number, and a report's text depends on nothing but the report."""
     registered = diagnostic_report("", status="registered")
     withdrawn = diagnostic_report(TEXT, status="entered-in-error")
-    hop_contract(lambda: Intake(Settings()), [diagnostic_report(TEXT), registered, withdrawn])
+    hop_contract(lambda: Intake(Settings(), seal=SEAL), [diagnostic_report(TEXT), registered, withdrawn])
 
 
 def extraction() -> ExtractionHop:

@@ -9,6 +9,7 @@ import pytest
 from schemas.errors import Code, SynopticError
 from schemas.messages import Identifier, Reference, ReportContext, ReportVersion
 from schemas.settings import BusSettings, PrivacySettings, Settings
+from workers.patient_keys import PatientKeys
 from workers.sealing import Seal, load_seal, passing_seal
 
 SECRET = b"a secret of thirty-two characters"
@@ -25,17 +26,21 @@ CONTEXT = ReportContext(
 )
 
 
-def test_opens_to_what_was_sealed():
-    """The context comes back equal, also in a process that only shares the secret."""
-    seal = Seal(SECRET)
+def test_opens_to_what_was_sealed(tmp_path):
+    """The context comes back equal, also in a process that shares the secret and the key store."""
+    seal = Seal(SECRET, PatientKeys(tmp_path / "keys"))
     sealed = seal.seal(CONTEXT)
-    assert Seal(SECRET).open(sealed, seal.report_hmac(CONTEXT.report_key)) == CONTEXT
+    other = Seal(SECRET, PatientKeys(tmp_path / "keys"))
+    assert other.open(sealed, seal.report_hmac(CONTEXT.report_key)) == CONTEXT
+    assert other.opened(seal.enclose(b"a message", CONTEXT.patient_key)) == b"a message"
+    assert other.opened(b"not sealed") == b"not sealed"
 
 
 def test_shows_nothing():
     """No identifier can be read in the sealed text or the report's key."""
     seal = Seal(SECRET)
     shown = seal.seal(CONTEXT) + seal.report_hmac(CONTEXT.report_key) + repr(seal)
+    shown += seal.enclose(b"MRN-4711", CONTEXT.patient_key).decode("latin-1")
     assert not [word for word in ("S24-1234", "MRN-4711", str(CONTEXT.report_key), SECRET.decode()) if word in shown]
 
 
@@ -52,12 +57,13 @@ def test_report_key_depends_on_the_secret():
     assert Seal(SECRET).report_hmac(UUID(int=1)) != Seal(SECRET).report_hmac(UUID(int=2))
 
 
-@pytest.mark.parametrize("case", ["other secret", "other report", "changed", "no base64", "empty"])
+@pytest.mark.parametrize("case", ["other secret", "other store", "other report", "changed", "no base64", "empty"])
 def test_wrong_seal_is_a_numbered_reject(case):
     """What cannot be opened is rejected by number, whatever is wrong with it."""
-    seal = Seal(SECRET)
+    keys = PatientKeys()
+    seal = Seal(SECRET, keys)
     sealed, key = seal.seal(CONTEXT), seal.report_hmac(CONTEXT.report_key)
-    opener = Seal(SECRET[::-1]) if case == "other secret" else seal
+    opener = Seal(SECRET[::-1], keys) if case == "other secret" else Seal(SECRET) if case == "other store" else seal
     key = seal.report_hmac(UUID(int=9)) if case == "other report" else key
     sealed = {"changed": "A" * 40 + sealed[40:], "no base64": "ä!", "empty": ""}.get(case, sealed)
     with pytest.raises(SynopticError) as caught:
@@ -84,7 +90,7 @@ def test_key_file_is_made_once_for_its_owner(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert len(path.read_text().strip()) >= 32
     assert load_seal(embedded(tmp_path)).seal(CONTEXT) == first.seal(CONTEXT)
-    assert [entry.name for entry in path.parent.iterdir()] == ["privacy.key"]
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["patient-keys.sqlite", "privacy.key"]
 
 
 def test_key_file_that_others_can_read_is_refused(tmp_path):
@@ -96,15 +102,18 @@ def test_key_file_that_others_can_read_is_refused(tmp_path):
 
 
 def test_kafka_needs_a_key():
-    """Several machines must share one key, so none is invented for them."""
+    """Several machines must share one key and one key store, so none is invented for them."""
     with pytest.raises(SynopticError, match="SYN-603"):
         load_seal(Settings(bus=BusSettings(kind="kafka")))
+    with pytest.raises(SynopticError, match="SYN-608"):
+        load_seal(Settings(bus=BusSettings(kind="kafka"), privacy=PrivacySettings(key=SECRET.decode())))
 
 
 def test_key_of_the_settings_wins(tmp_path):
-    """With privacy.key no file is made."""
-    settings = embedded(tmp_path).model_copy(update={"privacy": PrivacySettings(key=SECRET.decode())})
-    assert load_seal(settings).seal(CONTEXT) == Seal(SECRET).seal(CONTEXT)
+    """With privacy.key and privacy.key_store no file is made beside the bus."""
+    privacy = PrivacySettings(key=SECRET.decode(), key_store=tmp_path / "keys")
+    settings = embedded(tmp_path).model_copy(update={"privacy": privacy})
+    assert load_seal(settings).seal(CONTEXT) == Seal(SECRET, PatientKeys(tmp_path / "keys")).seal(CONTEXT)
     assert not (tmp_path / "data").exists()
 
 

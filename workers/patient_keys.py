@@ -1,0 +1,125 @@
+"""The patients' keys: one small SQLite file; deleting a key erases what it encrypts, wherever that lies.
+
+A row holds a key wrapped under `privacy.key` (workers/sealing.py wraps) and its patient as an HMAC. Erasing empties the
+row and leaves a tombstone: what was erased can be told from what was never sealed here. Nothing is cached, so a key
+that is deleted is gone for every process at once. A rollback journal instead of a WAL: it also works on a shared volume
+that keeps POSIX locks, and no later file holds what a commit replaced. Keys overwritten (secure_delete) and synced.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from schemas.errors import Code, SynopticError
+
+KEY_STORE_FILE = "patient-keys.sqlite"
+BUSY_SECONDS = 30
+LAYOUT_VERSION = 1
+_LAYOUT = """
+CREATE TABLE IF NOT EXISTS keys (
+  identity BLOB PRIMARY KEY, patient BLOB UNIQUE, wrapped BLOB, erased TEXT) WITHOUT ROWID;
+"""
+
+
+class PatientKeys:
+    """Wrapped keys by identity and patient; safe for several threads and processes."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Open or create the file, for its owner only; none: keys that end with the process.
+
+        Raises SYN-612 where that cannot be; its folder is never made, since it may be a volume that is not mounted.
+        """
+        self._guard = threading.Lock()
+        self._connection = _open(path)
+
+    def of_patient(self, patient: bytes, make: Callable[[], tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+        """The patient's identity and wrapped key; where there is none, what `make` makes, on the disk before it is used."""
+        find = "SELECT identity, wrapped FROM keys WHERE patient = ?"
+        with self._using():
+            row = self._connection.execute(find, (patient,)).fetchone()
+            if row is None:
+                identity, wrapped = make()
+                # Another process may have been quicker: then its key counts.
+                insert = "INSERT INTO keys VALUES (?, ?, ?, NULL) ON CONFLICT (patient) DO NOTHING"
+                self._connection.execute(insert, (identity, patient, wrapped))
+                row = self._connection.execute(find, (patient,)).fetchone()
+        if row is None:
+            raise SynopticError(Code.KEY_STORE_UNAVAILABLE, "a key was deleted while it was made")
+        return row[0], row[1]
+
+    def find(self, identity: bytes) -> bytes:
+        """The wrapped key; raises SYN-609 where it was deleted, SYN-605 where it was never here."""
+        with self._using():
+            row = self._connection.execute("SELECT wrapped FROM keys WHERE identity = ?", (identity,)).fetchone()
+        if row is None:
+            raise SynopticError(Code.NOT_SEALED_HERE, "its key is not in this key store")
+        if row[0] is None:
+            raise SynopticError(Code.ERASED)
+        return bytes(row[0])
+
+    def is_erased(self, identity: bytes) -> bool:
+        """True where there was such a key and it was deleted."""
+        with self._using():
+            found = "SELECT 1 FROM keys WHERE identity = ? AND wrapped IS NULL"
+            return self._connection.execute(found, (identity,)).fetchone() is not None
+
+    def erase(self, patient: bytes) -> bytes | None:
+        """Delete the patient's key for good; its identity, or None where the patient has none."""
+        with self._using():
+            row = self._connection.execute("SELECT identity FROM keys WHERE patient = ?", (patient,)).fetchone()
+            if row is None:
+                return None
+            update = "UPDATE keys SET patient = NULL, wrapped = NULL, erased = ? WHERE identity = ?"
+            self._connection.execute(update, (datetime.now(UTC).isoformat(timespec="seconds"), row[0]))
+        return bytes(row[0])
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._guard:
+            self._connection.close()
+
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        with self._guard:
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise SynopticError(Code.KEY_STORE_UNAVAILABLE, _reason(error)) from None
+
+
+def _open(path: Path | None) -> sqlite3.Connection:
+    try:
+        if path is not None:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            if path.stat().st_mode & 0o077:
+                raise SynopticError(Code.KEY_STORE_FILE, "the file's rights let others read it")
+        target = ":memory:" if path is None else path
+        connection = sqlite3.connect(target, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise SynopticError(Code.KEY_STORE_FILE, _reason(error)) from None
+    try:
+        for pragma in ("secure_delete=ON", "journal_mode=DELETE", "synchronous=EXTRA"):
+            connection.execute(f"PRAGMA {pragma}")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, LAYOUT_VERSION):
+            raise SynopticError(Code.KEY_STORE_FILE, f"layout {version}, expected {LAYOUT_VERSION}")
+        if version == 0:
+            connection.executescript(f"BEGIN IMMEDIATE; {_LAYOUT} PRAGMA user_version={LAYOUT_VERSION}; COMMIT;")
+    except sqlite3.Error as error:
+        connection.close()
+        raise SynopticError(Code.KEY_STORE_FILE, _reason(error)) from None
+    except SynopticError:
+        connection.close()
+        raise
+    return connection
+
+
+def _reason(error: Exception) -> str:
+    """A name for the fault without its text, which may hold a path or values."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorname", type(error).__name__)
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else type(error).__name__
