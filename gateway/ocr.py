@@ -1,10 +1,11 @@
-"""Optical character recognition behind one small interface: tesserocr where its data is found, else rapidocr.
+"""Optical character recognition behind one small interface: tesserocr, rapidocr or EasyOCR, whichever is there.
 
-An engine lives in a subprocess of its own with seconds and memory limits: loading one costs seconds, so it stays.
+The order is that of their measured errors (docs/ocr.md). An engine lives in a subprocess of its own with seconds and memory limits: loading one costs seconds, so it stays.
 """
 
 import importlib.util
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,10 @@ from schemas.errors import Code, SynopticError
 from schemas.settings import IntakeSettings
 
 _TESSDATA_FOLDERS = ("/usr/share/tesseract-ocr/*/tessdata", "/usr/share/tessdata", "/usr/local/share/tessdata")
-_LANGUAGE_FILE = "eng.traineddata"
+_LANGUAGE_FILES = ("eng.traineddata",)
+_WEIGHT_FILES = ("craft_mlt_25k.pth", "english_g2.pth")
+ORDER = ("tesserocr", "rapidocr", "easyocr")
+"""The engines by their error on scans, the best first."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,9 +51,9 @@ class OcrEngine(Protocol):
 class ProcessEngine:
     """An engine in a limited subprocess."""
 
-    def __init__(self, name: str, settings: IntakeSettings, tessdata: Path | None = None) -> None:
+    def __init__(self, name: str, settings: IntakeSettings, data: Path | None = None) -> None:
         self.name = name
-        arguments = (name, str(tessdata)) if tessdata else (name,)
+        arguments = (name, str(data)) if data else (name,)
         self._process = LimitedProcess("gateway.ocr_process", settings.ocr_seconds, settings.ocr_memory_mib, arguments)
 
     def read(self, image: bytes, frame: int) -> OcrPage:
@@ -68,15 +72,30 @@ def find_tessdata() -> Path | None:
     candidates = [Path(prefix), Path(prefix) / "tessdata"] if prefix else []
     for pattern in _TESSDATA_FOLDERS:
         candidates.extend(sorted(Path("/").glob(pattern.lstrip("/")), reverse=True))
-    return next((folder for folder in candidates if (folder / _LANGUAGE_FILE).is_file()), None)
+    return _first_with(_LANGUAGE_FILES, candidates)
+
+
+def find_weights() -> Path | None:
+    """The folder that holds EasyOCR's English weights: below EASYOCR_MODULE_PATH, else below ~/.EasyOCR."""
+    root = os.environ.get("EASYOCR_MODULE_PATH")
+    return _first_with(_WEIGHT_FILES, [(Path(root) if root else Path.home() / ".EasyOCR") / "model"])
+
+
+def _first_with(files: Sequence[str], folders: Sequence[Path]) -> Path | None:
+    return next((folder for folder in folders if all((folder / file).is_file() for file in files)), None)
 
 
 def find_engine(settings: IntakeSettings) -> OcrEngine:
-    """The engine that the settings ask for and the machine has; raises SYN-123 where there is none."""
+    """The engine that the settings ask for and the machine has; SYN-123 says what is missing where there is none."""
     wanted = settings.ocr_engine
-    tessdata = find_tessdata()
-    if wanted in ("auto", "tesserocr") and tessdata and importlib.util.find_spec("tesserocr"):
-        return ProcessEngine("tesserocr", settings, tessdata)
-    if wanted in ("auto", "rapidocr") and importlib.util.find_spec("rapidocr"):
-        return ProcessEngine("rapidocr", settings)
-    raise SynopticError(Code.OCR_UNAVAILABLE, f"intake.ocr_engine is {wanted}")
+    missing = []
+    for name in ORDER if wanted == "auto" else (wanted,):
+        if importlib.util.find_spec(name) is None:
+            missing.append(f"{name} is not installed")
+        elif name == "rapidocr":
+            return ProcessEngine(name, settings)
+        elif (data := find_tessdata() if name == "tesserocr" else find_weights()) is not None:
+            return ProcessEngine(name, settings, data)
+        else:
+            missing.append(f"{name} lacks {' and '.join(_LANGUAGE_FILES if name == 'tesserocr' else _WEIGHT_FILES)}")
+    raise SynopticError(Code.OCR_UNAVAILABLE, ", ".join(missing))

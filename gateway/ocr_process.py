@@ -1,37 +1,38 @@
 """The subprocess that reads images by OCR; the image is decoded here too, so that a picture bomb ends only this."""
 
 import io
-import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-from PIL import Image, ImageFilter, ImageOps, ImageSequence
+from PIL import Image, ImageOps, ImageSequence
 
-from gateway.columns import Piece
 from gateway.limited_process import Handler, Header, serve
 from gateway.page_layout import pack_runs
-from gateway.text_lines import join_lines, whole_page
+from gateway.text_lines import join_lines
 from schemas.errors import Code, SynopticError
+
+if TYPE_CHECKING:
+    from gateway.ocr_engines import EngineName
 
 MAXIMUM_FRAMES = 50
 _MAXIMUM_PIXELS = 40_000_000
 _LONGEST_SIDE = 2400  # A4 at 200 dpi; more costs memory and reads no better
 _FORMATS = ("PNG", "JPEG", "TIFF")
-_SINGLE_BLOCK = 6  # tesseract's page segmentation for one block of text; the default loses table rows
-
-_WORD = re.compile(r"\S+")
-
-Recognizer = Callable[[Image.Image], tuple[list[Piece], float | None]]
 
 
 def prepare(arguments: tuple[str, ...]) -> Handler:
-    """Load the engine before the first request, so that its seconds are the page's own."""
-    recognize = _tesserocr(arguments[1]) if arguments[0] == "tesserocr" else _rapidocr()
+    """Load the engine (its name, and its data where it needs any) before the first request: those seconds are its own."""
+    from gateway.ocr_engines import load_recognizer  # with numpy, which who only opens images need not have
+    from gateway.page_repair import repair
 
-    def handle(header: Header, data: bytes) -> tuple[Header, bytes]:
-        image, frames = open_frame(data, header["frame"])
-        pieces, confidence = recognize(image)
-        layout = join_lines(pieces, whole_page(*image.size))
+    name, *data = arguments
+    recognize = load_recognizer(cast("EngineName", name), Path(data[0]) if data else None)
+
+    def handle(header: Header, image: bytes) -> tuple[Header, bytes]:
+        opened, frames = open_frame(image, header["frame"])
+        page = repair(opened)
+        pieces, confidence = recognize(page.image)
+        layout = join_lines(pieces, page.to_page)
         answer = {"confidence": confidence, "frames": frames, "layout": pack_runs(layout.runs)}
         return answer, layout.text.encode()
 
@@ -70,52 +71,6 @@ def _flatten(image: Image.Image) -> Image.Image:
         paper = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(paper, rgba).convert("L")
     return image.convert("L")
-
-
-def _rapidocr() -> Recognizer:
-    import numpy
-    from rapidocr import RapidOCR
-
-    engine: Any = RapidOCR(params={"Global.log_level": "critical"})
-
-    def recognize(image: Image.Image) -> tuple[list[Piece], float | None]:
-        found = engine(numpy.asarray(image.convert("RGB")))
-        if found.boxes is None or not len(found.boxes):
-            return [], None
-        pieces: list[Piece] = []
-        for box, text in zip(found.boxes, found.txts, strict=True):
-            horizontal, vertical = [float(x) for x, _ in box], [float(y) for _, y in box]
-            pieces += _words(Piece(text, min(horizontal), min(vertical), max(horizontal), max(vertical)))
-        return pieces, round(float(sum(found.scores)) / len(found.scores), 2)
-
-    return recognize
-
-
-def _words(line: Piece) -> Iterator[Piece]:
-    """The words of a line that was read as a whole, each with its share of the line's width."""
-    width = (line.right - line.left) / max(len(line.text), 1)
-    for word in _WORD.finditer(line.text):
-        left, right = line.left + word.start() * width, line.left + word.end() * width
-        yield Piece(word.group(), left, line.top, right, line.bottom, spaced=word.start() > 0)
-
-
-def _tesserocr(tessdata: str) -> Recognizer:
-    import tesserocr
-
-    interface: Any = tesserocr.PyTessBaseAPI(path=tessdata, lang="eng", psm=_SINGLE_BLOCK)
-
-    def recognize(image: Image.Image) -> tuple[list[Piece], float | None]:
-        interface.SetImage(image.filter(ImageFilter.MedianFilter(3)))  # takes the specks of a scan away
-        interface.Recognize()
-        pieces: list[Piece] = []
-        for word in tesserocr.iterate_level(interface.GetIterator(), tesserocr.RIL.WORD):
-            if word.BoundingBox(tesserocr.RIL.WORD) is not None:
-                left, top, right, bottom = word.BoundingBox(tesserocr.RIL.WORD)
-                text = str(word.GetUTF8Text(tesserocr.RIL.WORD)).strip()
-                pieces.append(Piece(text, left, top, right, bottom, spaced=True))
-        return pieces, round(interface.MeanTextConf() / 100, 2)
-
-    return recognize
 
 
 if __name__ == "__main__":

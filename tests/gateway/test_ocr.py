@@ -108,10 +108,28 @@ def test_engine_choice_prefers_tesseract_and_obeys_the_settings(
     assert find_engine(IntakeSettings(ocr_engine="rapidocr")).name == "rapidocr"
 
 
+def test_easyocr_without_its_weights_is_refused_with_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EasyOCR would fetch its weights from the network: it counts only where both files lie in its folder."""
+    monkeypatch.setenv("EASYOCR_MODULE_PATH", str(tmp_path))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "craft_mlt_25k.pth").touch()
+    with pytest.raises(SynopticError) as caught:
+        find_engine(IntakeSettings(ocr_engine="easyocr"))
+    assert caught.value.code is Code.OCR_UNAVAILABLE
+    assert "english_g2.pth" in caught.value.one_line()
+    assert "docs/ocr.md" in caught.value.one_line()
+    (tmp_path / "model" / "english_g2.pth").touch()
+    assert find_engine(IntakeSettings(ocr_engine="easyocr")).name == "easyocr"
+
+
 def test_missing_engine_is_a_reject_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an engine a scan is rejected by number, and the gateway goes on."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SynopticError) as caught:
         find_engine(IntakeSettings())
     assert caught.value.code is Code.OCR_UNAVAILABLE
+    assert "tesserocr is not installed, rapidocr is not installed" in caught.value.one_line()
     assert "extra `ocr`" in caught.value.one_line()

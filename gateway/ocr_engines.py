@@ -1,0 +1,127 @@
+"""The OCR engines that the subprocess loads: each answers an image's words with their boxes, and how sure it is.
+
+All read English. docs/ocr.md has what each costs and how well it reads.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy
+from PIL import Image
+
+from gateway.columns import Piece
+
+EngineName = Literal["tesserocr", "rapidocr", "easyocr"]
+Recognizer = Callable[[Image.Image], tuple[list[Piece], float | None]]
+"""Reads a grey image; the confidence (0 to 1) is the mean over its characters, None where there is none."""
+
+_DOTS_PER_INCH = 200
+_DETECTION_SIDE = 1280
+_WORD = re.compile(r"\S+")
+
+Corners = Sequence[Sequence[float]]
+_Line = tuple[Corners, str, float]
+
+
+def load_recognizer(name: EngineName, data: Path | None) -> Recognizer:
+    """Load an engine; `data` is the folder of its language data or weights, where it needs one."""
+    match name:
+        case "tesserocr":
+            return _tesserocr(str(data))
+        case "rapidocr":
+            return _rapidocr()
+        case "easyocr":
+            return _easyocr(str(data))
+
+
+def _tesserocr(tessdata: str) -> Recognizer:
+    os.environ["OMP_THREAD_LIMIT"] = "1"  # its threads wait for each other more than they work
+    import tesserocr
+
+    interface: Any = tesserocr.PyTessBaseAPI(path=tessdata, lang="eng", psm=tesserocr.PSM.SINGLE_BLOCK)
+
+    def recognize(image: Image.Image) -> tuple[list[Piece], float | None]:
+        interface.SetImage(image)
+        interface.SetSourceResolution(_DOTS_PER_INCH)
+        interface.Recognize()
+        words: list[Piece] = []
+        sure: list[tuple[float, str]] = []
+        for word in tesserocr.iterate_level(interface.GetIterator(), tesserocr.RIL.WORD):
+            box = word.BoundingBox(tesserocr.RIL.WORD)
+            if box is not None:
+                text = str(word.GetUTF8Text(tesserocr.RIL.WORD)).strip()
+                left, top, right, bottom = box
+                words.append(Piece(text, left, top, right, bottom, spaced=True))
+                sure.append((word.Confidence(tesserocr.RIL.WORD) / 100, text))
+        interface.Clear()
+        return words, _mean(sure)
+
+    return recognize
+
+
+def _rapidocr() -> Recognizer:
+    from rapidocr import RapidOCR
+
+    engine: Any = RapidOCR(
+        params={
+            "Global.log_level": "critical",
+            "Global.use_cls": False,
+            "Det.limit_type": "max",
+            "Det.limit_side_len": _DETECTION_SIDE,
+        }
+    )
+
+    def recognize(image: Image.Image) -> tuple[list[Piece], float | None]:
+        found = engine(numpy.asarray(image.convert("RGB")))
+        if found.boxes is None or not len(found.boxes):
+            return [], None
+        return _read_lines(zip(found.boxes, found.txts, found.scores, strict=True))
+
+    return recognize
+
+
+def _easyocr(weights: str) -> Recognizer:
+    import easyocr
+
+    # its own folder of networks is under the home folder, which a service may not have
+    reader: Any = easyocr.Reader(
+        ["en"],
+        gpu=False,
+        model_storage_directory=weights,
+        user_network_directory=weights,
+        download_enabled=False,
+        verbose=False,
+    )
+
+    def recognize(image: Image.Image) -> tuple[list[Piece], float | None]:
+        return _read_lines(reader.readtext(numpy.asarray(image), batch_size=8))
+
+    return recognize
+
+
+def _read_lines(lines: Iterator[_Line] | Sequence[_Line]) -> tuple[list[Piece], float | None]:
+    """The words of lines that an engine read as wholes."""
+    pieces: list[Piece] = []
+    sure: list[tuple[float, str]] = []
+    for corners, text, confidence in lines:
+        across, down = [float(x) for x, _ in corners], [float(y) for _, y in corners]
+        pieces += _words(Piece(text, min(across), min(down), max(across), max(down)))
+        sure.append((float(confidence), text))
+    return pieces, _mean(sure)
+
+
+def _words(line: Piece) -> Iterator[Piece]:
+    """The words of a line, each with its share of the line's width."""
+    width = (line.right - line.left) / max(len(line.text), 1)
+    for word in _WORD.finditer(line.text):
+        left, right = line.left + word.start() * width, line.left + word.end() * width
+        yield Piece(word.group(), left, line.top, right, line.bottom, spaced=word.start() > 0)
+
+
+def _mean(sure: Sequence[tuple[float, str]]) -> float | None:
+    """The mean confidence over characters, so that a speck read as a letter weighs little."""
+    characters = sum(len(text) for _, text in sure)
+    return round(sum(confidence * len(text) for confidence, text in sure) / characters, 2) if characters else None
