@@ -46,9 +46,9 @@ _MAGIC = (
     (b"\xd0\xcf\x11\xe0", "application/msword"),
 )
 _PDF_WINDOW = 1024  # readers accept a header this far in
-_HTML_START = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html\b)", re.I | re.S)
+_HTML_START = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?><!--.*?-->\s*)*+<(?:!doctype\s+html|html\b)", re.I | re.S)
 _XML_START = re.compile(
-    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<\?.*?\?>\s*)*<(?:[A-Za-z][\w.-]*:)?ClinicalDocument\b", re.S
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?><!--.*?-->\s*|<\?.*?\?>\s*)*+<(?:[A-Za-z][\w.-]*:)?ClinicalDocument\b", re.S
 )
 _TEXTS = {  # what the bytes of a text may look like
     DocumentKind.PLAIN: frozenset[str](),

@@ -229,6 +229,18 @@ def test_what_cannot_be_read_has_a_number(reader: DocumentReader, data: bytes, c
     assert refusal(reader, data, content_type) is code
 
 
+@pytest.mark.parametrize("content_type", ["text/plain", "text/html", "application/xml"])
+def test_comments_without_end_are_looked_through_once(reader: DocumentReader, content_type: str) -> None:
+    """What stands before the root of markup is told apart without trying every way to cut it into comments."""
+    data = b"<!---->" * 500 + b"<p>pT1c</p>"
+    if content_type == "text/plain":
+        assert reader.read(data, content_type).text == data.decode()
+    elif content_type == "text/html":
+        assert reader.read(data, content_type).text == "pT1c"
+    else:
+        assert refusal(reader, data, content_type) is Code.UNKNOWN_XML
+
+
 def test_refusal_names_no_content_type_that_is_not_one(reader: DocumentReader) -> None:
     """A contentType may hold anything, so only a media type is shown."""
     with pytest.raises(SynopticError) as caught:
