@@ -26,8 +26,9 @@ from fpdf import FPDF
 from gateway.documents import DocumentReader, DocumentText
 from schemas.pack_loader import Pack, load_pack
 from schemas.settings import IntakeSettings, load_settings
+from workers.facts import read_facts
 from workers.hints import NONE, render_hints
-from workers.reading import read_report
+from workers.reading import PrimaryReading, read_report
 from workers.segment import segment
 from workers.slicing import slice_report
 
@@ -199,10 +200,10 @@ def yielded(text: str, pack: Pack) -> Iterator[str]:
     if any(re.search(anchor, text, re.IGNORECASE) for anchor in anchors):
         yield "an anchor"
         slice_report(text, [(0, len(text))], anchors, 2, 4000)
-    readings = read_report(text, pack)
-    if readings:
+    if read_report(text, pack):
         yield "a primary"
-    if any(hint.token.rpartition("=")[2] != NONE for reading in readings for hint in render_hints(reading, pack)):
+    every = PrimaryReading(key="", organ="", facts=read_facts(document, pack.facts))  # whatever organ they are of
+    if any(hint.token.rpartition("=")[2] != NONE for hint in render_hints(every, pack)):
         yield "a hint"
 
 
