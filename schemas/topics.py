@@ -22,28 +22,66 @@ SECONDS_A_DAY = 86_400
 
 
 class Topic(Frozen):
-    """One topic; `compacted` keeps the last message of each key for ever instead of all for `retention_days`."""
+    """One topic; `compacted` keeps the last message of each key for ever instead of all for `retention_days`.
+
+    `sealed` says what lies under the patient's key: the whole message, its context alone, what could be told to be a
+    patient's (the EHR's own messages on Kafka come in clear), or nothing.
+    """
 
     name: str
     carries: str
     zone: Literal["phi", "phi-sealed", "no-phi"]
+    sealed: Literal["message", "context", "where known", "no"]
     retention_days: int
     compacted: bool = False
 
 
 TOPICS = (
-    Topic(name=TOPIC_REPORTS, carries="FHIR R4 reports as published by the EHR", zone="phi", retention_days=7),
-    Topic(name=TOPIC_TEXTS, carries="report texts with their context", zone="phi", retention_days=7),
-    Topic(name=TOPIC_FINDINGS, carries="findings; their context sealed", zone="phi-sealed", retention_days=7),
-    Topic(name=TOPIC_DELAYED, carries="findings that wait for a Patient", zone="phi-sealed", retention_days=7),
-    Topic(name=TOPIC_BUNDLES, carries="coded transaction Bundles for subscribers", zone="phi", retention_days=7),
-    Topic(name=TOPIC_REJECTED, carries="rejected messages, bytes unchanged", zone="phi", retention_days=30),
+    Topic(
+        name=TOPIC_REPORTS,
+        carries="FHIR R4 reports as published by the EHR",
+        zone="phi",
+        sealed="where known",
+        retention_days=7,
+    ),
+    Topic(name=TOPIC_TEXTS, carries="report texts with their context", zone="phi", sealed="message", retention_days=7),
+    Topic(
+        name=TOPIC_FINDINGS,
+        carries="findings; their context sealed",
+        zone="phi-sealed",
+        sealed="context",
+        retention_days=7,
+    ),
+    Topic(
+        name=TOPIC_DELAYED,
+        carries="findings that wait for a Patient",
+        zone="phi-sealed",
+        sealed="context",
+        retention_days=7,
+    ),
+    Topic(
+        name=TOPIC_BUNDLES,
+        carries="coded transaction Bundles for subscribers",
+        zone="phi",
+        sealed="no",
+        retention_days=7,
+    ),
+    Topic(
+        name=TOPIC_REJECTED,
+        carries="rejected messages, bytes unchanged",
+        zone="phi",
+        sealed="where known",
+        retention_days=30,
+    ),
     Topic(
         name=TOPIC_STATES,
         carries="each hop's share of rejects, and which rejected records were replayed",
         zone="no-phi",
+        sealed="no",
         retention_days=0,
         compacted=True,
     ),
 )
+SEGMENT_SECONDS = SECONDS_A_DAY
+"""Kafka erases whole segments once their last message is too old: with its own 7 days, a week later than meant."""
 COMPACTED = frozenset(topic.name for topic in TOPICS if topic.compacted)

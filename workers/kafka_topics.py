@@ -8,7 +8,7 @@ from kafka import errors
 
 from schemas.errors import Code, SynopticError
 from schemas.settings import BusSettings
-from schemas.topics import RECORD_ROOM_BYTES, SECONDS_A_DAY, TOPICS, Topic
+from schemas.topics import RECORD_ROOM_BYTES, SECONDS_A_DAY, SEGMENT_SECONDS, TOPICS, Topic
 from workers.kafka_clients import MILLISECONDS, client_arguments, connect, translated
 from workers.kafka_library import Administrator
 
@@ -79,6 +79,7 @@ class KafkaTopics:
         else:
             configuration["cleanup.policy"] = "delete"
             configuration["retention.ms"] = str(topic.retention_days * SECONDS_A_DAY * MILLISECONDS)
+            configuration["segment.ms"] = str(SEGMENT_SECONDS * MILLISECONDS)
         return {
             "num_partitions": self._settings.partitions,
             "replication_factor": self._settings.replication_factor,

@@ -56,6 +56,7 @@ def test_missing_topics_are_created_as_listed(open_bus, admin, topic_prefix):
             assert configured["cleanup.policy"] == "compact"
         else:
             assert configured["retention.ms"] == str(topic.retention_days * 86_400_000)
+            assert configured["segment.ms"] == str(86_400_000)
 
 
 def test_existing_topics_are_left_as_they_are(open_bus, kafka_servers, topic_prefix, admin):
