@@ -18,10 +18,10 @@ from workers.known_forms import (
     identifier_forms,
     initials_forms,
     place_forms,
-    words_of_value,
     short_identifier_form,
     squeezed,
     unmisread,
+    words_of_value,
 )
 from workers.offsets import FoldedText, fold, join_hyphenated
 from workers.spans import Span

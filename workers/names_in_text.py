@@ -12,7 +12,32 @@ _LATIN_EXTENDED = [chr(code) for code in range(0x100, 0x180)]
 _UPPER = "A-ZÀ-ÖØ-ÞȘȚ" + "".join(character for character in _LATIN_EXTENDED if character.isupper())
 _LETTER = "A-Za-zÀ-ÖØ-öø-ÿĀ-žȘ-ț"
 _NAME_WORD = rf"[{_UPPER}][{_LETTER}'’]{{1,30}}(?:-[{_UPPER}][{_LETTER}'’]{{1,30}})?"
-_PARTICLES = frozenset("von vom van der den de da di del della dos du la le el al bin ibn ten ter zu zur".split())
+_PARTICLES = frozenset(
+    [
+        "von",
+        "vom",
+        "van",
+        "der",
+        "den",
+        "de",
+        "da",
+        "di",
+        "del",
+        "della",
+        "dos",
+        "du",
+        "la",
+        "le",
+        "el",
+        "al",
+        "bin",
+        "ibn",
+        "ten",
+        "ter",
+        "zu",
+        "zur",
+    ]
+)
 _PARTICLE = rf"(?:{'|'.join(sorted(_PARTICLES, key=len, reverse=True))})(?=\s)"
 _PART = rf"(?:{_NAME_WORD}|[{_UPPER}]\.(?:[\s-]?[{_UPPER}]\.)*|{_PARTICLE})"
 _NAME = re.compile(rf"(?<![{_LETTER}\d.]){_PART}(?:(?:,\s|\s)[ \t]{{0,2}}(?:{_PART}|[{_UPPER}]\b)){{0,5}}")
