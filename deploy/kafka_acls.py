@@ -5,6 +5,7 @@ python -m deploy.kafka_acls --bootstrap-server kafka-1.example:9093 --command-co
 
 import argparse
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def main() -> None:
     given = parser.parse_args()
     server, settings = shlex.quote(given.bootstrap_server), shlex.quote(given.command_config)
     for line in commands(f"--bootstrap-server {server} --command-config {settings}", given.prefix):
-        print(line)  # noqa: T201
+        sys.stdout.write(f"{line}\n")
 
 
 if __name__ == "__main__":
