@@ -7,7 +7,7 @@ from gateway.documents import DocumentReader, DocumentText
 from gateway.evidence_html import evidence_page
 from gateway.evidence_marks import marks_of, marks_on_page, summaries_of
 from gateway.presentation import Extracted, reader_name
-from schemas.errors import Code, SynopticError
+from gateway.private_files import write_private
 from schemas.messages import ReportText
 from schemas.settings import IntakeSettings
 
@@ -56,12 +56,8 @@ def show_evidence(folder: Path, extracted: Extracted, reader: KeepingReader) -> 
     if report is None or not report.text:
         return []
     pages = _pictures(extracted, report, reader) if reader.can_show(report) else _html(extracted, report)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in pages.items():
-            (folder / name).write_bytes(content)
-    except OSError as error:
-        raise SynopticError(Code.UNWRITABLE_FOLDER, error.strerror or type(error).__name__) from None
+    for name, content in pages.items():
+        write_private(folder / name, content)
     return [folder / name for name in pages]
 
 

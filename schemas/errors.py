@@ -370,7 +370,7 @@ class Code(Enum):
         "give files, or a folder with .json, .ndjson, .txt, .html, .rtf, .pdf or image files",
     )
     UNWRITABLE_FOLDER = _fatal(
-        752, "the output folder cannot be written ({detail})", "give a folder that this user may write"
+        752, "the output cannot be written ({detail})", "give a folder that this user may write"
     )
     NO_EXAMPLES = _fatal(
         753,
@@ -384,11 +384,6 @@ class Code(Enum):
     )
     TOO_FEW_TEXTS = _fatal(
         761, "there are fewer texts to plant into than asked for ({detail})", "give more texts, or ask for fewer reports"
-    )
-    UNWRITABLE_REVIEW = _fatal(
-        762,
-        "the page or the list of misses cannot be written ({detail})",
-        "name a new file in a folder that this user may write",
     )
     DATASET_EXISTS = _fatal(740, "the folder holds a dataset already", "give a new folder, or remove that one")
     BAD_DATASET = _fatal(741, "the dataset cannot be read ({detail})", "build it again with `synoptic dataset build`")

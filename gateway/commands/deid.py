@@ -16,6 +16,7 @@ from gateway.fhir_json import pick_report
 from gateway.intake import Intake
 from gateway.known_identifiers import known_identifiers
 from gateway.known_names import require_known
+from gateway.private_files import write_private
 from gateway.removal_page import review_page
 from gateway.removal_review import Review, count_line, review, terminal_legend, terminal_text
 from gateway.sources import SourceReport, read_source
@@ -97,7 +98,7 @@ def check(
         else:
             console.print(terminal_text(one, coloured=console.is_terminal), soft_wrap=True)
     if html is not None:
-        _write_private(html, review_page(reviews))
+        write_private(html, review_page(reviews).encode())
     elif console.is_terminal:
         console.print(terminal_legend())
     if rejected:
@@ -144,7 +145,7 @@ def evaluate(
         found.append(set_figures(verdicts))
         missed += list(miss_lines(verdicts, annotated)) if misses is not None else []
     if misses is not None:
-        _write_private(misses, "".join(f"{orjson.dumps(line).decode()}\n" for line in missed))
+        write_private(misses, b"".join(orjson.dumps(line) + b"\n" for line in missed))
     _print(found, _effects(texts, gold, load_pack(pack), seed) if texts and gold else (), output)
 
 
@@ -225,16 +226,6 @@ def _refused(source: SourceReport) -> bool:
     """Say why there is nothing to show of a document; True where it was rejected."""
     typer.echo(f"{source.name}: {source.error or source.ignored}", err=True)
     return source.error is not None
-
-
-def _write_private(path: Path, words: str) -> None:
-    """Write what holds identifiers, readable by this user alone; SYN-762 where it cannot be written."""
-    try:
-        path.touch(mode=0o600)
-        path.chmod(0o600)
-        path.write_text(words, encoding="utf-8")
-    except OSError as error:
-        raise SynopticError(Code.UNWRITABLE_REVIEW, f"{path.name}: {error.strerror}") from None
 
 
 def _reading_anything(pack: Pack) -> Pack:

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from gateway.documents import DocumentReader
 from gateway.presentation import Extracted, Refusal, json_line, readers_line, table, wide_console
+from gateway.private_files import write_private
 from gateway.showing import KeepingReader, show_evidence
 from gateway.sources import FILE_INSTANT, SOURCE_SUFFIXES, FileContext, SourceReport, read_instant, read_source
 from mappers.mapping import Missing
@@ -100,12 +101,12 @@ def _sources(
 ) -> Iterator[SourceReport]:
     from gateway.intake import Intake
 
-    intake = Intake(settings, reader=reader)
-    for file in files:
-        for source in read_source(file, settings, given, intake):
-            for note in source.notes:
-                typer.echo(f"{source.name}: {note}", err=True)
-            yield source
+    with closing(Intake(settings, reader=reader)) as intake:
+        for file in files:
+            for source in read_source(file, settings, given, intake):
+                for note in source.notes:
+                    typer.echo(f"{source.name}: {note}", err=True)
+                yield source
 
 
 def _shown(extracted: Iterable[Extracted], folder: Path, reader: KeepingReader) -> Iterator[Extracted]:
@@ -221,9 +222,5 @@ def _withheld(missing: Iterable[Missing]) -> str:
 
 def write_bundle(folder: Path, source: str, bundle: dict[str, Any]) -> None:
     """Write a transaction Bundle as `<source name>.bundle.json`; raises SYN-752 where it cannot be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        content = orjson.dumps(bundle, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        (folder / f"{source}.bundle.json").write_bytes(content)
-    except OSError as error:
-        raise SynopticError(Code.UNWRITABLE_FOLDER, error.strerror or type(error).__name__) from None
+    content = orjson.dumps(bundle, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    write_private(folder / f"{source}.bundle.json", content)

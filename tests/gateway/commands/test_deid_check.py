@@ -99,11 +99,11 @@ def test_the_page_is_for_its_writer_alone_and_needs_nothing_from_elsewhere(tmp_p
 
 
 def test_a_page_that_cannot_be_written_is_a_numbered_error(tmp_path: Path) -> None:
-    """SYN-762 names the file."""
+    """SYN-752 names the file."""
     (tmp_path / "note.txt").write_text("pT2")
-    result = _run("note.txt", "--html", str(tmp_path / "no" / "page.html"))
+    result = _run("note.txt", "--html", str(tmp_path / "note.txt" / "page.html"))
     assert isinstance(result.exception, SynopticError)
-    assert result.exception.code is Code.UNWRITABLE_REVIEW
+    assert result.exception.code is Code.UNWRITABLE_FOLDER
 
 
 def test_both_texts_stand_line_by_line_and_a_removal_over_two_lines_has_one_tag() -> None:

@@ -57,13 +57,14 @@ def test_a_set_is_measured_and_its_misses_are_listed_on_demand(own_set: Path, tm
 def test_misses_are_for_their_writer_alone_and_one_that_cannot_be_written_is_numbered(
     own_set: Path, tmp_path: Path
 ) -> None:
-    """The file holds what the texts hold; a folder that is not there is SYN-762."""
+    """The file holds what the texts hold; a file in the place of its folder is SYN-752."""
     misses = tmp_path / "misses.jsonl"
     _lines("--set", f"spans={own_set}", "--misses", str(misses))
     assert misses.stat().st_mode & 0o077 == 0
-    result = _run("--set", f"spans={own_set}", "--misses", str(tmp_path / "no" / "misses.jsonl"))
+    (tmp_path / "taken").touch()
+    result = _run("--set", f"spans={own_set}", "--misses", str(tmp_path / "taken" / "misses.jsonl"))
     assert isinstance(result.exception, SynopticError)
-    assert result.exception.code is Code.UNWRITABLE_REVIEW
+    assert result.exception.code is Code.UNWRITABLE_FOLDER
 
 
 def test_the_same_seed_plants_the_same_and_hospitals_held_back_are_left_alone(reports: Path) -> None:
