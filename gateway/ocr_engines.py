@@ -19,7 +19,9 @@ Recognizer = Callable[[Image.Image], tuple[list[Piece], float | None]]
 """Reads a grey image; the confidence (0 to 1) is the mean over its characters, None where there is none."""
 
 _DOTS_PER_INCH = 200
-_DETECTION_SIDE = 1280
+_DETECTION_SIDE = 1280  # points of the longer side that lines are looked for in; they are read from the page itself
+_WORD_INSET = 0.1  # of its height, on either side: Tesseract's boxes of words in narrow print touch each other
+_NEVER_PRINTED = "©"  # what Tesseract takes some fonts' crossed 0 for: "©.8 cm"
 _WORD = re.compile(r"\S+")
 
 Corners = Sequence[Sequence[float]]
@@ -42,6 +44,7 @@ def _tesserocr(tessdata: str) -> Recognizer:
     import tesserocr
 
     interface: Any = tesserocr.PyTessBaseAPI(path=tessdata, lang="eng", psm=tesserocr.PSM.SINGLE_BLOCK)
+    interface.SetVariable("tessedit_char_blacklist", _NEVER_PRINTED)
 
     def recognize(image: Image.Image) -> tuple[list[Piece], float | None]:
         interface.SetImage(image)
@@ -54,7 +57,8 @@ def _tesserocr(tessdata: str) -> Recognizer:
             if box is not None:
                 text = str(word.GetUTF8Text(tesserocr.RIL.WORD)).strip()
                 left, top, right, bottom = box
-                words.append(Piece(text, left, top, right, bottom, spaced=True))
+                inset = _WORD_INSET * (bottom - top)
+                words.append(Piece(text, left + inset, top, right - inset, bottom, spaced=True))
                 sure.append((word.Confidence(tesserocr.RIL.WORD) / 100, text))
         interface.Clear()
         return words, _mean(sure)
@@ -63,6 +67,7 @@ def _tesserocr(tessdata: str) -> Recognizer:
 
 
 def _rapidocr() -> Recognizer:
+    """Without the model that turns lines about, which turns some that stand upright; threads cost more than they save."""
     from rapidocr import RapidOCR
 
     engine: Any = RapidOCR(
@@ -71,6 +76,8 @@ def _rapidocr() -> Recognizer:
             "Global.use_cls": False,
             "Det.limit_type": "max",
             "Det.limit_side_len": _DETECTION_SIDE,
+            "Rec.rec_batch_num": 1,
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
         }
     )
 
@@ -97,7 +104,7 @@ def _easyocr(weights: str) -> Recognizer:
     )
 
     def recognize(image: Image.Image) -> tuple[list[Piece], float | None]:
-        return _read_lines(reader.readtext(numpy.asarray(image), batch_size=8))
+        return _read_lines(reader.readtext(numpy.asarray(image), canvas_size=_DETECTION_SIDE))
 
     return recognize
 

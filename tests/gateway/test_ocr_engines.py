@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from gateway.ocr_engines import load_recognizer
+from gateway.text_lines import join_lines, whole_page
 
 PAGE = Image.new("L", (400, 100), 255)
 CORNERS = [[10, 20], [210, 22], [210, 42], [10, 40]]
@@ -20,7 +21,7 @@ def test_easyocr_reads_lines_with_its_own_weights_and_never_fetches_any(monkeypa
 
     def reader(languages: list[str], **options: Any) -> Any:
         given.update(options, languages=languages)
-        return SimpleNamespace(readtext=lambda image, batch_size: [(CORNERS, "pT2 pN0", 0.9), (CORNERS, "x", 0.1)])
+        return SimpleNamespace(readtext=lambda image, canvas_size: [(CORNERS, "pT2 pN0", 0.9), (CORNERS, "x", 0.1)])
 
     monkeypatch.setitem(sys.modules, "easyocr", _module("easyocr", Reader=reader))
     pieces, confidence = load_recognizer("easyocr", Path("weights"))(PAGE)
@@ -44,29 +45,41 @@ def test_rapidocr_answers_nothing_for_an_empty_page(monkeypatch: pytest.MonkeyPa
 def test_tesserocr_gives_words_with_boxes_and_weighs_confidence_by_length(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each word has its own box; a word without one is left out; a single letter weighs less than a word."""
     words = [_word("carcinoma", (10, 10, 90, 30), 90.0), _word("i", (95, 10, 99, 30), 10.0), _word("lost", None, 50.0)]
+    monkeypatch.setitem(sys.modules, "tesserocr", _tesserocr(words))
+    pieces, confidence = load_recognizer("tesserocr", Path("tessdata"))(PAGE)
+    assert [(piece.text, piece.left, piece.bottom) for piece in pieces] == [("carcinoma", 12, 30), ("i", 97, 30)]
+    assert confidence == 0.82
+
+
+def test_words_whose_boxes_touch_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In narrow capitals Tesseract's boxes touch: the words that it told apart keep their space."""
+    words = [_word("HYPERPLASIA", (10, 10, 150, 34), 95.0), _word("AND", (150, 10, 190, 34), 95.0)]
+    monkeypatch.setitem(sys.modules, "tesserocr", _tesserocr(words))
+    pieces, _ = load_recognizer("tesserocr", Path("tessdata"))(PAGE)
+    assert join_lines(pieces, whole_page(*PAGE.size)).text == "HYPERPLASIA AND"
+
+
+def _word(text: str, box: tuple[int, int, int, int] | None, confidence: float) -> Any:
+    return SimpleNamespace(
+        BoundingBox=lambda level: box, GetUTF8Text=lambda level: text + " ", Confidence=lambda level: confidence
+    )
+
+
+def _tesserocr(words: list[Any]) -> ModuleType:
     interface = SimpleNamespace(
+        SetVariable=lambda name, value: None,
         SetImage=lambda image: None,
         SetSourceResolution=lambda dots: None,
         Recognize=lambda: True,
         GetIterator=lambda: None,
         Clear=lambda: None,
     )
-    library = _module(
+    return _module(
         "tesserocr",
         PyTessBaseAPI=lambda **options: interface,
         PSM=SimpleNamespace(SINGLE_BLOCK=6),
         RIL=SimpleNamespace(WORD=3),
         iterate_level=lambda iterator, level: words,
-    )
-    monkeypatch.setitem(sys.modules, "tesserocr", library)
-    pieces, confidence = load_recognizer("tesserocr", Path("tessdata"))(PAGE)
-    assert [(piece.text, piece.left, piece.bottom) for piece in pieces] == [("carcinoma", 10, 30), ("i", 95, 30)]
-    assert confidence == 0.82
-
-
-def _word(text: str, box: tuple[int, int, int, int] | None, confidence: float) -> Any:
-    return SimpleNamespace(
-        BoundingBox=lambda level: box, GetUTF8Text=lambda level: text + " ", Confidence=lambda level: confidence
     )
 
 
