@@ -108,6 +108,7 @@ def configure(settings: LoggingSettings, stream: TextIO | None = None, libraries
     logging.captureWarnings(True)
     warnings.simplefilter("ignore", DeprecationWarning)
     sys.excepthook = _log_uncaught
+    sys.unraisablehook = lambda uncaught: _log_uncaught(uncaught.exc_type, uncaught.exc_value, uncaught.exc_traceback)
     threading.excepthook = lambda uncaught: _log_uncaught(uncaught.exc_type, uncaught.exc_value, uncaught.exc_traceback)
 
 
@@ -156,6 +157,8 @@ def _fits(value: Any, pattern: re.Pattern[str] | str) -> bool:
 
 def _explain_exceptions(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """Replace `exc_info` by the exception's type and places; a numbered error also gives its line."""
+    if "exception" in event:
+        event["given exception"] = event.pop("exception")  # not ours: words would pass for types and places
     info = event.pop("exc_info", None)
     if info:
         error = info if isinstance(info, BaseException) else sys.exc_info()[1]

@@ -1,12 +1,15 @@
 """A made-up patient and physician, in every spelling that the resource and the text use, and how to find them anywhere."""
 
 import base64
+import io
 import json
 import re
 import unicodedata
 from typing import Any
 
+from fpdf import FPDF
 from generated import amended, case, message, text
+from PIL import Image, ImageDraw, ImageFont
 
 EXPANDED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 PATIENT = {
@@ -94,6 +97,35 @@ def with_document(content: bytes, content_type: str) -> bytes:
     return json.dumps(bundle).encode()
 
 
+def without(element: str) -> bytes:
+    """A canary report that lacks an element."""
+    bundle = json.loads(canary_message(48))
+    del bundle["entry"][2]["resource"][element]
+    return json.dumps(bundle).encode()
+
+
+def encrypted_pdf() -> bytes:
+    """A PDF of canaries that opens with a password."""
+    document = FPDF()
+    document.set_encryption(owner_password="owner", user_password="user")
+    document.set_title("Walburga Gruenzweig")
+    document.set_font("Helvetica", size=11)
+    document.add_page()
+    document.multi_cell(0, 6, "MRN 48151623 Quittenstieg 47")
+    return bytes(document.output())
+
+
+def scan() -> bytes:
+    """A page of canaries as a picture, for OCR to read."""
+    page = Image.new("L", (1700, 700), 255)
+    font = ImageFont.load_default(size=36)
+    for row, line in enumerate((*SPELLINGS[5:9], "Left breast: invasive ductal carcinoma, pT2 pN0, ER positive.")):
+        ImageDraw.Draw(page).text((60, 60 + 60 * row), line.encode("ascii", "replace").decode(), font=font, fill=0)
+    stream = io.BytesIO()
+    page.save(stream, "PNG")
+    return stream.getvalue()
+
+
 PENDING = "Left breast, mastectomy: invasive ductal carcinoma, pT2 pN0. Estrogen receptor, progesterone receptor and HER2 are pending."
 UNCLEAR = (
     "Left breast, excision: invasive carcinoma. Stage pT2. Stage pT3. ER positive. ER negative. HER2 2+ equivocal."
@@ -106,6 +138,7 @@ GOOD = (
     canary_message(5, "Left breast, core biopsy: fibroadenoma. No malignancy."),
     canary_message(1, t="pT3", size="6.1 cm"),
     canary_message(2, status="entered-in-error"),
+    with_document(scan(), "image/png"),
     canary_message(3, "ADDENDUM: Left breast: invasive ductal carcinoma. ER: Positive (95%).", status="appended"),
 )
 BAD = (
@@ -118,5 +151,16 @@ BAD = (
     canary_message(44).replace(b'"11526-1"', b'["Wolkenbrecher"]'),
     with_document(b"%PDF-1.7 Walburga Quittenstieg", "application/pdf"),
     with_document("Käthchen Grünzweig".encode("utf-16"), "image/png"),
+    with_document(encrypted_pdf(), "application/pdf"),
+    without("identifier"),
+    without("subject"),
+    without("issued"),
+    canary_message(46).replace(b'"data": "', b'"data": "*K\xc3\xa4thchen*'),
+    with_document(SPELLINGS[0].encode() * 40_000, "text/plain"),
+    with_document(b"\x1b\x00" + SPELLINGS[0].encode("utf-16") + b"\x00\xff", "application/octet-stream"),
+    json.dumps({"resourceType": "Bundle", "entry": [{"resource": PATIENT}]}).encode(),
+    b"[" * 500 + b'"Walburga Quittenstieg"' + b"]" * 500,
     canary_message(45, "Prostate, core biopsies: adenocarcinoma, Gleason 7."),
 )
+ENCRYPTED = 9
+"""Where the encrypted PDF stands among them."""

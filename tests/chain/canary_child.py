@@ -4,20 +4,27 @@ Arguments: a folder. Besides the shipped chain: a model that fails with the repo
 that fails so, and an exception that nobody catches. Metrics and numbered errors go to standard output.
 """
 
+import asyncio
+import faulthandler
+import logging
 import sys
 import threading
+import warnings
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from canary import BAD, GOOD, canary_message
-from prometheus_client import generate_latest
+import httpx
+import structlog
+from canary import BAD, GOOD, SPELLINGS, canary_message
 from whole_chain import WholeChain, opened, settings_in
 
 from gateway.folder_store import FolderStore
+from gateway.health import HealthServer
 from model.engine import Engine, load_engine
 from model.prompt import PromptInput
 from schemas.logs import configure
-from schemas.settings import LoggingSettings, PrivacySettings
+from schemas.settings import IntakeSettings, LoggingSettings, PrivacySettings
 
 KEY = PrivacySettings(key="0123456789abcdef0123456789abcdef")
 
@@ -48,12 +55,57 @@ def show_errors(chain: WholeChain) -> None:
         sys.stdout.write(f"{dict(record.headers)}\n")
 
 
+class Unraisable:
+    """Fails where nobody can catch it, quoting a patient."""
+
+    def __del__(self) -> None:
+        """Raise with a canary in the message."""
+        raise ValueError(f"cannot forget {SPELLINGS[0]}")
+
+
+def speak_as_libraries() -> None:
+    """Log, warn and fail as libraries do, each time with every spelling in the message."""
+    for name in (
+        "kafka.client",
+        "httpx",
+        "httpcore.connection",
+        "pypdfium2",
+        "PIL.PngImagePlugin",
+        "asyncio",
+        "rapidocr",
+    ):
+        for spelling in SPELLINGS:
+            logging.getLogger(name).error("GET https://ehr/Patient?name=%s", spelling, extra={"patient": spelling})
+        try:
+            raise OSError(SPELLINGS[0])
+        except OSError:
+            logging.getLogger(name).exception(SPELLINGS[1], stack_info=True)
+    warnings.warn(SPELLINGS[2], UserWarning, stacklevel=1)
+    structlog.get_logger(SPELLINGS[3]).error(
+        SPELLINGS[4], patient=SPELLINGS[5], reason=SPELLINGS[6], exception=SPELLINGS[7]
+    )
+    logging.getLogger("kafka").error("%d of %s", SPELLINGS[0])  # a message that cannot be put together
+    Unraisable()  # gone at once
+
+    async def forgotten() -> None:
+        task = asyncio.ensure_future(failing())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        del task
+
+    async def failing() -> None:
+        raise ValueError(SPELLINGS[0])
+
+    asyncio.run(forgotten())
+
+
 def main() -> None:
     """Run every path."""
     configure(LoggingSettings(level="debug", format="json"))
     folder = Path(sys.argv[1])
     engine = load_engine(settings_in(folder).model)
-    with opened(settings_in(folder / "good", privacy=KEY), engine) as chain:
+    limits = IntakeSettings(maximum_attachment_bytes=1_000_000)
+    with opened(settings_in(folder / "good", privacy=KEY, intake=limits), engine) as chain:
         chain.run(*GOOD, *BAD)
         show_errors(chain)
     with opened(settings_in(folder / "failing-model", privacy=KEY), FailingEngine(engine)) as chain:  # type: ignore[arg-type]
@@ -63,8 +115,13 @@ def main() -> None:
         chain.emission._store = FailingStore(folder / "failing-store" / "fhir")
         chain.run(*GOOD[:2])
         show_errors(chain)
-    sys.stdout.write(generate_latest().decode())
+    with HealthServer("127.0.0.1", 0, lambda: (), 60) as server:
+        for path in ("metrics", "health/live", "health/ready", quote(SPELLINGS[0])):
+            answer = httpx.get(f"http://127.0.0.1:{server.port}/{path}")
+            sys.stdout.write(f"{answer.headers} {answer.text}\n")
     sys.stdout.flush()
+    speak_as_libraries()
+    faulthandler.dump_traceback()
     failing = threading.Thread(target=FailingEngine(engine).classify, args=([],))
     failing.start()
     failing.join()
