@@ -24,7 +24,7 @@ def counted_once(rule: LabelRule, facts: Sequence[Fact], measure: Callable[[Fact
             and fact.start - previous.end <= rule.repeated_within
             and measure(previous) == measure(fact)
         )
-        if not repeats and not (_is_particular(rule, fact) and any(fact.value == other.value for other in kept)):
+        if not repeats and not (_is_particular(rule, fact) and any(_is_same(fact, other) for other in kept)):
             kept.append(fact)
     kept = [fact for fact in kept if not any(_says_less(rule, fact, other) for other in kept)]
     for total in [fact for fact in kept if _is_particular(rule, fact)]:
@@ -41,6 +41,11 @@ def _is_particular(rule: LabelRule, fact: Fact) -> bool:
     return bool(rule.repeated_from) and all(
         (number(fact.attributes.get(name, "")) or 0) >= least for name, least in rule.repeated_from.items()
     )
+
+
+def _is_same(fact: Fact, other: Fact) -> bool:
+    """Whether two counts are equal and may be of one specimen: not where they have different letters."""
+    return fact.value == other.value and not (fact.part and other.part and fact.part != other.part)
 
 
 def _numbers(fact: Fact) -> _Numbers:

@@ -54,7 +54,8 @@ class Fact:
     """Something that the report states, where it says so, and the rule that read it.
 
     `attributes` hold what the rule captured beside the value; `marks` name the contexts around it and `score` is the
-    sum of their weights: how well the surroundings fit. `quote` is the wording, without runs of white space.
+    sum of their weights: how well the surroundings fit. `quote` is the wording, without runs of white space. `part` is the
+    letter of the specimen described, where it is known to be another than the tumour's (workers/reading.py).
     """
 
     kind: str
@@ -67,6 +68,7 @@ class Fact:
     marks: frozenset[str] = frozenset()
     score: int = 0
     quote: str = field(default="", repr=False)
+    part: str = ""
 
 
 def read_facts(document: SectionedText, rules: FactRules) -> tuple[Fact, ...]:

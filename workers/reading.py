@@ -56,7 +56,7 @@ def read_report(text: str, pack: Pack, side: Side | None = None) -> tuple[Primar
     """
     laid = lay_out(text, pack.definition.layout)
     document = segment(laid.text, pack.definition.segmentation)
-    facts = read_facts(document, pack.facts)
+    facts = tuple(_of_part(fact, document, pack) for fact in read_facts(document, pack.facts))
     decisions = find_primaries(document, facts, pack.definition, side)
     if len(decisions) == 1:
         readings = [_reading(decisions[0], _facts_of_sole(document, decisions[0], facts, pack), pack)]
@@ -102,6 +102,13 @@ def _facts_in(document: Document, decision: PrimaryDecision, facts: tuple[Fact, 
         and not _of_no_side(document, fact)
         and not concerns_other_side(document, fact.start, fact.end, side, segmentation)
     )
+
+
+def _of_part(fact: Fact, document: Document, pack: Pack) -> Fact:
+    """The fact with the letter of its specimen, where that is not the organ itself, whose text may tell of all parts."""
+    passage = document.passage_at(fact.start)
+    other = passage.part is not None and passage.kind not in (None, pack.definition.segmentation.organ)
+    return replace(fact, part=passage.part or "") if other else fact
 
 
 def _of_no_side(document: Document, fact: Fact) -> bool:

@@ -104,3 +104,13 @@ def test_in_situ_alone_is_tis_and_never_sized():
     (lobular,) = read_report("FINAL DIAGNOSIS: Breast, left, lumpectomy: Lobular carcinoma in situ, 3.5 cm.", PACK)
     assert (ductal.labels["T"].value, ductal.labels["T"].detail) == ("Tis", "pTis")
     assert lobular.labels["T"].status is Status.NOT_STATED
+
+
+def test_equal_counts_of_two_parts_are_both_counted():
+    """Two of eight nodes of each of two levels are four; the same count said twice of one part is two."""
+    start = "A. Left breast, mastectomy: invasive ductal carcinoma, 2 cm. B. Level I nodes: 2/8. "
+    values = [
+        read_report(start + rest, load_pack("breast"))[0].labels["N"].value
+        for rest in ("C. Level II nodes: 2/8.", "Comment: lymph nodes 2/8.")
+    ]
+    assert values == ["N2", "N1"]
