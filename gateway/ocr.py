@@ -1,6 +1,6 @@
 """Optical character recognition behind one small interface: tesserocr, rapidocr or EasyOCR, whichever is there.
 
-The order is that of their measured errors (docs/ocr.md). An engine lives in a subprocess of its own with seconds and memory limits: loading one costs seconds, so it stays.
+docs/ocr.md says why in this order. An engine lives in a subprocess of its own with seconds and memory limits: loading one costs seconds, so it stays.
 """
 
 import importlib.util
@@ -14,11 +14,16 @@ from gateway.limited_process import LimitedProcess
 from schemas.errors import Code, SynopticError
 from schemas.settings import IntakeSettings
 
-_TESSDATA_FOLDERS = ("/usr/share/tesseract-ocr/*/tessdata", "/usr/share/tessdata", "/usr/local/share/tessdata")
+_TESSDATA_FOLDERS = (
+    "/usr/share/tesseract-ocr/*/tessdata",
+    "/usr/share/tesseract/tessdata",
+    "/usr/share/tessdata",
+    "/usr/local/share/tessdata",
+)
 _LANGUAGE_FILES = ("eng.traineddata",)
 _WEIGHT_FILES = ("craft_mlt_25k.pth", "english_g2.pth")
 ORDER = ("tesserocr", "rapidocr", "easyocr")
-"""The engines by their error on scans, the best first."""
+"""The engines, the one to prefer first: docs/ocr.md has their errors and seconds."""
 
 
 @dataclass(frozen=True, repr=False)
