@@ -1,7 +1,8 @@
 """Reads attachments from the configured FHIR server: Binary resources by GET, as bytes or as FHIR JSON, up to a limit.
 
 Only Binary is read: with our credentials, a url of any other kind in a report could fetch another patient's record. What
-is wrong with one attachment rejects its report; a server that is away is waited for, as with every other request.
+is wrong with one attachment rejects its report; a server that is away is waited for, as with every other request. Bytes
+of another type than asked for are no attachment: who is not let in may be sent a page to log in, as a success.
 """
 
 import base64
@@ -13,8 +14,9 @@ from collections.abc import Callable, Mapping
 import httpx
 import orjson
 
+from gateway.content_type import parse_content_type
 from gateway.fhir_answers import PASSING
-from gateway.fhir_client import FhirClient, _trouble
+from gateway.fhir_client import FhirClient, trouble_of
 from gateway.resource_store import Resource
 from schemas.errors import Code, SynopticError
 from schemas.metrics import FHIR_REQUESTS, FHIR_SECONDS
@@ -25,6 +27,7 @@ _MEDIA_TYPE = re.compile(r"[A-Za-z0-9.+-]{1,80}/[A-Za-z0-9.+-]{1,80}")
 _FHIR = "application/fhir+json"
 _WRAPPING = 1 << 16  # of a resource around its data
 _ABSENT = (404, 410)
+_ANY_BYTES = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 
 
 class AttachmentClient(FhirClient):
@@ -73,17 +76,17 @@ class AttachmentClient(FhirClient):
         began = time.monotonic()
         outcome = "unreachable"
         try:
-            with self._http.stream(method, url, headers=headers) as response:
+            with self._http.stream(method, url, content=body, headers=headers) as response:
                 outcome = f"{response.status_code // 100}xx"
-                return self._answer(response)
+                return self._answer(response, asked=headers.get("Accept", _FHIR).partition(",")[0])
         except httpx.RequestError as error:
             self._breaker.failed()
-            raise SynopticError(Code.STORE_UNAVAILABLE, _trouble(error)) from None
+            raise SynopticError(Code.STORE_UNAVAILABLE, trouble_of(error)) from None
         finally:
             FHIR_REQUESTS.add(outcome=outcome)
             FHIR_SECONDS.observe(time.monotonic() - began)
 
-    def _answer(self, response: httpx.Response) -> httpx.Response:
+    def _answer(self, response: httpx.Response, asked: str) -> httpx.Response:
         status = response.status_code
         if not response.is_success:
             if status not in PASSING and status != 401:
@@ -94,8 +97,12 @@ class AttachmentClient(FhirClient):
             asked = response.headers.get("Retry-After")
             return httpx.Response(status, headers={} if asked is None else {"Retry-After": asked})
         media_type = response.headers.get("Content-Type", "")
-        if media_type.partition(";")[0].strip().lower() in (_FHIR, "application/json"):
+        essence = media_type.partition(";")[0].strip().lower()
+        if essence in (_FHIR, "application/json"):
             return httpx.Response(status, content=self._limited(response, self._maximum * 4 // 3 + _WRAPPING))
+        if not _is_of_type(asked, essence):
+            self._breaker.succeeded()
+            raise SynopticError(Code.ATTACHMENT_REFUSED, "bytes of another type than asked for")
         data = base64.b64encode(self._limited(response, self._maximum)).decode()
         resource = {"resourceType": "Binary", "contentType": media_type, "data": data}
         return httpx.Response(status, content=orjson.dumps(resource))
@@ -109,3 +116,15 @@ class AttachmentClient(FhirClient):
                 self._breaker.succeeded()
                 raise SynopticError(Code.ATTACHMENT_TOO_LARGE, f"at most {self._maximum} bytes")
         return bytes(content)
+
+
+def _is_of_type(asked: str, given: str) -> bool:
+    """Whether what was given may be what was asked for: the same kind of document, or bytes of no type."""
+    if asked == _FHIR:
+        return False
+    if given in _ANY_BYTES or given == asked.lower():
+        return True
+    try:
+        return parse_content_type(given).kind is parse_content_type(asked).kind
+    except SynopticError:
+        return False

@@ -1,7 +1,8 @@
 """The bytes of an attachment: from its data, a Binary that came with the report, or a Binary of the FHIR server.
 
 A url leads to the configured server alone (gateway/attachment_client.py). Hash and size hold for the bytes wherever they
-come from, and the limit holds before anything is decoded.
+come from, and the limit holds before anything is decoded. A server that is away is waited for; one that is at work and
+cannot give a single Binary is not, since every other report would wait too.
 """
 
 import base64
@@ -18,6 +19,7 @@ from schemas.settings import Settings
 if TYPE_CHECKING:
     from gateway.attachment_client import AttachmentClient
 
+_MOST_ALONE = 8
 _WHITESPACE = str.maketrans("", "", " \t\r\n")
 
 
@@ -36,7 +38,8 @@ class Attachments:
         """Nothing is opened yet. Once `stopping` is set, nobody waits for a server that is away."""
         self._fhir = settings.fhir
         self._maximum = settings.intake.maximum_attachment_bytes
-        self._stopping = stopping
+        self._stopping = stopping or Event()
+        self._failing: set[str] = set()
         self._client: AttachmentClient | None = None
 
     def read(self, form: Resource, resources: ReportResources) -> Attachment:
@@ -46,7 +49,7 @@ class Attachments:
             url = form.get("url")
             if not url:
                 raise SynopticError(Code.NO_TEXT, "a presentedForm without data")
-            binary = self._server().fetch(url, form.get("contentType"))
+            binary = self._fetched(url, form.get("contentType"))
         content_type = _content_type(form.get("contentType"), binary.get("contentType"))
         data = binary.get("data")
         if not data:
@@ -61,6 +64,35 @@ class Attachments:
         """Close the connections."""
         if self._client is not None:
             self._client.close()
+
+    def _fetched(self, url: str, content_type: str | None) -> Resource:
+        """The Binary; where the server is at work and fails for it alone, a second time too, that is SYN-131.
+
+        Not so where many failed since the last one that came: they may be of a store that is away behind the server.
+        """
+        client = self._server()
+        try:
+            binary = client.fetch(url, content_type)
+        except SynopticError as error:
+            if not self._is_of_one(error):
+                raise
+            try:
+                binary = client.fetch(url, content_type)
+            except SynopticError as again:
+                self._failing.add(url)
+                if not self._is_of_one(again) or len(self._failing) > _MOST_ALONE:
+                    raise
+                raise SynopticError(Code.ATTACHMENT_REFUSED, f"{again.code.label}, {again.detail}") from None
+        self._failing.clear()
+        return binary
+
+    def _is_of_one(self, error: SynopticError) -> bool:
+        """Whether the server serves others just now; never once this process is to end, since then nothing waits."""
+        if error.code is not Code.STORE_UNAVAILABLE or self._stopping.is_set() or self._client is None:
+            return False
+        from gateway.fhir_store import FhirStore
+
+        return FhirStore(self._fhir, self._client).serves_others()
 
     def _server(self) -> "AttachmentClient":
         if self._fhir.base_url is None:

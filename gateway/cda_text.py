@@ -68,6 +68,7 @@ class _Reader:
         self._writer = TextWriter()
         self._open: list[str] = []  # the elements around, from the root
         self._shown: list[str] = []  # of those within a narrative block, what the writer took them for
+        self._preformatted = 0
         self._skipped = 0
         self._is_document = False
         self._embedded: list[str] | None = None
@@ -98,12 +99,14 @@ class _Reader:
         if self._skipped:
             self._skipped -= 1
         elif self._shown:
-            self._writer.leave(self._shown.pop())
+            tag = self._shown.pop()
+            self._preformatted -= tag == "pre"
+            self._writer.leave(tag)
 
     def text(self, content: str) -> None:
         """Text of the innermost element."""
         if self._shown and not self._skipped:
-            self._writer.text(content, "pre" in self._shown)
+            self._writer.text(content, self._preformatted > 0)
         elif self._embedded is not None and self._open[-2:] == ["nonXMLBody", "text"]:
             self._embedded.append(content)
 
@@ -117,6 +120,7 @@ class _Reader:
 
     def _show(self, tag: str, attributes: dict[str, str]) -> None:
         self._writer.enter(tag, attributes)
+        self._preformatted += tag == "pre"
         self._shown.append(tag)
 
 

@@ -15,7 +15,9 @@ from schemas.errors import Code, SynopticError
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.I)
 _XML_ENCODING = re.compile(rb"\s*<\?xml[^>]{0,200}encoding\s*=\s*[\"']([A-Za-z0-9_:.-]{2,40})", re.I)
 _LIKELY_CHARSETS = ["cp1252", "mac_roman", "cp850"]
-_SAMPLE = 1 << 20
+_SAMPLE = 1 << 16  # bytes that a guess looks at
+_BEFORE = 1 << 10
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _WIDENED_CHARSETS = {"iso8859-1": "cp1252"}  # what senders mean by it
 _DOCUMENT_CHARSET = re.compile(
     r"ascii|utf-(?:8|16|32)(?:-[lb]e|-sig)?|(?:iso8859-|cp)\d+|mac-[a-z0-9]+|koi8-[rut]|gb\w+|big5\w*|shift_jis\w*|euc_\w+"
@@ -53,7 +55,9 @@ def _guesses(data: bytes) -> Iterator[str]:
     """The charset that the bytes look most like, then the others that they may be in."""
     import charset_normalizer
 
-    best = charset_normalizer.from_bytes(data[:_SAMPLE], cp_isolation=_LIKELY_CHARSETS).best()
+    telling = _NOT_ASCII.search(data)
+    begin = max(telling.start() - _BEFORE, 0) if telling else 0
+    best = charset_normalizer.from_bytes(data[begin : begin + _SAMPLE], cp_isolation=_LIKELY_CHARSETS).best()
     if best is not None:
         yield best.encoding
         yield from _LIKELY_CHARSETS

@@ -160,7 +160,7 @@ class FhirClient:
             return response
         except httpx.RequestError as error:
             self._breaker.failed()
-            raise SynopticError(Code.STORE_UNAVAILABLE, _trouble(error)) from None
+            raise SynopticError(Code.STORE_UNAVAILABLE, trouble_of(error)) from None
         finally:
             FHIR_REQUESTS.add(outcome=outcome)
             FHIR_SECONDS.observe(time.monotonic() - began)
@@ -208,7 +208,7 @@ def _authorization(token: str | None) -> dict[str, str]:
     return {} if token is None else {"Authorization": f"Bearer {token}"}
 
 
-def _trouble(error: httpx.RequestError) -> str:
+def trouble_of(error: httpx.RequestError) -> str:
     """What went wrong on the way, by kind alone: the text of an error may hold a URL."""
     cause: BaseException | None = error
     while cause is not None:

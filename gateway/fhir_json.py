@@ -121,7 +121,7 @@ def _shown_type(name: Any) -> str:
 
         try:
             get_fhir_model_class(name)
-        except (KeyError, LookupError, ImportError):
+        except (LookupError, ImportError, ValueError):
             return "another resource"
         return name
     return "no resource type"

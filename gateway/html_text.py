@@ -30,21 +30,22 @@ _SKIPPED = frozenset(
     }
 )
 HIDING_STYLE = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|mso-hide\s*:\s*all|text-decoration[a-z-]*\s*:[^;]*line-through"
-    r"|(?:font-size|opacity)\s*:\s*0*\.?0+(?![\d.])",
+    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|mso-hide\s*:\s*all"
+    r"|text-decoration[a-z-]{0,20}\s*:[^;]{0,200}line-through|(?:font-size|opacity)\s*:\s*(?:0++(?:\.0*+)?|\.0++)(?![\d.])",
     re.IGNORECASE,
 )
 _DISPLAY = re.compile(r"display\s*:\s*(table-row|table-cell|inline(?:-block)?)\b", re.IGNORECASE)
 _DISPLAYED_AS = {"table-row": "tr", "table-cell": "td"}
-_STYLE_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
-_STYLE_CONDITION = re.compile(r"/\*.*?\*/|<!--|-->|@[^{};]*(?:;|\{(?:[^{}]*\{[^{}]*\})*[^{}]*\})", re.DOTALL)
-_INTERNAL_SUBSET = re.compile(r"<!DOCTYPE[^\[>]{0,400}\[[^\]]*\]\s*>", re.IGNORECASE)  # entities are never declared
+_STYLE_BRACE = re.compile(r"([{}])")
+_START = 4096  # characters within which a document says what it is
+_INTERNAL_SUBSET = re.compile(r"<!DOCTYPE[^\[>]{0,400}(\[)", re.IGNORECASE)
+_INTERNAL_SUBSET_END = re.compile(r"\]\s*>")
 _XHTML = re.compile(r"\s*<\?xml|<html[^>]{0,400}\bxmlns\s*=", re.IGNORECASE)
 _EMPTY_ELEMENT = re.compile(
     r"<(?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)\b)([a-z][a-z0-9]*)\b([^<>]*)/>",
     re.IGNORECASE,
 )
-_CHARACTER_DATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_CHARACTER_DATA, _CHARACTER_DATA_END = "<![CDATA[", "]]>"
 _OPEN_END = re.compile(r"</?(?:[a-z][^<>]*)?\Z", re.IGNORECASE)
 
 
@@ -56,7 +57,7 @@ def html_to_text(html: str) -> str:
     from selectolax.lexbor import LexborHTMLParser
 
     _check_end(html)
-    tree = LexborHTMLParser(_as_html(_INTERNAL_SUBSET.sub("", html, count=1)))
+    tree = LexborHTMLParser(_as_html(_without_declarations(html)))
     hidden = set(_hidden_by_style_sheets(tree))
     writer = TextWriter()
     to_do: list[Any] = [tree.body]  # nodes to enter, and names of tags to leave
@@ -88,12 +89,31 @@ def _check_end(html: str) -> None:
         raise SynopticError(Code.CUT_DOCUMENT, "HTML without its end")
 
 
+def _without_declarations(html: str) -> str:
+    """Without what the document type declares: entities are never expanded."""
+    begin = _INTERNAL_SUBSET.search(html, 0, _START)
+    end = _INTERNAL_SUBSET_END.match(html, max(html.find("]", begin.end()), 0)) if begin else None
+    return html[: begin.start()] + html[end.end() :] if begin and end else html
+
+
 def _as_html(html: str) -> str:
     """XHTML as HTML: an empty element closes itself in XML alone, and CDATA is text there."""
-    if not _XHTML.search(html[:4096]):
+    if not _XHTML.search(html[:_START]):
         return html
-    plain = _CHARACTER_DATA.sub(lambda match: escape(match[1], quote=False), html)
-    return _EMPTY_ELEMENT.sub(r"<\1\2></\1>", plain)
+    return _EMPTY_ELEMENT.sub(r"<\1\2></\1>", "".join(_without_character_data(html)))
+
+
+def _without_character_data(html: str) -> Iterator[str]:
+    """The markup, with CDATA as escaped text; one that never ends stays, and is looked for once."""
+    position = 0
+    while (start := html.find(_CHARACTER_DATA, position)) >= 0:
+        end = html.find(_CHARACTER_DATA_END, start)
+        if end < 0:
+            break
+        yield html[position:start]
+        yield escape(html[start + len(_CHARACTER_DATA) : end], quote=False)
+        position = end + len(_CHARACTER_DATA_END)
+    yield html[position:]
 
 
 def _hidden_by_style_sheets(tree: Any) -> Iterator[int]:
@@ -101,17 +121,31 @@ def _hidden_by_style_sheets(tree: Any) -> Iterator[int]:
     from selectolax.lexbor import SelectolaxError
 
     for style in tree.css("style"):
-        for selector, rules in _STYLE_RULE.findall(_STYLE_CONDITION.sub("", style.text() or "")):
-            if HIDING_STYLE.search(rules):
-                try:
-                    found = tree.css(selector.strip())
-                except SelectolaxError:  # no selector that the parser knows
-                    continue
-                yield from (node.mem_id for node in found)
+        hiding = (selector for selector, rules in _style_rules(style.text() or "") if HIDING_STYLE.search(rules))
+        for selector in dict.fromkeys(hiding):
+            try:
+                found = tree.css(selector)
+            except SelectolaxError:  # no selector that the parser knows
+                continue
+            yield from (node.mem_id for node in found)
+
+
+def _style_rules(sheet: str) -> Iterator[tuple[str, str]]:
+    """Selector and declarations of each rule that holds under no condition; in one pass, whatever is left open."""
+    first, *rest = sheet.replace("<!--", "").replace("-->", "").split("/*")
+    pieces = _STYLE_BRACE.split("".join([first, *(piece.partition("*/")[2] for piece in rest)]))
+    around: list[str] = []
+    for text, brace in zip(pieces[::2], pieces[1::2], strict=False):
+        if brace == "{":
+            around.append(text.rpartition(";")[2].strip())
+        elif around:
+            selector = around.pop()
+            if selector and not around:
+                yield selector, text
 
 
 def _is_hidden(node: Any) -> bool:
-    if node.tag in _SKIPPED or node.tag.startswith("-"):
+    if node.tag is None or node.tag in _SKIPPED or node.tag.startswith("-"):  # None: a processing instruction
         return True
     attributes = node.attributes
     if node.tag == "option":

@@ -1,6 +1,7 @@
 """Reads PDFs with pdfium: text page by page from character boxes, and pages as images for OCR.
 
-Runs only in the document process: a file of 0.4 MB can cost pdfium 800 MB, and a cyclic table can cost forever.
+Runs only in the document process: a file of 0.4 MB can cost pdfium 800 MB, and a cyclic table can cost forever. Of a file
+that was cut, pdfium shows the pages that it finds: a report without its last page looks whole, so its end is looked for.
 """
 
 import ctypes
@@ -33,12 +34,15 @@ _LIGATURES = range(0xFB00, 0xFB07)
 _FULL_WIDTH = range(0xFF01, 0xFF5F)
 _INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff")
 _FINE = 1_000_000  # pdfium's device has whole pixels
+_END, _END_WINDOW = b"%%EOF", 4096  # bytes that may follow a file's end; viewers allow for 1,024
 _BREAK_HYPHEN = 0x0002  # pdfium's mark for a hyphen at the end of a line
 
 
 def read_pages(data: bytes) -> list[dict[str, Any]]:
-    """Each page's text, and whether it stands for the page ("usable") or the page needs OCR."""
+    """Each page's text, and whether it stands for the page ("usable") or the page needs OCR; SYN-132 for a cut file."""
     with _opened(data) as document:
+        if _END not in data[-_END_WINDOW:]:
+            raise SynopticError(Code.CUT_DOCUMENT, "PDF without its end")
         count = len(document)
         if count > MAXIMUM_PAGES:
             raise SynopticError(Code.TOO_MANY_PAGES, f"{count} pages, at most {MAXIMUM_PAGES}")

@@ -8,8 +8,9 @@ Symbol font's ≥ as ³, loses text boxes and numbers of list items, and cannot 
 
 import codecs
 import re
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, NamedTuple
 
 from gateway.text_writer import CELL_GAP, are_labels, labelled
 from schemas.errors import Code, SynopticError
@@ -40,8 +41,10 @@ _WORDS = {
 _SIGNS = {"~": " ", "_": "-", "{": "{", "}": "}", "\\": "\\", "\n": "\n", "\r": "\n", "\t": "\t"}
 _PARAGRAPHS = {"par": "\n", "sect": "\n\n", "page": "\n\n"}
 _UNSHOWN = frozenset({"v", "deleted", "strike", "striked"})
+_CODEPAGES = 1 << 16
 _ALPHABETS = {"ansi": "cp1252", "mac": "mac_roman", "pc": "cp437", "pca": "cp850"}
 _SYMBOL_CHARSET = 2
+_LONGEST_FONT_NAME = 100
 _SYMBOLS = dict(zip(b"\xa3\xb3\xb1\xb4\xb0\xb7\xb9\xbb\xac\xaeDabgdmn", "≤≥±×°•≠≈←→Δαβγδμν", strict=True))
 _BOXES = dict(zip(b"\xa8o\xfe\xfd\xfc\xfb", "☐☐☑☒✓✗", strict=True))
 _SYMBOL_PAGE = range(0xF000, 0xF100)  # where Unicode's private use area keeps a symbol font's bytes
@@ -54,9 +57,8 @@ def rtf_to_text(data: bytes) -> str:
     return reader.result()
 
 
-@dataclass(frozen=True)
-class _State:
-    """What a group inherits: whether its text is read, and how."""
+class _State(NamedTuple):
+    """What a group inherits: whether its text is read, and how. A document changes it a million times."""
 
     skipped: bool = False
     in_fonts: bool = False
@@ -140,15 +142,16 @@ class _Reader:
             self._state = self._stack.pop()
 
     def _word(self, word: str, number: int | None) -> None:
-        self._decode()
+        if self._bytes:
+            self._decode()
         starred, self._starred = self._starred, False
         if self._to_skip and word != "u":
             self._to_skip -= 1
             return
         if word in self._destinations or (starred and word not in _READ_DESTINATIONS):
-            self._state = replace(self._state, skipped=True, in_fonts=word == "fonttbl")
+            self._state = self._state._replace(skipped=True, in_fonts=word == "fonttbl")
         elif word == "ansicpg" and number is not None:
-            self._codepage = _known(f"cp{number}") or self._codepage
+            self._codepage = (_known(f"cp{number}") if 0 < number < _CODEPAGES else None) or self._codepage
         elif word in _ALPHABETS:
             self._codepage = _ALPHABETS[word]
         elif word == "deff":
@@ -160,7 +163,7 @@ class _Reader:
 
     def _font_word(self, word: str, number: int | None) -> None:
         if word == "f" and number is not None:
-            self._state = replace(self._state, font=number)
+            self._state = self._state._replace(font=number)
             self._fonts[number] = _Font()
         elif word == "fcharset" and self._state.font in self._fonts:
             self._fonts[self._state.font].charset = number or 0
@@ -170,13 +173,13 @@ class _Reader:
         if word == "u" and number is not None:
             self._unicode(number % 0x10000)
         elif word == "uc":
-            self._state = replace(state, fallback=min(max(number or 0, 0), 100))
+            self._state = state._replace(fallback=min(max(number or 0, 0), 100))
         elif word == "f":
-            self._state = replace(state, font=number)
+            self._state = state._replace(font=number)
         elif word == "plain":
-            self._state = replace(state, font=None, unshown=frozenset())
+            self._state = state._replace(font=None, unshown=frozenset())
         elif word in _UNSHOWN:
-            self._state = replace(state, unshown=state.unshown - {word} if number == 0 else state.unshown | {word})
+            self._state = state._replace(unshown=state.unshown - {word} if number == 0 else state.unshown | {word})
         elif word == "trowd":
             self._table.is_header = False
         elif word == "trhdr":
@@ -211,7 +214,8 @@ class _Reader:
             self._to_skip -= skipped
             run = run[skipped:]
         if self._state.in_fonts and self._state.font in self._fonts:
-            self._fonts[self._state.font].name += run.strip(" ;").lower()
+            font = self._fonts[self._state.font]
+            font.name = (font.name + run.strip(" ;").lower())[:_LONGEST_FONT_NAME]
         elif run.isascii() and not self._bytes and self._symbols() is None:
             self._show(run)
         else:
@@ -287,6 +291,7 @@ class _Reader:
         self._table.labels, self._table.waiting = [], False
 
 
+@cache
 def _known(charset: str | None) -> str | None:
     """The name of the character set, if it can be read."""
     try:

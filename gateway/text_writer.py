@@ -21,6 +21,10 @@ _HARD_SPACES = " \xa0\u2007\u202f"
 _SHOWN = str.maketrans({**dict.fromkeys(_HARD_SPACES, " "), **dict.fromkeys("\xad\u200b\u2060\ufeff")})
 _LONGEST_LABEL = 60
 _WIDEST_SPAN = 100
+_MOST_COLUMNS = 200  # below which a cell may reach over rows
+_MOST_BREAKS = 100
+_LONGEST_PREFIX = 200
+_LABEL_PARTS = 3 * (_LONGEST_LABEL + 1)  # each text is written as three parts, one of them with a character at least
 _NO_ATTRIBUTES: Mapping[str, str | None] = {}
 
 
@@ -36,7 +40,10 @@ def are_labels(cells: list[str]) -> bool:
 
 @dataclass
 class _Row:
-    """An open row: where it starts in the parts, its cells' texts by column, and whether all of them are headers."""
+    """An open row: where it starts in the parts, its cells' texts by column, and whether all of them are headers.
+
+    Of a long text only the beginning is kept: it is no label, and cells within cells would be copied over and over.
+    """
 
     start: int
     cells: dict[int, str] = field(default_factory=dict)
@@ -101,7 +108,7 @@ class TextWriter:
     def enter(self, tag: str, attributes: Mapping[str, str | None] = _NO_ATTRIBUTES) -> None:
         """An element begins."""
         if tag == "br":
-            self._break += "\n" if self._parts else ""
+            self._break += "\n" if self._parts and len(self._break) < _MOST_BREAKS else ""
         elif tag == "table":
             self._block()
             self._tables.append(_Table())
@@ -174,7 +181,8 @@ class TextWriter:
         elif tag == "li" and self._lists:
             if "value" in attributes:
                 self._lists[-1].number = _number(attributes["value"], self._lists[-1].number)
-            self._prefix += self._lists[-1].marker()
+            marker = self._lists[-1].marker()
+            self._prefix += marker if len(self._prefix) < _LONGEST_PREFIX else ""
 
     def _enter_row(self) -> None:
         self._new_line()
@@ -202,8 +210,8 @@ class TextWriter:
         if is_labelled:
             self._prefix = labelled(table.labels[row.column], "")
         self._cells.append(_Cell(len(self._parts), row.column, is_labelled))
-        for column in range(row.column, row.column + wide):
-            if high > 1:
+        if high > 1:
+            for column in range(row.column, min(row.column + wide, _MOST_COLUMNS)):
                 table.taken[column] = high - 1
         row.column += wide
 
@@ -217,7 +225,7 @@ class TextWriter:
             return
         if cell.has_text:
             self._tables[-1].waiting &= not cell.is_labelled
-            row.cells[cell.column] = "".join(self._parts[cell.start + 1 :]).strip()
+            row.cells[cell.column] = "".join(self._parts[cell.start + 1 : cell.start + 1 + _LABEL_PARTS]).strip()
         self._prefix = ""
 
     def _leave_row(self) -> None:
@@ -228,8 +236,11 @@ class TextWriter:
         if self._cells:
             self._cells.pop()
         self._new_line()
-        for column, rows in table.taken.items():
-            table.taken[column] = rows - (column >= row.column)
+        table.taken = {
+            column: rows - (column >= row.column)
+            for column, rows in table.taken.items()
+            if rows > (column >= row.column)
+        }
         if row.is_header and are_labels(list(row.cells.values())):
             del self._parts[row.start :]
             self._break = "\n" if self._parts else ""

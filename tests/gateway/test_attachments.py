@@ -354,3 +354,89 @@ def test_damaged_data_has_a_number(form: Resource, code: Code) -> None:
     with pytest.raises(SynopticError) as caught:
         attachments.read(form, pick_report(report()))
     assert caught.value.code is code
+
+
+LOGIN = b"<!DOCTYPE html><html><body><form>Please log in</form></body></html>"
+
+
+@pytest.mark.parametrize(
+    ("declared", "given", "taken"),
+    [
+        ("application/pdf", "text/html", False),
+        ("text/plain", "text/html; charset=utf-8", False),
+        ("application/xml", "text/html", False),
+        (None, "text/html", False),
+        (None, "text/plain", False),
+        ("text/plain", "application/octet-stream", True),
+        ("text/plain", "", True),
+        ("application/hl7-cda+xml", "text/xml", True),
+        ("TEXT/HTML", "application/xhtml+xml", True),
+        ("application/zip", "application/pdf", False),
+    ],
+)
+def test_bytes_of_another_type_than_asked_for_are_refused(
+    holder: Holder, declared: str | None, given: str, taken: bool
+) -> None:
+    """A page to log in, sent as a success, is no report; bytes of no type may be what was asked for."""
+    holder.script = [as_bytes(LOGIN, given)]
+    if taken:
+        assert base64.b64decode(holder.client().fetch("Binary/b1", declared)["data"]) == LOGIN
+    else:
+        assert fails(holder.client(), content_type=declared).code is Code.ATTACHMENT_REFUSED
+
+
+def one_fails(holder: Holder, *, serves: bool = True) -> None:
+    """The server fails for Binary/bad, gives every other Binary, and answers a batch if it `serves`."""
+    organization = {"response": {"status": "200 OK"}, "resource": {"resourceType": "Organization", "id": "synoptic"}}
+    batch = {"resourceType": "Bundle", "type": "batch-response", "entry": [organization]}
+
+    def answer(exchange: Exchange) -> Answer:
+        if exchange.method == "POST":
+            return as_json(batch)(exchange) if serves else refuse(500)(exchange)
+        return refuse(500)(exchange) if "bad" in exchange.path else as_json(binary())(exchange)
+
+    holder.script = [answer]
+
+
+def records(*urls: str) -> list[Record]:
+    """Reports, each with one url."""
+    return [Record("synoptic.diagnostic-reports", 0, at, message(by_url(url))) for at, url in enumerate(urls)]
+
+
+def test_a_binary_that_always_fails_ends_its_own_report(holder: Holder) -> None:
+    """The server gives the others: the one is a numbered reject, those before and behind it go on."""
+    one_fails(holder)
+    intake = Intake(Settings(fhir=holder.settings(attempts=1, breaker_failures=1)))
+    first, bad, last = intake.process(records("Binary/b1", "Binary/bad", "Binary/b2"))
+    intake.close()
+    assert first.outgoing
+    assert last.outgoing
+    assert bad.error is not None
+    assert (bad.error.code, bad.error.detail) == (Code.ATTACHMENT_REFUSED, "SYN-451, status 500")
+
+
+def test_a_server_that_serves_nobody_is_waited_for(holder: Holder) -> None:
+    """It fails for the Binary and for a batch: it is away, and no report is rejected."""
+    one_fails(holder, serves=False)
+    intake = Intake(Settings(fhir=holder.settings(attempts=1)))
+    with pytest.raises(SynopticError) as caught:
+        intake.process(records("Binary/b1", "Binary/bad"))
+    intake.close()
+    assert caught.value.code is Code.STORE_UNAVAILABLE
+
+
+def test_many_binaries_that_fail_are_the_servers_trouble(holder: Holder) -> None:
+    """Eight may be of themselves alone; with the ninth in a row, what holds them is away, until one comes again."""
+    one_fails(holder)
+    attachments = Attachments(Settings(fhir=holder.settings(attempts=1)))
+
+    def code_at(url: str) -> Code:
+        with pytest.raises(SynopticError) as caught:
+            attachments.read({"url": url}, pick_report(report()))
+        return caught.value.code
+
+    assert {code_at(f"Binary/bad{number}") for number in range(8)} == {Code.ATTACHMENT_REFUSED}
+    assert code_at("Binary/bad8") is Code.STORE_UNAVAILABLE
+    attachments.read({"url": "Binary/b1"}, pick_report(report()))
+    assert code_at("Binary/bad9") is Code.ATTACHMENT_REFUSED
+    attachments.close()

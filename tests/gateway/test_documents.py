@@ -281,3 +281,14 @@ def test_size_limit_comes_before_reading() -> None:
 def test_damaged_image_is_refused(reader: DocumentReader) -> None:
     """A picture with the right first bytes and nothing after them is a bad image."""
     assert refusal(reader, image_of(LINES)[:60], "image/png") is Code.BAD_IMAGE
+
+
+def test_a_pdf_that_was_cut_is_refused_rather_than_read_in_part(reader: DocumentReader) -> None:
+    """Viewers repair it and show fewer pages, and nobody could tell; blanks and rubbish behind the end are usual."""
+    whole = pdf_of(*[(f"page {number}", "Left breast, pT2 pN0") for number in range(6)])
+    assert reader.read(whole + b"\r\n \0" * 100, "application/pdf").text.count("pT2") == 6
+    for tenths in range(1, 10):
+        cut = refusal(reader, whole[: len(whole) * tenths // 10], "application/pdf")
+        assert cut in (Code.CUT_DOCUMENT, Code.MALFORMED_PDF)
+    cut_update = whole + b"\n99 0 obj\n<</Length 9000>>\nstream\n" + b"x" * 6000
+    assert refusal(reader, cut_update, "application/pdf") is Code.CUT_DOCUMENT

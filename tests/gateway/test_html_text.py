@@ -172,3 +172,52 @@ def test_long_and_deep_documents_take_time_in_proportion() -> None:
     rows = "<tr><td>ER</td><td>positive</td></tr>" * 10_000
     text = html_to_text(f"<table><tr><th>Marker</th><th>Result</th></tr>{rows}</table>")
     assert text.count("Marker: ER  Result: positive") == 10_000
+
+
+PIECES = 50_000
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<?xml version="1.0"?><p>seen</p>' + "<![CDATA[" * PIECES,
+        "<!DOCTYPE html [" * PIECES + "<p>seen",
+        '<p>seen<i style="' + "text-decoration:" * PIECES + '"></i>',
+        '<p>seen<i style="' + "text-decoration" * PIECES + '"></i>',
+        '<p>seen<i style="opacity:' + "0" * PIECES * 10 + '1"></i>',
+        "<style>" + "/*" * PIECES + "</style><p>seen",
+        "<style>" + "@a" * PIECES + "</style><p>seen",
+        "<style>" + "a" * PIECES * 10 + "</style><p>seen",
+        "<style>" + "a{" * PIECES + "</style><p>seen",
+        "<p>seen" + "<br>" * PIECES + "<p>end",
+        "<table>" + "<tr>" + "<td rowspan=100 colspan=100>" * 300 + "<tr><td>" * PIECES + "seen",
+    ],
+)
+def test_what_is_left_open_costs_one_look(html: str) -> None:
+    """Markup that opens and never closes is read in time that grows as its length: a second look each would take hours."""
+    assert "seen" in html_to_text(html)
+
+
+def test_a_cell_within_cells_is_copied_once_at_most() -> None:
+    """Each of the cells around a long text would hold it again."""
+    depth = 400
+    text = "word " * 20_000
+    assert html_to_text("<table><tr><td>" * depth + text).strip() == text.strip()
+
+
+@pytest.mark.parametrize(
+    "markup", ["<?xml:namespace prefix = o ns = 'urn:x' />", "<?x>", "<table><?th><tr><td></table>"]
+)
+def test_processing_instructions_are_nothing_to_read(markup: str) -> None:
+    """Word writes them into HTML; they have no tag. Found by fuzzing."""
+    assert html_to_text(f"<p>seen{markup}</p>").strip() == "seen"
+
+
+def test_rules_of_a_style_sheet_hold_in_any_company() -> None:
+    """Comments within comments, imports before, conditions around, one rule left open."""
+    sheet = (
+        "/* a /* .a{} */@import url(x);.a{display:none}@media print{.b{display:none}}.c{color:red}.d{opacity:0.0}.e{"
+    )
+    html = f"<style>{sheet}</style>" + "".join(f"<p class={name}>{name}</p>" for name in "abcde")
+    assert html_to_text(html).split() == ["b", "c", "e"]
+    assert html_to_text("<p style='opacity:0.5'>seen</p><p style='font-size: .0'>gone</p>").split() == ["seen"]

@@ -186,6 +186,7 @@ def test_what_cannot_be_taken_has_a_number(intake: Intake, resource: Resource, c
         (b'{"a":' * 500 + b"1" + b"}" * 500, Code.TOO_DEEP),
         (b"5", Code.WRONG_RESOURCE),
         (b"[]", Code.WRONG_RESOURCE),
+        (b'{"resourceType": "DiagnosticReporter"}', Code.WRONG_RESOURCE),  # found by fuzzing
     ],
 )
 def test_what_is_not_a_resource_has_a_number(intake: Intake, data: bytes, code: Code) -> None:
