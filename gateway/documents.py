@@ -30,6 +30,7 @@ class DocumentText:
 
 @dataclass
 class _Pages:
+    least_confidence: float = 0.0
     parts: list[str] = field(default_factory=list)
     spans: list[PageSpan] = field(default_factory=list)
     length: int = 0
@@ -47,6 +48,7 @@ class _Pages:
                 end=self.length + len(text),
                 reader=reader,
                 confidence=confidence,
+                doubtful=confidence is not None and confidence < self.least_confidence,
                 layout=tuple(layout),
             )
         )
@@ -123,7 +125,7 @@ class DocumentReader:
 
     def _read_pdf(self, data: bytes, scans: bool) -> DocumentText:
         answer, _ = self._process.request({"operation": "pdf"}, data)
-        pages = _Pages()
+        pages = _Pages(self._settings.ocr_least_confidence)
         for index, page in enumerate(answer["pages"]):
             scan = self._read_scan(data, index) if scans and not page["usable"] else None
             if scan is not None and _says_more(scan.text, page["text"]):
@@ -136,7 +138,7 @@ class DocumentReader:
         return self._ocr().read(self.render(data, DocumentKind.PDF.value, index), 0)
 
     def _read_image(self, data: bytes) -> DocumentText:
-        pages = _Pages()
+        pages = _Pages(self._settings.ocr_least_confidence)
         frame, frames = 0, 1
         while frame < frames:
             page = self._ocr().read(data, frame)

@@ -94,6 +94,7 @@ class PageSpan(Frozen):
     """A run of the text that came from one page (1-based) by one reader ("digital", "ocr", "html", "plain").
 
     `layout` leads from characters to boxes on the page (gateway/page_layout.py packs it); empty where none is known.
+    `doubtful`: read with less confidence than the settings ask for, so that a person decides what it says.
     """
 
     page: int
@@ -101,6 +102,7 @@ class PageSpan(Frozen):
     end: int
     reader: str
     confidence: float | None = None
+    doubtful: bool = False
     layout: tuple[int, ...] = ()
 
 

@@ -80,6 +80,9 @@ class IntakeSettings(Section):
     ocr_engine: Literal["auto", "tesserocr", "rapidocr", "easyocr"] = Field(
         default="auto", description="auto: the first of these that is installed with its data (docs/ocr.md)"
     )
+    ocr_least_confidence: float = Field(
+        default=0.85, ge=0, le=1, description="what a page says that was read with less is for a person (docs/ocr.md)"
+    )
 
 
 class BusSettings(Section):
@@ -187,7 +190,7 @@ class ModelSettings(Section):
 
 
 class PrivacySettings(Section):
-    """The secret behind report keys and the patients' keys, and where these lie."""
+    """The secret behind report keys and the patients' keys, where these lie, and what de-identified text shows."""
 
     key: SecretStr | None = Field(
         default=None, description="32 random characters or more; none: a key file is made beside the embedded bus"
@@ -195,6 +198,13 @@ class PrivacySettings(Section):
     key_store: Path | None = Field(
         default=None,
         description="the file of the patients' keys, which all processes share; none: it lies beside the embedded bus",
+    )
+    dates: Literal["tag", "shift"] = Field(
+        default="tag",
+        description="what `synoptic deid` writes for a date: tag, or shift: moved by a secret number of days a patient",
+    )
+    names: Literal["tag", "number"] = Field(
+        default="tag", description="what `synoptic deid` writes for a name: [NAME], or number: [NAME 1] for each person"
     )
     allow_plaintext: bool = Field(
         default=False, description="let patient data travel unencrypted to other machines (a closed network)"

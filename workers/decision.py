@@ -26,6 +26,7 @@ CONTRADICTION = "the report contradicts itself"
 DISAGREEMENT = "rules and classifier disagree"
 UNSURE = "the classifier is not sure enough"
 DOUBTFUL_AS_A_WHOLE = "the report's findings look doubtful as a whole"
+DOUBTFUL_PAGE = "read from a page that OCR is not sure of"
 SAID_IN_WORDS = (Status.PENDING, Status.NOT_PERFORMED, Status.NOT_ASSESSABLE)
 Locate = Callable[[Sequence[tuple[int, int]]], tuple[Evidence, ...]]
 
@@ -167,6 +168,20 @@ def doubt_side(primary: Primary, side: Side | None) -> Primary:
         return primary
     doubted = withheld(primary.findings, "the resource names the other side")
     return primary.model_copy(update={"findings": doubted, "assertion": Assertion.UNCERTAIN})
+
+
+def doubt_pages(primary: Primary, pages: Sequence[PageSpan]) -> Primary:
+    """The primary, with everything in review whose evidence stands on a page that OCR was not sure of."""
+    doubtful = {page.page for page in pages if page.doubtful}
+    resting = {
+        key: finding
+        for key, finding in primary.findings.items()
+        if any(evidence.page in doubtful for evidence in finding.evidence)
+    }
+    doubted = primary.model_copy(update={"findings": {**primary.findings, **withheld(resting, DOUBTFUL_PAGE)}})
+    if not any(evidence.page in doubtful for evidence in primary.assertion_evidence):
+        return doubted
+    return doubted.model_copy(update={"assertion": Assertion.UNCERTAIN})
 
 
 def withheld(findings: Mapping[str, Finding], reason: str) -> dict[str, Finding]:

@@ -16,7 +16,7 @@ from schemas.findings import Primary
 from schemas.messages import TOPIC_FINDINGS, TOPIC_TEXTS, Action, Configuration, ReportFindings, ReportText
 from schemas.pack_loader import Pack
 from workers.bus import Outgoing, Record
-from workers.decision import Locate, decide, doubt_side, evidence_locator
+from workers.decision import Locate, decide, doubt_pages, doubt_side, evidence_locator
 from workers.deidentify import deidentify
 from workers.hop import Result
 from workers.look_alikes import readable
@@ -80,7 +80,7 @@ class Extractor:
 
     def _decide(self, read: Read, reading: PrimaryReading, predictions: Mapping[str, Prediction]) -> Primary:
         decided = decide(reading, predictions, self._engine.calibration, read.pack, read.locate)
-        return doubt_side(decided, read.report.side)
+        return doubt_pages(doubt_side(decided, read.report.side), read.report.pages)
 
     def _findings(self, report: ReportText, pack: Pack, primaries: tuple[Primary, ...]) -> ReportFindings:
         manifest = self._engine.manifest

@@ -61,6 +61,15 @@ def test_frames_of_an_image_are_pages() -> None:
     assert [frame for _, frame in engine.shown] == [0, 1]
 
 
+@pytest.mark.parametrize(("least", "doubtful"), [(0.85, False), (0.95, True)])
+def test_a_page_read_with_less_confidence_than_asked_is_doubtful(least: float, doubtful: bool) -> None:
+    """The page says so itself, since the hop that decides has no settings of intake."""
+    reader = DocumentReader(IntakeSettings(ocr_least_confidence=least), SpokenEngine("Breast, left."))
+    (page,) = reader.read(image_of(LINES), "image/png").pages
+    reader.close()
+    assert page.doubtful is doubtful
+
+
 def test_scan_reaches_the_engine_as_a_picture() -> None:
     """A page without a text layer is rendered, not handed over as PDF."""
     engine = SpokenEngine("a page")

@@ -16,10 +16,12 @@ from workers.decision import (
     CONTRADICTION,
     DISAGREEMENT,
     DOUBTFUL_AS_A_WHOLE,
+    DOUBTFUL_PAGE,
     NO_SPAN,
     UNSURE,
     decide,
     decide_task,
+    doubt_pages,
     doubt_side,
     evidence_locator,
     verdict,
@@ -167,6 +169,32 @@ def test_a_contradicting_side_puts_the_whole_primary_in_review(
     doubted = doubt_side(primary, side)
     assert doubted.findings["T"].status is expected
     assert (doubted.assertion is Assertion.UNCERTAIN) == (expected is Status.REVIEW)
+
+
+def test_what_a_badly_read_page_says_is_for_a_person() -> None:
+    """Findings with evidence on a page that OCR was not sure of go to review; those of other pages stay coded."""
+    bad, good = (Evidence(quote="x", start=start, end=start + 1, page=page) for start, page in ((0, 1), (9, 2)))
+    primary = Primary(
+        key="breast",
+        organ="breast",
+        assertion=Assertion.PRIMARY_INVASIVE,
+        assertion_evidence=(good,),
+        findings={
+            "T": Finding(value="T2", status=Status.CODED, evidence=(bad, good)),
+            "N": Finding(value="N0", status=Status.CODED, evidence=(good,)),
+            "M": Finding(status=Status.NOT_STATED),
+        },
+    )
+    pages = (
+        PageSpan(page=1, start=0, end=5, reader="ocr", confidence=0.6, doubtful=True),
+        PageSpan(page=2, start=7, end=12, reader="ocr", confidence=0.95),
+    )
+    doubted = doubt_pages(primary, pages)
+    assert [one.status for one in doubted.findings.values()] == [Status.REVIEW, Status.CODED, Status.NOT_STATED]
+    assert doubted.findings["T"].reason == DOUBTFUL_PAGE
+    assert doubted.assertion is Assertion.PRIMARY_INVASIVE
+    asserted = doubt_pages(primary.model_copy(update={"assertion_evidence": (bad,)}), pages)
+    assert asserted.assertion is Assertion.UNCERTAIN
 
 
 def test_evidence_leads_back_to_the_source_and_its_page() -> None:
