@@ -4,7 +4,7 @@ In order: JSON within limits, one report, not our own, its status, FHIR R4 and o
 gateway/lifecycle.py has the table of statuses; gateway/narrative.py says which text is read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
 
@@ -69,23 +69,31 @@ class Intake:
         self._seal = seal or passing_seal()
 
     def process(self, records: Sequence[Record]) -> list[Result]:
-        """One result a record; rejects are returned, retry and fatal errors raised."""
-        return [self._process(record) for record in records]
+        """One result a record; rejects are returned, retry and fatal errors raised.
 
-    def _process(self, record: Record) -> Result:
+        All are read first: the batch's new patients get their keys in one commit.
+        """
+        read = [self._read_record(record) for record in records]
+        reports = [one.report for one in read if isinstance(one, Reading) and one.report is not None]
+        sealed = self._seal.enclose_all(
+            [(report.model_dump_json().encode(), report.context.patient_key) for report in reports]
+        )
+        outgoing = map(self._outgoing, reports, sealed)
+        return [_result(one, outgoing) for one in read]
+
+    def _read_record(self, record: Record) -> Reading | SynopticError:
         try:
             reading = self.read(self._seal.opened(record.value))
         except SynopticError as error:
             if error.code.kind is not Kind.REJECT:
                 raise
-            return Result(error=error)
-        if reading.report is None:
-            return Result(ignored=reading.ignored)
-        report = reading.report
-        _log.info("report read", pack=report.pack, action=report.action.value, pages=len(report.pages))
-        key = self._seal.report_hmac(report.context.report_key).encode()
-        value = self._seal.enclose(report.model_dump_json().encode(), report.context.patient_key)
-        return Result(outgoing=(Outgoing(TOPIC_TEXTS, value, key=key),))
+            return error
+        if (report := reading.report) is not None:
+            _log.info("report read", pack=report.pack, action=report.action.value, pages=len(report.pages))
+        return reading
+
+    def _outgoing(self, report: ReportText, sealed: bytes) -> Outgoing:
+        return Outgoing(TOPIC_TEXTS, sealed, key=self._seal.report_hmac(report.context.report_key).encode())
 
     def kept(self, value: bytes) -> bytes:
         """A rejected message under its patient's key, where it names a patient."""
@@ -153,6 +161,12 @@ class Intake:
         if action is Action.WITHDRAW:
             return DocumentText("")
         return read_narrative(resources, self._reader, self._attachments)
+
+
+def _result(read: Reading | SynopticError, outgoing: Iterator[Outgoing]) -> Result:
+    if isinstance(read, SynopticError):
+        return Result(error=read)
+    return Result(ignored=read.ignored) if read.report is None else Result(outgoing=(next(outgoing),))
 
 
 def is_machine_written(report: Resource) -> bool:

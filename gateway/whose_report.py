@@ -1,5 +1,6 @@
 """Whose a message is, before intake has judged it: so that even what is rejected lies under its patient's key."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from gateway.fhir_identity import patient_key, read_subject
@@ -22,7 +23,12 @@ def whose(message: bytes, settings: Settings) -> UUID | None:
 
 def sealed_report(message: bytes, seal: Seal, settings: Settings) -> bytes:
     """The message under its patient's key; unchanged where it is sealed, or nobody can say whose it is."""
-    if message.startswith(MARK):
-        return message
-    patient = whose(message, settings)
-    return message if patient is None else seal.enclose(message, patient)
+    return sealed_reports([message], seal, settings)[0]
+
+
+def sealed_reports(messages: Sequence[bytes], seal: Seal, settings: Settings) -> list[bytes]:
+    """Each message as `sealed_report` gives it; new patients get their keys in one commit."""
+    patients = [None if message.startswith(MARK) else whose(message, settings) for message in messages]
+    named = [(message, patient) for message, patient in zip(messages, patients, strict=True) if patient is not None]
+    sealed = iter(seal.enclose_all(named))
+    return [message if patient is None else next(sealed) for message, patient in zip(messages, patients, strict=True)]

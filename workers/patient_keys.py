@@ -9,7 +9,7 @@ that keeps POSIX locks, and no later file holds what a commit replaced. Keys ove
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,20 +36,26 @@ class PatientKeys:
         self._guard = threading.Lock()
         self._connection = _open(path)
 
-    def of_patient(self, patient: bytes, make: Callable[[], tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
-        """The patient's identity and wrapped key; where there is none, what `make` makes, on the disk before it is used."""
-        find = "SELECT identity, wrapped FROM keys WHERE patient = ?"
+    def of_patients(
+        self, patients: Sequence[bytes], make: Callable[[], tuple[bytes, bytes]]
+    ) -> list[tuple[bytes, bytes]]:
+        """Each patient's identity and wrapped key; what is not there, `make` makes, all on the disk before any is used.
+
+        One commit for all of them: a commit waits for the disk several times. Raises SYN-610 where that fails, and then
+        none of them is kept.
+        """
         with self._using():
-            row = self._connection.execute(find, (patient,)).fetchone()
-            if row is None:
-                identity, wrapped = make()
-                # Another process may have been quicker: then its key counts.
-                insert = "INSERT INTO keys VALUES (?, ?, ?, NULL) ON CONFLICT (patient) DO NOTHING"
-                self._connection.execute(insert, (identity, patient, wrapped))
-                row = self._connection.execute(find, (patient,)).fetchone()
-        if row is None:
-            raise SynopticError(Code.KEY_STORE_UNAVAILABLE, "a key was deleted while it was made")
-        return row[0], row[1]
+            found = self._present(patients)
+            absent = [patient for patient in dict.fromkeys(patients) if patient not in found]
+            if absent:
+                with self._transaction():
+                    # Another process may have been quicker: then its key counts.
+                    insert = "INSERT INTO keys VALUES (?, ?, ?, NULL) ON CONFLICT (patient) DO NOTHING"
+                    for patient in absent:
+                        identity, wrapped = make()
+                        self._connection.execute(insert, (identity, patient, wrapped))
+                    found |= self._present(absent)
+        return [found[patient] for patient in patients]
 
     def find(self, identity: bytes) -> bytes:
         """The wrapped key; raises SYN-609 where it was deleted, SYN-605 where it was never here."""
@@ -81,6 +87,22 @@ class PatientKeys:
         """Close the file."""
         with self._guard:
             self._connection.close()
+
+    def _present(self, patients: Iterable[bytes]) -> dict[bytes, tuple[bytes, bytes]]:
+        find = "SELECT identity, wrapped FROM keys WHERE patient = ?"
+        rows = ((patient, self._connection.execute(find, (patient,)).fetchone()) for patient in dict.fromkeys(patients))
+        return {patient: (row[0], row[1]) for patient, row in rows if row is not None}
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
 
     @contextmanager
     def _using(self) -> Iterator[None]:

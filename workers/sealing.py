@@ -13,6 +13,7 @@ import hmac
 import os
 import re
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -38,8 +39,7 @@ class Seal:
 
     def __init__(self, secret: bytes, keys: PatientKeys | None = None) -> None:
         """Derive the keys; `keys` none: patients' keys that end with the process. Raises SYN-604 on a short secret."""
-        if len(secret) < MINIMUM_KEY_LENGTH:
-            raise SynopticError(Code.BAD_PRIVACY_KEY, f"shorter than {MINIMUM_KEY_LENGTH} characters")
+        _require_length(secret)
         self._report_key = _derive(secret, b"synoptic report key 1", 32)
         self._patient_key = _derive(secret, b"synoptic patient key 1", 32)
         self._wrapping = AESSIV(_derive(secret, b"synoptic wrapped patient key 1", 64))
@@ -51,8 +51,15 @@ class Seal:
 
     def enclose(self, value: bytes, patient_key: UUID) -> bytes:
         """A message under its patient's key."""
-        identity, cipher = self._cipher_of(patient_key)
-        return MARK + identity + cipher.encrypt(value, [MARK])
+        return self.enclose_all([(value, patient_key)])[0]
+
+    def enclose_all(self, messages: Sequence[tuple[bytes, UUID]]) -> list[bytes]:
+        """Each message under its patient's key; keys that have to be made are on the disk then, after one commit."""
+        ciphers = self._ciphers_of([patient_key for _, patient_key in messages])
+        return [
+            MARK + identity + cipher.encrypt(value, [MARK])
+            for (value, _), (identity, cipher) in zip(messages, ciphers, strict=True)
+        ]
 
     def opened(self, value: bytes) -> bytes:
         """The message again, or `value` itself where it is not sealed.
@@ -67,7 +74,7 @@ class Seal:
 
     def seal(self, context: ReportContext) -> str:
         """The context under its patient's key, bound to its report's keyed hash."""
-        identity, cipher = self._cipher_of(context.patient_key)
+        ((identity, cipher),) = self._ciphers_of([context.patient_key])
         bound = self.report_hmac(context.report_key).encode()
         return base64.urlsafe_b64encode(identity + cipher.encrypt(context.model_dump_json().encode(), [bound])).decode()
 
@@ -96,9 +103,9 @@ class Seal:
     def _patient(self, patient_key: UUID) -> bytes:
         return hmac.digest(self._patient_key, patient_key.bytes, "sha256")
 
-    def _cipher_of(self, patient_key: UUID) -> tuple[bytes, AESSIV]:
-        identity, wrapped = self._keys.of_patient(self._patient(patient_key), self._make)
-        return identity, self._unwrapped(identity, wrapped)
+    def _ciphers_of(self, patient_keys: Sequence[UUID]) -> list[tuple[bytes, AESSIV]]:
+        keys = self._keys.of_patients([self._patient(key) for key in patient_keys], self._make)
+        return [(identity, self._unwrapped(identity, wrapped)) for identity, wrapped in keys]
 
     def _make(self) -> tuple[bytes, bytes]:
         identity = secrets.token_bytes(IDENTITY_BYTES)
@@ -138,7 +145,7 @@ def load_keys(settings: Settings) -> PatientKeys:
 
 def load_seal(settings: Settings) -> Seal:
     """The seal under `privacy.key`; without one, the embedded bus gets a key file beside it, Kafka SYN-603."""
-    return Seal(_secret(settings), load_keys(settings))
+    return Seal(load_secret(settings), load_keys(settings))
 
 
 def passing_seal() -> Seal:
@@ -146,12 +153,20 @@ def passing_seal() -> Seal:
     return Seal(secrets.token_bytes(MINIMUM_KEY_LENGTH))
 
 
-def _secret(settings: Settings) -> bytes:
+def load_secret(settings: Settings) -> bytes:
+    """The secret `privacy.key`, else the key file's; raises SYN-603 where there is none and SYN-604 on a bad one."""
     if settings.privacy.key is not None:
-        return settings.privacy.key.get_secret_value().encode()
+        secret = settings.privacy.key.get_secret_value().encode()
+        _require_length(secret)
+        return secret
     if settings.bus.kind != "embedded":
         raise SynopticError(Code.NO_PRIVACY_KEY, settings.bus.kind)
     return _key_file(settings.bus.path.parent / KEY_FILE)
+
+
+def _require_length(secret: bytes) -> None:
+    if len(secret) < MINIMUM_KEY_LENGTH:
+        raise SynopticError(Code.BAD_PRIVACY_KEY, f"shorter than {MINIMUM_KEY_LENGTH} characters")
 
 
 def _key_file(path: Path) -> bytes:

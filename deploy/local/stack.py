@@ -30,6 +30,7 @@ from schemas.errors import SynopticError
 from schemas.settings import BusSettings
 from schemas.topics import TOPICS
 from workers.kafka_topics import KafkaTopics
+from workers.patient_keys import KEY_STORE_FILE
 
 LOCK, SETTINGS, ENVIRONMENT = "lock", "synoptic.yaml", "environment"
 STOPPED, FAILED = 0, 1
@@ -83,7 +84,7 @@ def run(folder: Path, kafka_port: int | None, fhir_port: int | None) -> NoReturn
                 _say(_usage(folder, bus.bootstrap_servers, fhir.base_url, len(resources)))
                 _watch(kafka, fhir)
             finally:
-                for name in (SETTINGS, ENVIRONMENT):
+                for name in (SETTINGS, ENVIRONMENT, KEY_STORE_FILE):
                     (folder / name).unlink(missing_ok=True)
 
 
@@ -155,11 +156,11 @@ def _sole_use_of(folder: Path) -> Iterator[None]:
 
 
 def _write_settings(folder: Path, bootstrap_servers: str, base_url: str) -> None:
-    """The settings for `synoptic`, with a key of their own, and the variables that another terminal reads."""
+    """The settings for `synoptic`, with a key and a key store of their own, and another terminal's variables."""
     settings = {
         "bus": {"kind": "kafka", "bootstrap_servers": bootstrap_servers},
         "fhir": {"base_url": base_url},
-        "privacy": {"key": secrets.token_hex(32)},
+        "privacy": {"key": secrets.token_hex(32), "key_store": str((folder / KEY_STORE_FILE).absolute())},
     }
     file = (folder / SETTINGS).absolute()
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway.composition import build_bus
-from gateway.whose_report import sealed_report
+from gateway.whose_report import sealed_reports
 from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import TOPIC_REPORTS
 from schemas.settings import Settings, load_settings
@@ -29,7 +29,7 @@ def publish(
     try:
         for path in files:
             try:
-                messages = [Outgoing(TOPIC_REPORTS, seal(value)) for value in _messages(path)]
+                messages = [Outgoing(TOPIC_REPORTS, value) for value in seal(list(_messages(path)))]
                 bus.publish(messages)
                 published += len(messages)
             except SynopticError as error:
@@ -44,15 +44,15 @@ def publish(
         raise typer.Exit(1)
 
 
-def _sealing(settings: Settings) -> Callable[[bytes], bytes]:
-    """Seals on the embedded bus, whose file keeps the message; on Kafka it goes as an EHR would send it.
+def _sealing(settings: Settings) -> Callable[[list[bytes]], list[bytes]]:
+    """Seals on the embedded bus, whose file keeps the messages; on Kafka they go as an EHR would send them.
 
     There the topic is the EHR's interface, and who publishes needs neither privacy.key nor the key store.
     """
     if settings.bus.kind == "kafka":
-        return bytes
+        return list
     seal = load_seal(settings)
-    return lambda message: sealed_report(message, seal, settings)
+    return lambda messages: sealed_reports(messages, seal, settings)
 
 
 def _messages(path: Path) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
 """The patients' keys: one each, shared by processes, and gone for good when deleted."""
 
 import multiprocessing
+import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from workers.sealing import MARK, Seal, key_identity
 
 SECRET = b"a secret of thirty-two characters"
 PATIENT, OTHER = UUID(int=7), UUID(int=8)
+TO_COMMIT = (sqlite3.SQLITE_TRANSACTION, "COMMIT")
 
 
 def identities(path: Path, count: int) -> set[bytes | None]:
@@ -26,6 +28,39 @@ def test_every_patient_has_one_key(tmp_path):
     """The same patient has the same key in every message and process, another patient another one."""
     assert len(identities(tmp_path / "keys", 5)) == 5
     assert identities(tmp_path / "keys", 5) == identities(tmp_path / "keys", 5)
+
+
+def test_the_new_patients_of_a_batch_share_one_commit(tmp_path):
+    """However many of them there are, the disk is waited for once; for known ones it is not written to."""
+    keys = PatientKeys(tmp_path / "keys")
+    said: list[str] = []
+    keys._connection.set_trace_callback(said.append)
+    seal = Seal(SECRET, keys)
+    messages = [(b"message", UUID(int=number % 20)) for number in range(32)]
+    sealed = seal.enclose_all(messages)
+    assert len(set(map(key_identity, sealed))) == 20
+    assert said.count("COMMIT") == 1
+    assert Seal(SECRET, PatientKeys(tmp_path / "keys")).enclose_all(messages) == sealed
+    assert seal.enclose_all(messages) == sealed
+    assert said.count("BEGIN IMMEDIATE") == said.count("COMMIT") == 1
+
+
+def test_a_batch_whose_keys_are_not_on_the_disk_is_not_sealed(tmp_path):
+    """Where the commit fails, no message of the batch comes out and no key is kept; the next try makes them."""
+    keys = PatientKeys(tmp_path / "keys")
+    seal = Seal(SECRET, keys)
+    known = seal.enclose(b"message", PATIENT)
+    keys._connection.set_authorizer(
+        lambda action, what, *_: sqlite3.SQLITE_DENY if (action, what) == TO_COMMIT else sqlite3.SQLITE_OK
+    )
+    with pytest.raises(SynopticError, match="SYN-610"):
+        seal.enclose_all([(b"message", OTHER), (b"message", PATIENT)])
+    keys._connection.set_authorizer(None)
+    assert Seal(SECRET, PatientKeys(tmp_path / "keys")).erase(OTHER) is None
+    first, second = seal.enclose_all([(b"message", OTHER), (b"message", PATIENT)])
+    assert second == known
+    assert PatientKeys(tmp_path / "keys").is_erased(key_identity(first)) is False
+    assert Seal(SECRET, PatientKeys(tmp_path / "keys")).opened(first) == b"message"
 
 
 def test_processes_that_start_together_share_the_keys(tmp_path):
@@ -75,9 +110,9 @@ def test_nothing_of_the_key_is_left_in_its_file(tmp_path):
     """The wrapped key and its patient's HMAC are overwritten in the file, and no journal stays beside it."""
     keys = PatientKeys(tmp_path / "keys")
     wrapped, patient = b"W" * 80, b"P" * 32
-    for number in range(200):
-        keys.of_patient(b"%032d" % number, lambda number=number: (b"%018d" % number, b"%080d" % number))
-    keys.of_patient(patient, lambda: (b"I" * 18, wrapped))
+    made = ((b"%018d" % number, b"%080d" % number) for number in range(200))
+    keys.of_patients([b"%032d" % number for number in range(200)], lambda: next(made))
+    keys.of_patients([patient], lambda: (b"I" * 18, wrapped))
     assert wrapped in (tmp_path / "keys").read_bytes()
     assert keys.erase(patient) == b"I" * 18
     left = b"".join(path.read_bytes() for path in tmp_path.iterdir())
