@@ -329,8 +329,9 @@ class Code(Enum):
     )
     NO_KEY_STORE = _fatal(
         608,
-        "privacy.key_store is not set, and with bus.kind {detail} every process must share one",
-        "set SYNOPTIC_PRIVACY__KEY_STORE to one file on a volume that all processes mount",
+        "privacy.key_store, the file of the patients' keys, is not set, and with bus.kind {detail} all hops must share one",
+        "set SYNOPTIC_PRIVACY__KEY_STORE to a file in a folder that is there and that all hops reach, such as "
+        "/var/lib/synoptic-keys/patient-keys.sqlite; the first use makes the file",
     )
     ERASED = _reject(
         609,
