@@ -9,7 +9,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from gateway.outcome import Outcome, advice, fault
 from schemas.errors import Code, SynopticError
 from schemas.settings import BusSettings
-from schemas.topics import RECORD_ROOM_BYTES, SECONDS_A_DAY, TOPICS, Topic
+from schemas.topics import RECORD_ROOM_BYTES, SECONDS_A_DAY, SEGMENT_SECONDS, TOPICS, Topic
 
 NAME = "Kafka topics"
 MILLISECONDS_A_DAY = SECONDS_A_DAY * 1000
@@ -77,6 +77,8 @@ def _kept(wire: str, topic: Topic, configuration: dict[str, str], bus: BusSettin
         yield Outcome(wire, f"cleanup.policy is {configuration['cleanup.policy']}", remedy)
     elif not topic.compacted:
         yield from _retention(wire, topic, int(configuration["retention.ms"]))
+        if int(configuration["retention.ms"]) != FOR_EVER:
+            yield from _segments(wire, int(configuration["segment.ms"]))
 
 
 def _retention(wire: str, topic: Topic, milliseconds: int) -> Iterator[Outcome]:
@@ -88,6 +90,15 @@ def _retention(wire: str, topic: Topic, milliseconds: int) -> Iterator[Outcome]:
         "patient data stay longer than they are needed" if longer else "what a stopped hop has not read is lost sooner"
     )
     yield advice(wire, f"messages are kept {kept}", f"{topic.retention_days} days are meant: {why}")
+
+
+def _segments(wire: str, milliseconds: int) -> Iterator[Outcome]:
+    """Kafka erases whole segments, so that the first message of one stays as much longer."""
+    most = SEGMENT_SECONDS * 1000
+    if milliseconds > most:
+        days = f"{milliseconds / MILLISECONDS_A_DAY:g} days"
+        why = f"patient data stay up to {days} longer than their retention"
+        yield advice(wire, f"segment.ms is {milliseconds}, {days}", f"set it to {most}: {why}")
 
 
 def _replicas(wire: str, described: dict[str, Any], configuration: dict[str, str], brokers: int) -> Iterator[Outcome]:

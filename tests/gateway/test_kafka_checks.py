@@ -21,7 +21,7 @@ from gateway.kafka_topic_checks import check_topics
 from gateway.outcome import Outcome
 from schemas.messages import TOPIC_REPORTS
 from schemas.settings import BusSettings, PrivacySettings, Settings
-from schemas.topics import TOPIC_STATES, TOPICS
+from schemas.topics import SEGMENT_SECONDS, TOPIC_STATES, TOPICS
 from workers.bus import Outgoing
 from workers.bus_kafka import KafkaBus
 
@@ -121,7 +121,7 @@ def test_transaction_version_2_is_advised_against(kafka_servers, topic_prefix):
 
 
 def test_unfit_topics_are_named_one_by_one(kafka_servers, topic_prefix):
-    """Too small, kept otherwise, or kept too long: each is a line of its own, with what to set."""
+    """Too small, kept otherwise, kept too long, or erased late: each is a line of its own, with what to set."""
     small, forever, states = (f"{topic_prefix}{TOPICS[0].name}", f"{topic_prefix}{TOPICS[1].name}", TOPIC_STATES)
     room = {"max.message.bytes": str(ROOM)}
     admin = KafkaAdminClient(bootstrap_servers=kafka_servers)
@@ -146,6 +146,7 @@ def test_unfit_topics_are_named_one_by_one(kafka_servers, topic_prefix):
         f"{topic_prefix}{states}": "cleanup.policy is delete",
     }
     assert advised(found)[forever] == "messages are kept for ever"
+    assert advised(found)[small] == "segment.ms is 604800000, 7 days"
 
 
 def test_missing_topics_that_nobody_creates(kafka_servers, topic_prefix):
@@ -351,6 +352,7 @@ class ClusterOfThree:
             "max.message.bytes": str(ROOM),
             "cleanup.policy": "compact" if topic.compacted else "delete",
             "retention.ms": str(topic.retention_days * 86_400_000),
+            "segment.ms": str(SEGMENT_SECONDS * 1000),
             "min.insync.replicas": str(self.required),
         }
         return {key: {"value": value} for key, value in values.items()}
