@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import count
 
-from gateway.removal_review import KNOWN, MEANINGS, Removal, Review
+from gateway.removal_review import MEANINGS, Review, is_known
+from workers.deidentify import Removed
 
 COLOURS = {
     "NAME": "#ffdc8a",
@@ -85,7 +86,7 @@ def _tools(totals: Counter[str]) -> str:
     )
     return (
         f'<div class="tools">{boxes}<label><input type="checkbox" id="only"> only lines with a removal</label>'
-        f'<span class="reason"><span class="chip known">underlined</span> {MEANINGS[KNOWN]}, otherwise found by a rule; '
+        f'<span class="reason"><span class="chip known">underlined</span> {MEANINGS[True]}, otherwise found by a rule; '
         "point at a word for its reason, click it for its other side</span></div>"
     )
 
@@ -106,8 +107,8 @@ def _overview(reviews: Sequence[Review]) -> str:
 def _section(number: int, one: Review) -> Iterator[str]:
     """One document: its counts, then a row a line."""
     chips = " ".join(
-        f'<span><span class="chip {tag}{" known" * (reason == KNOWN)}">{tag}</span> {escape(MEANINGS[reason])}: {found}</span>'
-        for (tag, reason), found in one.counts().items()
+        f'<span><span class="chip {tag}{" known" * known}">{tag}</span> {escape(MEANINGS[known])}: {found}</span>'
+        for (tag, known), found in one.counts().items()
     )
     yield f'<section id="d{number}"><header><h2>{escape(one.name)}</h2>{chips or "nothing removed"}</header>'
     yield '<div class="lines"><div class="line heads"><span></span><span>Original</span><span>De-identified</span></div>'
@@ -145,20 +146,23 @@ def _lines(document: int, one: Review) -> Iterator[str]:
         start = end + 1
 
 
-def _mark(name: str, removal: Removal, words: str, opens: bool) -> str:
+def _mark(name: str, removal: Removed, words: str, opens: bool) -> str:
     """The removed words in the colour of their class; only the first piece of a removal can be linked to."""
     anchor = f' id="o{name}"' if opens else ""
-    known = " known" * (removal.reason == KNOWN)
+    known = " known" * is_known(removal)
     return (
         f'<mark class="{removal.tag}{known}"{anchor}><a href="#c{name}" data-why="{_why(removal)}">{words}</a></mark>'
     )
 
 
-def _tag(name: str, removal: Removal) -> str:
+def _tag(name: str, removal: Removed) -> str:
     """What stands in place of the words."""
     why = _why(removal)
-    return f'<a class="tag {removal.tag}" id="c{name}" href="#o{name}" data-why="{why}">[{removal.tag}]</a>'
+    return (
+        f'<a class="tag {removal.tag}" id="c{name}" href="#o{name}" data-why="{why}">{escape(removal.replacement)}</a>'
+    )
 
 
-def _why(removal: Removal) -> str:
-    return escape(f"{removal.tag}: {MEANINGS.get(removal.reason, removal.reason)}")
+def _why(removal: Removed) -> str:
+    rule = "" if is_known(removal) else f" ({removal.reason})"
+    return escape(f"{removal.tag}: {MEANINGS[is_known(removal)]}{rule}")

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
-from gateway.sources import SourceReport
 from schemas.messages import ReportText
-from workers.deidentify import Removed, deidentify
+from workers.deidentify import Removed
+from workers.removal_reasons import KNOWN
+from workers.replacements import Replacements
 
-KNOWN, RULE = "known", "rule"
-"""Why something went: the resource knows it, and only that gave it away; or a rule finds it in the text itself."""
-MEANINGS = {KNOWN: "known to the resource", RULE: "found by a rule"}
+MEANINGS = {True: "known to the resource", False: "found by a rule"}
+"""Why something went, by whether the resource knows it."""
 STYLES = {
     "NAME": "black on yellow",
     "DATE": "black on cyan",
@@ -25,44 +25,29 @@ STYLES = {
 
 
 @dataclass(frozen=True)
-class Removal:
-    """A span that was removed, its class, and why."""
-
-    start: int
-    end: int
-    tag: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class Review:
     """One document: its text as read, and what was removed from it."""
 
     name: str
     text: str = field(repr=False)
-    removals: tuple[Removal, ...] = field(repr=False)
+    removals: tuple[Removed, ...] = field(repr=False)
 
-    def counts(self) -> dict[tuple[str, str], int]:
-        """How many removals there are of each class and reason, the most frequent first."""
-        return dict(Counter((one.tag, one.reason) for one in self.removals).most_common())
-
-
-def review(source: SourceReport, report: ReportText) -> Review:
-    """De-identify a document, once with and once without what its resource knows."""
-    with_known = deidentify(report.text, report.known_identifiers).removed
-    without = deidentify(report.text).removed if report.known_identifiers else with_known
-    found = {place for one in without for place in range(one.start, one.end)}
-    removals = (Removal(one.start, one.end, one.tag, _reason(report.text, one, found)) for one in with_known)
-    return Review(source.name, report.text, tuple(removals))
+    def counts(self) -> dict[tuple[str, bool], int]:
+        """How many removals there are of each class, known to the resource or not, the most frequent first."""
+        return dict(Counter((one.tag, is_known(one)) for one in self.removals).most_common())
 
 
-def _reason(text: str, removed: Removed, found: set[int]) -> str:
-    """KNOWN where a letter or digit of it would have stayed but for the resource."""
-    needed = any(place not in found and text[place].isalnum() for place in range(removed.start, removed.end))
-    return KNOWN if needed else RULE
+def is_known(removed: Removed) -> bool:
+    """True where the resource knows it, whether or not a rule would find it as well."""
+    return removed.reason == KNOWN
 
 
-def pieces(one: Review) -> Iterator[tuple[str, Removal | None]]:
+def review(name: str, report: ReportText, replacements: Replacements) -> Review:
+    """De-identify a document as `synoptic deid text` does."""
+    return Review(name, report.text, replacements.deidentified(report).removed)
+
+
+def pieces(one: Review) -> Iterator[tuple[str, Removed | None]]:
     """The text in order, cut into what stays and what was removed."""
     at = 0
     for removal in one.removals:
@@ -80,7 +65,7 @@ def terminal_text(one: Review, coloured: bool) -> Text:
         if removal is None:
             shown.append(printable)
         elif coloured:
-            underline = " underline" if removal.reason == KNOWN else ""
+            underline = " underline" if is_known(removal) else ""
             shown.append(printable, f"{STYLES[removal.tag]}{underline}")
         else:
             shown.append(f"⟦{removal.tag}, {removal.reason}: {printable}⟧")
@@ -92,11 +77,11 @@ def terminal_legend() -> Text:
     legend = Text()
     for tag, style in STYLES.items():
         legend.append(tag, style).append("  ")
-    legend.append(MEANINGS[KNOWN], "underline")
+    legend.append(MEANINGS[True], "underline")
     return legend
 
 
 def count_line(one: Review) -> str:
     """How much was removed, by class and reason, in one line."""
-    counted = (f"{count} {tag} {MEANINGS[reason]}" for (tag, reason), count in one.counts().items())
+    counted = (f"{count} {tag} {MEANINGS[known]}" for (tag, known), count in one.counts().items())
     return f"{one.name}: {len(one.removals)} removed" + (f" ({', '.join(counted)})" if one.removals else "")

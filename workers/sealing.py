@@ -157,11 +157,12 @@ def load_secret(settings: Settings) -> bytes:
     """The secret `privacy.key`, else the key file's; raises SYN-603 where there is none and SYN-604 on a bad one."""
     if settings.privacy.key is not None:
         secret = settings.privacy.key.get_secret_value().encode()
-        _require_length(secret)
-        return secret
-    if settings.bus.kind != "embedded":
+    elif settings.bus.kind == "embedded":
+        secret = _key_file(settings.bus.path.parent / KEY_FILE)
+    else:
         raise SynopticError(Code.NO_PRIVACY_KEY, settings.bus.kind)
-    return _key_file(settings.bus.path.parent / KEY_FILE)
+    _require_length(secret)
+    return secret
 
 
 def _require_length(secret: bytes) -> None:

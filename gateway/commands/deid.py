@@ -24,8 +24,9 @@ from schemas.errors import Code, SynopticError
 from schemas.messages import KnownIdentifier
 from schemas.pack import Routing
 from schemas.pack_loader import Pack, load_pack
-from schemas.settings import load_settings
-from workers.deidentify import CleanText, deidentify
+from schemas.settings import Settings, load_settings
+from workers.deidentify import CleanText
+from workers.replacements import Replacements
 
 if TYPE_CHECKING:
     from training.deidentification.annotated import AnnotatedText
@@ -65,11 +66,13 @@ def text(
 ) -> None:
     """Print each document without its identifiers; a FHIR file brings its own known ones."""
     rejected = False
-    for source in _sources(files):
+    settings = load_settings()
+    replacements = Replacements.of(settings)
+    for source in _sources(files, settings):
         if source.report is None:
             rejected |= _refused(source)
             continue
-        clean = deidentify(source.report.text, source.report.known_identifiers)
+        clean = replacements.deidentified(source.report)
         typer.echo(clean.text if output is Form.TEXT else _line(source.name, clean))
     if rejected:
         raise typer.Exit(1)
@@ -87,11 +90,13 @@ def check(
     console = Console()
     rejected = False
     reviews: list[Review] = []
-    for source in _sources(files):
+    settings = load_settings()
+    replacements = Replacements.of(settings)
+    for source in _sources(files, settings):
         if source.report is None:
             rejected |= _refused(source)
             continue
-        one = review(source, source.report)
+        one = review(source.name, source.report, replacements)
         typer.echo(count_line(one), err=True)
         if html is not None:
             reviews.append(one)
@@ -211,9 +216,8 @@ def _print(found: "Sequence[SetFigures]", effects: "Sequence[Comparison]", outpu
         console.print(table)
 
 
-def _sources(files: Sequence[Path]) -> Iterator[SourceReport]:
+def _sources(files: Sequence[Path], settings: Settings) -> Iterator[SourceReport]:
     """Each report of the files, whatever organ it is about."""
-    settings = load_settings()
     intake = Intake(settings, packs=[_reading_anything(load_pack(settings.packs[0]))])
     try:
         for path in files:
@@ -234,5 +238,7 @@ def _reading_anything(pack: Pack) -> Pack:
 
 
 def _line(name: str, clean: CleanText) -> str:
-    removed = [{"start": item.start, "end": item.end, "class": item.tag} for item in clean.removed]
+    removed = [
+        {"start": item.start, "end": item.end, "class": item.tag, "reason": item.reason} for item in clean.removed
+    ]
     return orjson.dumps({"source": name, "text": clean.text, "removed": removed}).decode()

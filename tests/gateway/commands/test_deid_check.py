@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from gateway.cli import build_app
 from gateway.removal_page import COLOURS, review_page
-from gateway.removal_review import STYLES, Removal, Review
+from gateway.removal_review import STYLES, Review
 from schemas.errors import Code, SynopticError
-from workers.deidentify import TAGS
+from workers.deidentify import TAGS, Removed
 
 REPORT = {
     "resourceType": "DiagnosticReport",
@@ -51,13 +51,14 @@ def _elsewhere(tmp_path, monkeypatch):
 
 
 def test_the_terminal_shows_what_went_and_what_gave_it_away(tmp_path: Path) -> None:
-    """What only the resource knows is told from what a rule finds; without a terminal brackets take the colours' place."""
+    """What the resource knows is told from what a rule finds, and the rule is named; without a terminal brackets take the colours' place."""
     path = tmp_path / "report.json"
     path.write_text(json.dumps(REPORT))
     result = _run(str(path))
     assert result.exit_code == 0, result.output
     assert (
-        "⟦NAME, known: Featherby⟧, seen by Dr. ⟦NAME, rule: Testperson⟧ on ⟦DATE, rule: 03/07/2014⟧." in result.stdout
+        "⟦NAME, known: Featherby⟧, seen by Dr. ⟦NAME, context:signature: Testperson⟧ "
+        "on ⟦DATE, pattern:date-numbers: 03/07/2014⟧." in result.stdout
     )
     assert result.stderr.startswith("report.json: 3 removed (")
 
@@ -75,7 +76,7 @@ def test_a_rejected_file_is_named_and_the_others_are_shown(tmp_path: Path) -> No
     (tmp_path / "good.txt").write_text("Seen on 03/07/2014.")
     result = _run("bad.json", "good.txt", "missing.txt")
     assert result.exit_code == 1
-    assert "⟦DATE, rule: 03/07/2014⟧" in result.stdout
+    assert "⟦DATE, pattern:date-numbers: 03/07/2014⟧" in result.stdout
     assert "bad.json: SYN-101" in result.stderr
     assert "missing.txt: SYN-" in result.stderr
 
@@ -109,9 +110,9 @@ def test_a_page_that_cannot_be_written_is_a_numbered_error(tmp_path: Path) -> No
 def test_both_texts_stand_line_by_line_and_a_removal_over_two_lines_has_one_tag() -> None:
     """Every line of the original has a row; the tag stands in the first row of its removal."""
     text = "Seen by Anna\nTest today\nlesion"
-    page = review_page([Review("a & b.txt", text, (Removal(8, 17, "NAME", "known"),))])
+    page = review_page([Review("a & b.txt", text, (Removed(8, 17, "NAME", "known", "[NAME 1]"),))])
     assert page.count('<div class="line">') + page.count('<div class="line hit">') == 3
-    assert page.count("[NAME]") == 1
+    assert page.count("[NAME 1]") == 1
     assert "<span>1</span><span>Seen by <mark" in page
     assert "<span>3</span><span>lesion</span><span>lesion</span>" in page
     assert "a &amp; b.txt" in page
@@ -120,7 +121,10 @@ def test_both_texts_stand_line_by_line_and_a_removal_over_two_lines_has_one_tag(
 
 def test_several_documents_are_listed_and_links_lead_to_what_exists() -> None:
     """The overview names each document; every link of the page has its target."""
-    removals = (Removal(0, 4, "NAME", "rule"), Removal(5, 9, "DATE", "rule"))
+    removals = (
+        Removed(0, 4, "NAME", "listed", "[NAME]"),
+        Removed(5, 9, "DATE", "pattern:date-event", "[DATE]"),
+    )
     page = _Page(review_page([Review("one.txt", "Anna 2014", removals), Review("two.txt", "Anna 2014", removals)]))
     targets = {attributes.get("id") for _, attributes in page.tags}
     links = [str(attributes["href"])[1:] for name, attributes in page.tags if name == "a"]

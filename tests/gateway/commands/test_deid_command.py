@@ -1,6 +1,8 @@
 """`synoptic deid text`: what it prints of text and FHIR files, whatever organ they are about."""
 
 import json
+import re
+from datetime import datetime, timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -41,6 +43,7 @@ def test_a_fhir_file_brings_its_own_identifiers(tmp_path):
     text = REPORT["conclusion"]
     removed = [(text[item["start"] : item["end"]], item["class"]) for item in line["removed"]]
     assert removed == [("MUELLER, ANNA", "NAME"), ("S24-1234", "ID")]
+    assert [item["reason"] for item in line["removed"]] == ["known", "known"]
 
 
 def test_plain_text_goes_by_patterns_and_contexts(tmp_path):
@@ -50,6 +53,23 @@ def test_plain_text_goes_by_patterns_and_contexts(tmp_path):
     result = run(str(path))
     assert result.exit_code == 0
     assert result.stdout == "Seen by Dr. [NAME] on [DATE]: lung nodule.\n"
+
+
+def test_dates_move_and_names_are_numbered_where_the_settings_say_so(tmp_path, monkeypatch):
+    """The same two dates lie as far apart as before, and no date is what it was."""
+    monkeypatch.setenv("SYNOPTIC_PRIVACY__DATES", "shift")
+    monkeypatch.setenv("SYNOPTIC_PRIVACY__NAMES", "number")
+    monkeypatch.setenv("SYNOPTIC_PRIVACY__KEY", "a secret of thirty-two characters")
+    path = tmp_path / "note.txt"
+    path.write_text("Seen by Dr. Testperson on 03/07/2014 and Dr. Muster on 03/17/2014: lung nodule.")
+    result = run(str(path))
+    assert result.exit_code == 0, result.output
+    found = re.fullmatch(
+        r"Seen by Dr. \[NAME 1\] on (\d\d/\d\d/\d{4}) and Dr. \[NAME 2\] on (\S+): lung nodule.\n", result.stdout
+    )
+    first, second = (datetime.strptime(written, "%m/%d/%Y") for written in found.groups())
+    assert second - first == timedelta(days=10)
+    assert first != datetime(2014, 3, 7)
 
 
 def test_an_unreadable_file_is_one_line_and_the_others_go_on(tmp_path):
