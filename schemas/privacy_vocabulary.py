@@ -14,6 +14,8 @@ from schemas.yaml_source import load_model
 VOCABULARY_FILE = Path(__file__).resolve().parent / "privacy_vocabulary.yaml"
 
 NAMES_FILE = VOCABULARY_FILE.parent / "given_names.txt"
+NAMES_OF_PEOPLE_AND_PLACES = VOCABULARY_FILE.parent / "proper_names.txt"
+REPORT_WORDS = VOCABULARY_FILE.parent / "report_words.txt"
 
 _FRAGMENT = re.compile(r"<<[A-Z_]+>>")
 
@@ -121,6 +123,7 @@ class PrivacyVocabulary(Frozen):
     particles: str
     short_words: str
     eponym_heads: str
+    kept_capitals: str
     confusables: dict[str, str]
     street_words: tuple[tuple[str, ...], ...]
     patterns: tuple[PatternRule, ...]
@@ -169,3 +172,10 @@ def load_given_names(path: Path = NAMES_FILE) -> GivenNames:
     lines = [line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
     alone = frozenset(line.removesuffix("+") for line in lines if line.endswith("+"))
     return GivenNames(frozenset(line for line in lines if line and not line.endswith("+")) | alone, alone)
+
+
+@cache
+def load_words(path: Path) -> frozenset[str]:
+    """Read a list of words in lower case, several a line, comments in lines that begin with #."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from schemas.privacy_vocabulary import ContextRule
 from workers.offsets import fold
 from workers.privacy_rules import PrivacyRules, Word
+from workers.proper_nouns import find_proper_nouns
 from workers.spans import Span
 
 _LATIN_EXTENDED = [chr(code) for code in range(0x100, 0x180)]
@@ -61,7 +62,7 @@ def find_by_context(text: str, words: Sequence[Word], rules: PrivacyRules) -> li
 
 
 def find_listed(text: str, words: Sequence[Word], rules: PrivacyRules) -> list[Span]:
-    """A given name with a surname after it, or a common one alone, in no phrase of the clinic."""
+    """A given name with a surname after it, or a common one alone, in no phrase of the clinic; other names and places of prose."""
     found: list[Span] = []
     for word in words:
         if word.key not in rules.given_names.before_surname or not text[word.start].isupper():
@@ -73,7 +74,7 @@ def find_listed(text: str, words: Sequence[Word], rules: PrivacyRules) -> list[S
             span = word.start, word.end
         if span is not None and (alone or span[1] > word.end + 2) and not rules.eponym_heads.match(text, span[1]):
             found.append((*span, "NAME"))
-    return found
+    return found + find_proper_nouns(text, words, rules)
 
 
 def find_again(text: str, words: Iterable[Word], names: Iterable[str], rules: PrivacyRules) -> list[Span]:

@@ -12,6 +12,8 @@ from functools import cache, cached_property
 from typing import Generic, TypeVar
 
 from schemas.privacy_vocabulary import (
+    NAMES_OF_PEOPLE_AND_PLACES,
+    REPORT_WORDS,
     AnchoredRule,
     ContextRule,
     GivenNames,
@@ -19,6 +21,7 @@ from schemas.privacy_vocabulary import (
     PrivacyVocabulary,
     load_given_names,
     load_privacy_vocabulary,
+    load_words,
 )
 from workers.known_forms import KnownWords
 from workers.spans import windows
@@ -97,6 +100,8 @@ class PrivacyRules:
     vocabulary: PrivacyVocabulary
     known_words: KnownWords
     given_names: GivenNames
+    proper_names: frozenset[str]
+    report_words: frozenset[str]
 
     @cached_property
     def patterns(self) -> RuleBook[PatternRule]:
@@ -141,4 +146,7 @@ class PrivacyRules:
 def load_privacy_rules() -> PrivacyRules:
     """The shipped vocabulary, compiled."""
     vocabulary = load_privacy_vocabulary()
-    return PrivacyRules(vocabulary, KnownWords.of(vocabulary), load_given_names())
+    given = load_given_names()
+    report_words = load_words(REPORT_WORDS) | frozenset(f"{vocabulary.kept_capitals} {vocabulary.eponym_heads}".split())
+    names = (load_words(NAMES_OF_PEOPLE_AND_PLACES) | given.before_surname) - report_words
+    return PrivacyRules(vocabulary, KnownWords.of(vocabulary), given, names, report_words)
