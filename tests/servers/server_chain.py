@@ -96,7 +96,7 @@ class Ehr:
         )
         self._since = (datetime.now(UTC) - timedelta(seconds=1)).isoformat(timespec="milliseconds")
         self.seeded: dict[str, int] = {}
-        self._put([{"resourceType": "Organization", "id": site, "name": "A hospital"}])
+        self.hold([{"resourceType": "Organization", "id": site, "name": "A hospital"}])
 
     def seed(self, messages: Iterable[bytes], patients: bool = True) -> None:
         """Hold what the site's reports refer to: their Patients and themselves; what is no report of the site is not."""
@@ -111,7 +111,7 @@ class Ehr:
                 found[reference] = {"resourceType": "Patient", "id": reference[8:], "identifier": identifiers}
             kept = {key: value for key, value in report.items() if key not in ("presentedForm", "subject")}
             found[f"DiagnosticReport/{report['id']}"] = kept | ({"subject": report["subject"]} if patients else {})
-        self._put(found.values())
+        self.hold(found.values())
 
     def edit(self, resource: Resource) -> None:
         """Write one resource as a person does, who asks nobody."""
@@ -149,10 +149,11 @@ class Ehr:
         """Release the connection."""
         self._client.close()
 
-    def _put(self, resources: Iterable[Resource]) -> None:
+    def hold(self, resources: Iterable[Resource]) -> None:
+        """Put resources as the EHR does, each once."""
         entries = [
             {"resource": one, "request": {"method": "PUT", "url": f"{one['resourceType']}/{one['id']}"}}
-            for one in resources
+            for one in {f"{one['resourceType']}/{one['id']}": one for one in resources}.values()
         ]
         bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
         answer = self._client.post("", content=orjson.dumps(bundle))
