@@ -189,3 +189,21 @@ def test_no_canary_in_what_an_operator_sees(ran: Ran, words: tuple[str, ...]) ->
     assert len(ended.stdout + ended.stderr) > 20
     assert canaries_in(ended.stdout) == set()
     assert canaries_in(ended.stderr) == set()
+
+
+def test_no_canary_in_what_extract_says_of_bad_reports(tmp_path: Path) -> None:
+    """Each bad message as a file ends as one line with its number; neither stream repeats a word of it."""
+    paths = [tmp_path / f"{number:02d}.json" for number in range(len(BAD))]
+    for path, value in zip(paths, BAD, strict=True):
+        path.write_bytes(value)
+    ended = subprocess.run(
+        [Path(sys.executable).with_name("synoptic"), "extract", *paths],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"SYNOPTIC_INTAKE__MAXIMUM_ATTACHMENT_BYTES": "1000000"},
+        cwd=tmp_path,
+    )
+    assert ended.returncode == 1
+    answers = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [answer["outcome"] for answer in answers] == ["rejected"] * len(BAD)
+    assert canaries_in(ended.stdout + ended.stderr) == set()
