@@ -370,9 +370,7 @@ class Code(Enum):
         "a folder holds no file that can be read as a report",
         "give files, or a folder with .json, .ndjson, .txt, .html, .rtf, .pdf or image files",
     )
-    UNWRITABLE_FOLDER = _fatal(
-        752, "the output cannot be written ({detail})", "give a folder that this user may write"
-    )
+    UNWRITABLE_FOLDER = _fatal(752, "the output cannot be written ({detail})", "give a folder that this user may write")
     NO_EXAMPLES = _fatal(
         753,
         "the example reports are not there",
@@ -384,7 +382,9 @@ class Code(Enum):
         "give the file in the format that is named before it; docs/privacy.md lists the formats",
     )
     TOO_FEW_TEXTS = _fatal(
-        761, "there are fewer texts to plant into than asked for ({detail})", "give more texts, or ask for fewer reports"
+        761,
+        "there are fewer texts to plant into than asked for ({detail})",
+        "give more texts, or ask for fewer reports",
     )
     DATASET_EXISTS = _fatal(740, "the folder holds a dataset already", "give a new folder, or remove that one")
     BAD_DATASET = _fatal(741, "the dataset cannot be read ({detail})", "build it again with `synoptic dataset build`")

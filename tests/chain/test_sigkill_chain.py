@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from generated import amended, case, message
-from killer import EACH, NONE
 from killed_chain import PRIVACY
+from killer import EACH, NONE
 from whole_chain import digests_in, settings_in
 
 from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS, TOPIC_REJECTED, TOPIC_REPORTS, TOPIC_TEXTS
