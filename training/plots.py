@@ -116,6 +116,6 @@ def _colours(count: int) -> list[str]:
 def _save(figure: "Figure", axes: "Axes", path: Path, legend: bool = False) -> None:
     """Write the PNG without a date or a library version, so that the same figures give the same bytes."""
     if legend:
-        axes.legend(fontsize="small")
+        figure.legend(*axes.get_legend_handles_labels(), fontsize="small", loc="outside right upper")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})
