@@ -17,6 +17,9 @@ _XML_ENCODING = re.compile(rb"\s*<\?xml[^>]{0,200}encoding\s*=\s*[\"']([A-Za-z0-
 _LIKELY_CHARSETS = ["cp1252", "mac_roman", "cp850"]
 _SAMPLE = 1 << 16  # bytes that a guess looks at
 _BEFORE = 1 << 10
+_BESIDE_LETTERS = re.compile(r"(?<=[A-Za-z])[^\x00-\x7f]|[^\x00-\x7f](?=[A-Za-z])")
+_LETTER = re.compile("[À-ÖØ-öø-ÿ’]")
+_CAPITAL_WITHIN = re.compile("[a-z][À-ÖØ-Þ]")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _WIDENED_CHARSETS = {"iso8859-1": "cp1252"}  # what senders mean by it
 _DOCUMENT_CHARSET = re.compile(
@@ -57,10 +60,24 @@ def _guesses(data: bytes) -> Iterator[str]:
 
     telling = _NOT_ASCII.search(data)
     begin = max(telling.start() - _BEFORE, 0) if telling else 0
-    best = charset_normalizer.from_bytes(data[begin : begin + _SAMPLE], cp_isolation=_LIKELY_CHARSETS).best()
+    sample = data[begin : begin + _SAMPLE]
+    # Statistics take the one umlaut of a name for another page's sign, and the name would then not be known.
+    spelling = [name for name in _LIKELY_CHARSETS if _spells(sample, name)]
+    if spelling and (len(spelling) == 1 or spelling[0] == _LIKELY_CHARSETS[0]):
+        yield spelling[0]
+    best = charset_normalizer.from_bytes(sample, cp_isolation=_LIKELY_CHARSETS).best()
     if best is not None:
         yield best.encoding
         yield from _LIKELY_CHARSETS
+
+
+def _spells(sample: bytes, charset: str) -> bool:
+    """Whether every foreign sign beside a letter is a letter of Western Europe in that charset, small among small ones."""
+    text = _decoded(sample, charset)
+    beside = _BESIDE_LETTERS.findall(text) if text is not None else []
+    return (
+        bool(beside) and text is not None and not _CAPITAL_WITHIN.search(text) and all(map(_LETTER.fullmatch, beside))
+    )
 
 
 def _declared_within(data: bytes, kind: DocumentKind) -> str | None:

@@ -184,7 +184,7 @@ def _write_whole(path: Path, data: bytes, durable: bool = True) -> None:
     """Write a file so that it is there whole or not at all; where `durable`, also after a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.draft")
-    with draft.open("wb") as file:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(data)
         if durable:
             file.flush()

@@ -73,9 +73,10 @@ def context_claims(text: str, words: Sequence[Word], spans: Sequence[Span], rule
         else:
             place = (match.end(), None) if rule.before is not None else (None, match.start())
         keys.setdefault(place, rule.key)
-    return [Claim(*span, f"{_CONTEXT}:{_key(keys, *span[:2])}") for span in spans]
+    return [Claim(*span, _reason(keys, *span[:2])) for span in spans]
 
 
-def _key(keys: Mapping[_Place, str], start: int, end: int) -> str:
+def _reason(keys: Mapping[_Place, str], start: int, end: int) -> str:
+    """The rule that led to the name; contexts alone where it stands farther from its label than is looked."""
     places: tuple[_Place, ...] = ((start, end), (start, None), (None, end))
-    return next(keys[place] for place in places if place in keys)
+    return next((f"{_CONTEXT}:{keys[place]}" for place in places if place in keys), _CONTEXT)

@@ -89,3 +89,10 @@ def test_remarks_come_with_the_document() -> None:
         document = reader.read("Größe 2 cm".encode(), content_type)
         assert (document.text, document.notes) == ("Größe 2 cm", ("declared as ascii, read as utf-8",))
     reader.close()
+
+
+@pytest.mark.parametrize("charset", ["cp1252", "cp850", "mac_roman"])
+def test_a_single_umlaut_in_a_name_is_read_as_it_was_written(charset: str) -> None:
+    """The name that the resource knows would not be found in a text that is guessed wrongly."""
+    words = "Patient: Müller, Jürgen. Carcinoma of the left breast, pT1c pN0. Jürgen Müller returns for surgery."
+    assert decode_text(words.encode(charset), DocumentKind.PLAIN, None).text == words

@@ -163,3 +163,12 @@ def test_a_folder_that_cannot_be_made_is_retried(tmp_path):
     with pytest.raises(SynopticError) as caught:
         FolderStore(tmp_path / "file" / "fhir")
     assert caught.value.code is Code.STORE_UNAVAILABLE
+
+
+def test_resources_are_for_their_writer_alone(tmp_path):
+    """Also in a folder that others may enter: what stands there names patients."""
+    tmp_path.chmod(0o755)
+    assert FolderStore(tmp_path).transact([Put(observation("a", "new"), None)])
+    files = [path for path in tmp_path.rglob("*.json") if path.is_file()]
+    assert files
+    assert all(path.stat().st_mode & 0o077 == 0 for path in files)
