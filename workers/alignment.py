@@ -1,5 +1,6 @@
 """Pairs two lists in order, so that what is paired fits best."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 _SKIPPED = -2
@@ -23,12 +24,8 @@ def align(fits: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
         if fits[row][column]
         and ahead[row][column] + fits[row][column] + behind[rows - row - 1][columns - column - 1] == total
     ]
-    places = [place for row, column in through for place in (("row", row), ("column", column))]
-    return [
-        (row, column)
-        for row, column in through
-        if places.count(("row", row)) == 1 and places.count(("column", column)) == 1
-    ]
+    in_row, in_column = Counter(row for row, _ in through), Counter(column for _, column in through)
+    return [(row, column) for row, column in through if in_row[row] == in_column[column] == 1]
 
 
 def _totals(fits: Sequence[Sequence[int]], rows: int, columns: int, leading: int) -> list[list[int]]:

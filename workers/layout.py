@@ -25,6 +25,8 @@ _LINE_LENGTH = 120
 _LABEL_LENGTH = 70
 _ANSWER_LENGTH = 140
 _FEWEST_LABELS = 3
+# More labels in a row are no form; it bounds the work on a hostile text.
+_MOST_LABELS = 60
 _EXTRA_CELLS = 4
 
 
@@ -227,7 +229,7 @@ class _Forms:
         while index < len(cells):
             labels, end = self._label_run(cells, index)
             if not labels:
-                index += 1
+                index = max(index + 1, end)
                 continue
             run = cells[index:end]
             before = all(cell.wording.lstrip().startswith(":") for cell in run)
@@ -244,7 +246,7 @@ class _Forms:
             index = end
 
     def _label_run(self, cells: Sequence[_Cell], index: int) -> tuple[list[FormLabel], int]:
-        """The labels from a cell on; few among them may be unknown, if they look like one."""
+        """The labels from a cell on, and where they end; few among them may be unknown, if they look like one."""
         if self._label(cells[index].wording) is None:
             return [], index
         labels: list[FormLabel] = []
@@ -260,6 +262,8 @@ class _Forms:
             if label:
                 known, end = known + 1, place - index + 1
         labels = labels[:end]
+        if len(labels) > _MOST_LABELS:
+            return [], index + end
         return (labels, index + end) if known >= _FEWEST_LABELS and known * 4 >= len(labels) * 3 else ([], index)
 
     def _paired(self, labels: Sequence[FormLabel], cells: Sequence[_Cell], before: bool) -> list[tuple[int, int]]:

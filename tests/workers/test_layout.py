@@ -150,3 +150,8 @@ def test_boxes_that_are_not_ticked_say_nothing() -> None:
     assert (reading.laterality, reading.labels["T"].value) == ("left", "T2")
     assert reading.labels["N"].status is Status.NOT_STATED
     assert reading.labels["M"].status is Status.NOT_STATED
+
+
+def test_more_labels_than_any_form_has_are_no_form() -> None:
+    """Of a text of nothing but labels and answers, nothing is paired."""
+    assert lay_out("\n".join([*["ER"] * 61, *["pos"] * 61]), RULES).before is None
