@@ -9,10 +9,14 @@ from schemas.patterns import compile_pattern
 
 
 class TickStyle(Frozen):
-    """One way to tick a box: the wording of a `ticked` and of an `empty` one."""
+    """One way to tick a box: the wording of a `ticked` and of an `empty` one.
+
+    `beside`: what may be an empty box, but a blank or a tick as well, counts as one only beside a ticked one.
+    """
 
     ticked: str
     empty: str
+    beside: bool = False
 
 
 class FormLabel(Frozen):
@@ -38,10 +42,12 @@ class LayoutRules(Frozen):
 
     `ticks`: options of empty boxes are left out where a box of the same style is ticked. `labels`: where several stand in a row,
     and their answers in a row after them (or before them), each answer is put beside its label. `heads`: columns of a table,
-    read one after the other. `no_answer`: what stands where any answer is missing; `page_breaks`: lines between two pages.
+    read one after the other. `options`: options that show as such even behind a lone blank. `no_answer`: what stands where any
+    answer is missing; `page_breaks`: lines between two pages.
     """
 
     ticks: tuple[TickStyle, ...] = ()
+    options: str = ""
     labels: tuple[FormLabel, ...] = ()
     heads: tuple[ColumnHead, ...] = ()
     first_head: str = ""
@@ -50,7 +56,7 @@ class LayoutRules(Frozen):
 
     @model_validator(mode="after")
     def _compiles(self) -> Self:
-        patterns = [self.no_answer, self.page_breaks, self.first_head]
+        patterns = [self.options, self.no_answer, self.page_breaks, self.first_head]
         patterns += [pattern for style in self.ticks for pattern in (style.ticked, style.empty)]
         patterns += [pattern for label in self.labels for pattern in (label.words, label.answers or "")]
         patterns += [head.words for head in self.heads]

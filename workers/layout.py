@@ -13,6 +13,7 @@ from functools import cache
 from schemas.layout import FormLabel, LayoutRules
 from schemas.patterns import Pattern, compile_pattern
 from workers.alignment import align
+from workers.boxes import Boxes
 from workers.document import Span, merge_spans
 
 _LINE = compile_pattern(r"[^\n]+")
@@ -123,7 +124,7 @@ class _Forms:
     """The layout rules of a pack, compiled."""
 
     def __init__(self, rules: LayoutRules) -> None:
-        self._ticks = [(compile_pattern(style.ticked), compile_pattern(style.empty)) for style in rules.ticks]
+        self._boxes = Boxes(rules)
         words = "|".join(f"(?:{label.words})" for label in rules.labels)
         self._any_label: Pattern = compile_pattern(rf"(?:{words})")
         self._labels = [
@@ -144,24 +145,8 @@ class _Forms:
         return _forms(rules)
 
     def empty_boxes(self, text: str) -> Iterator[_Edit]:
-        """The empty boxes with their options, up to the next box or the line's end, and the marks of ticked ones."""
-        boxes = [
-            (match.start(), match.end(), ticked)
-            for tick, empty in self._ticks
-            if tick.search(text)
-            for ticked, pattern in ((True, tick), (False, empty))
-            for match in pattern.finditer(text)
-        ]
-        boxes.sort()
-        ends = [*(start for start, _, _ in boxes[1:]), len(text)] if boxes else []
-        for (start, end, ticked), following in zip(boxes, ends, strict=True):
-            if ticked:
-                yield (start, end), ()
-                continue
-            stops = [found for mark in ("\n", ". ", ";") if (found := text.find(mark, end - 1)) >= 0]
-            end = max(end, min([following, *stops]))
-            whole = text[end : end + 1] == "\n" and not text[text.rfind("\n", 0, start) + 1 : start].strip()
-            yield (start, end + whole), ()
+        """The empty boxes with their options, and the marks of ticked ones."""
+        return ((span, ()) for span in self._boxes.dropped(text))
 
     def tables(self, text: str) -> Iterator[_Edit]:
         """Tables of two sides or foci: each column as a list of its own."""

@@ -9,7 +9,7 @@ from workers.layout import LaidOut, lay_out
 from workers.reading import PrimaryReading, read_report
 
 RULES = LayoutRules(
-    ticks=(TickStyle(ticked=r"_[xX]_", empty=r"_{2,}(?![xX])"),),
+    ticks=(TickStyle(ticked=r"_[xX]_", empty=r"_{2,}(?![xX])", beside=True),),
     labels=(
         FormLabel(words=r"side", answers=r"left|right"),
         FormLabel(words=r"size, (?:cm|mm)", answers=r"\d"),
@@ -155,3 +155,23 @@ def test_boxes_that_are_not_ticked_say_nothing() -> None:
 def test_more_labels_than_any_form_has_are_no_form() -> None:
     """Of a text of nothing but labels and answers, nothing is paired."""
     assert lay_out("\n".join([*["ER"] * 61, *["pos"] * 61]), RULES).before is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ER: positive [ ] negative [x]", "ER:  negative "),
+        ("ER positive [ ] negative [x]\nPR positive [x] negative [ ]", "ER  negative  | PR positive "),
+        ("ER: ✗ positive ✓ negative", "ER:  negative"),
+        ("Margins: __X__ free\npT ____ 2\nER ______ positive", "Margins:  free | pT ____ 2 | ER ______ positive"),
+        ("Margins: __X__ free / pT ____ 2 / ER ______ positive", "Margins:  free / pT ____ 2 / ER ______ positive"),
+        ("[x] Left\n[ ] HER2 positive   PR positive", "Left | PR positive"),
+        ("[x] Left\n[ ] HER2 positive PR positive", "Left | PR positive"),
+        ("ER: [ ] positive [✓] negative", "ER:  negative"),
+        ("ER: [ ] positive [x] negative", "ER:  negative"),
+    ],
+)
+def test_an_empty_box_takes_its_own_option_only(text: str, expected: str) -> None:
+    """Boxes stand before or after their options, and a blank between a label and its value is no box."""
+    laid = _squeezed(lay_out(text, load_pack("breast").definition.layout))
+    assert laid.split() == expected.split()
