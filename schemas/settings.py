@@ -201,7 +201,7 @@ class PrivacySettings(Section):
     )
     dates: Literal["tag", "shift"] = Field(
         default="tag",
-        description="what `synoptic deid` writes for a date: tag, or shift: moved by a secret number of days a patient",
+        description="what `synoptic deid` writes for a date: tag, or shift: moved by the same unknown days for a patient",
     )
     names: Literal["tag", "number"] = Field(
         default="tag", description="what `synoptic deid` writes for a name: [NAME], or number: [NAME 1] for each person"

@@ -4,10 +4,18 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from servers.shared_servers import shared_folder, shared_server
 
 from model.engine import Engine
 from schemas.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """A command that a test runs in this process sets up logging; the next test finds none of it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
