@@ -3,6 +3,7 @@
 import itertools
 import json
 import secrets
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -37,6 +38,8 @@ class Person:
         """Write a resource; its literal reference."""
         reference = f"{resource['resourceType']}/{resource['id']}"
         answer = self._http.put(reference, content=json.dumps(resource))
+        if answer.status_code == HTTPStatus.CONFLICT:  # another test's person made the same resource at that moment
+            answer = self._http.put(reference, content=json.dumps(resource))
         assert answer.is_success, answer.text
         return reference
 
