@@ -20,6 +20,7 @@ import orjson
 from schemas.errors import Code, SynopticError
 from schemas.topics import COMPACTED, TOPICS
 from workers.bus import Batch, Outgoing, Record, check_size
+from workers.sqlite_file import reason, writing
 
 MAXIMUM_MESSAGE_BYTES = 32 * 1024 * 1024
 BATCH_BYTES = 64 * 1024 * 1024
@@ -157,19 +158,13 @@ class EmbeddedBus:
             try:
                 yield
             except sqlite3.Error as error:
-                raise SynopticError(Code.BUS_UNAVAILABLE, _reason(error)) from None
+                raise SynopticError(Code.BUS_UNAVAILABLE, reason(error)) from None
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._reading():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
+            with writing(self._connection):
                 yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
             self._published.notify_all()
 
     def _insert(self, outgoing: Sequence[Outgoing]) -> None:
@@ -295,7 +290,7 @@ def _open(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
-        raise SynopticError(Code.BUS_FILE, _reason(error)) from None
+        raise SynopticError(Code.BUS_FILE, reason(error)) from None
     try:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
@@ -305,15 +300,8 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.executescript(f"BEGIN IMMEDIATE; {_LAYOUT} PRAGMA user_version={LAYOUT_VERSION}; COMMIT;")
     except sqlite3.Error as error:
         connection.close()
-        raise SynopticError(Code.BUS_FILE, _reason(error)) from None
+        raise SynopticError(Code.BUS_FILE, reason(error)) from None
     except SynopticError:
         connection.close()
         raise
     return connection
-
-
-def _reason(error: Exception) -> str:
-    """A name for the fault without its text, which may hold values."""
-    if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorname", type(error).__name__)
-    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else type(error).__name__

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from schemas.errors import Code, SynopticError
+from workers.sqlite_file import reason, writing
 
 KEY_STORE_FILE = "patient-keys.sqlite"
 BUSY_SECONDS = 30
@@ -48,7 +49,7 @@ class PatientKeys:
             found = self._present(patients)
             absent = [patient for patient in dict.fromkeys(patients) if patient not in found]
             if absent:
-                with self._transaction():
+                with writing(self._connection):
                     # Another process may have been quicker: then its key counts.
                     insert = "INSERT INTO keys VALUES (?, ?, ?, NULL) ON CONFLICT (patient) DO NOTHING"
                     for patient in absent:
@@ -94,23 +95,12 @@ class PatientKeys:
         return {patient: (row[0], row[1]) for patient, row in rows if row is not None}
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-
-    @contextmanager
     def _using(self) -> Iterator[None]:
         with self._guard:
             try:
                 yield
             except sqlite3.Error as error:
-                raise SynopticError(Code.KEY_STORE_UNAVAILABLE, _reason(error)) from None
+                raise SynopticError(Code.KEY_STORE_UNAVAILABLE, reason(error)) from None
 
 
 def _open(path: Path | None) -> sqlite3.Connection:
@@ -122,7 +112,7 @@ def _open(path: Path | None) -> sqlite3.Connection:
         target = ":memory:" if path is None else path
         connection = sqlite3.connect(target, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
-        raise SynopticError(Code.KEY_STORE_FILE, _reason(error)) from None
+        raise SynopticError(Code.KEY_STORE_FILE, reason(error)) from None
     try:
         for pragma in ("secure_delete=ON", "journal_mode=DELETE", "synchronous=EXTRA"):
             connection.execute(f"PRAGMA {pragma}")
@@ -133,15 +123,8 @@ def _open(path: Path | None) -> sqlite3.Connection:
             connection.executescript(f"BEGIN IMMEDIATE; {_LAYOUT} PRAGMA user_version={LAYOUT_VERSION}; COMMIT;")
     except sqlite3.Error as error:
         connection.close()
-        raise SynopticError(Code.KEY_STORE_FILE, _reason(error)) from None
+        raise SynopticError(Code.KEY_STORE_FILE, reason(error)) from None
     except SynopticError:
         connection.close()
         raise
     return connection
-
-
-def _reason(error: Exception) -> str:
-    """A name for the fault without its text, which may hold a path or values."""
-    if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorname", type(error).__name__)
-    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else type(error).__name__

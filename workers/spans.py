@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from workers.document import merge_spans
+
 Span = tuple[int, int, str]
 """Start, end and tag."""
 
@@ -56,13 +58,7 @@ def merge(text: str, spans: Iterable[Span]) -> list[Span]:
     return merged
 
 
-def windows(places: Iterable[tuple[int, int]], reach: int, length: int) -> list[tuple[int, int]]:
+def windows(places: Iterable[tuple[int, int]], reach: int, length: int) -> tuple[tuple[int, int], ...]:
     """The surroundings of all places, sorted and apart from each other."""
-    windows: list[tuple[int, int]] = []
-    for place_start, place_end in sorted(places):
-        start, end = max(0, place_start - reach), min(length, place_end + reach)
-        if windows and start <= windows[-1][1]:
-            windows[-1] = (windows[-1][0], max(windows[-1][1], end))
-        else:
-            windows.append((start, end))
-    return windows
+    around = [(max(0, start - reach), min(length, end + reach)) for start, end in places]
+    return merge_spans(around)

@@ -169,9 +169,10 @@ def _annotated_sets(sets: Sequence[str]) -> "Iterator[tuple[str, tuple[Annotated
 def _planted_set(paths: Sequence[Path], count: int, seed: int, held_back: str) -> "tuple[AnnotatedText, ...]":
     """The first reports of other hospitals with identifiers planted in them; SYN-761 where there are too few."""
     from training.deidentification.planting import plant
+    from training.reports.names import listed
     from training.reports.texts import stream_reports
 
-    spared = {name.strip() for name in held_back.split(",")}
+    spared = set(listed([held_back]))
     chosen = (report.text for report in stream_reports(paths) if report.hospital not in spared or not report.hospital)
     planted = tuple(plant(islice(chosen, count), seed, _known))
     if len(planted) < count:
