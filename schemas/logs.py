@@ -102,7 +102,7 @@ def configure(settings: LoggingSettings, stream: TextIO | None = None, libraries
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
-    root.handlers = [_LibraryHandler() if libraries else logging.NullHandler()]
+    root.handlers = [LibraryHandler() if libraries else logging.NullHandler()]
     root.setLevel(max(level, logging.WARNING))
     logging.raiseExceptions = False
     logging.captureWarnings(True)
@@ -171,7 +171,7 @@ def _explain_exceptions(_logger: Any, _method: str, event: EventDict) -> EventDi
     return event
 
 
-class _LibraryHandler(logging.Handler):
+class LibraryHandler(logging.Handler):
     """Names the library and the place that logged; its wording may quote a URL or a value, so it is withheld.
 
     Without its wording a line says no more the second time: each place is shown once a minute, while Kafka's client

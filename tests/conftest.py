@@ -1,6 +1,9 @@
 """What tests share because it takes long: the shipped model, and a Kafka broker and a FHIR server, each started once."""
 
+import logging
 import secrets
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -8,13 +11,27 @@ import structlog
 from servers.shared_servers import shared_folder, shared_server
 
 from model.engine import Engine
+from schemas.logs import LibraryHandler
 from schemas.settings import Settings
 
 
 @pytest.fixture(autouse=True)
 def _own_logging() -> Iterator[None]:
-    """A command that a test runs in this process sets up logging; the next test finds none of it."""
+    """What no test sets up is logged to standard error, as the program does it; what one sets up, the next finds undone.
+
+    All that `schemas.logs.configure` sets is put back: its handler alone, left behind, would print what libraries log
+    to standard output, among the JSON that the next test reads there.
+    """
+    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
+    raises = logging.raiseExceptions
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     yield
+    root = logging.getLogger()
+    root.handlers = [one for one in root.handlers if not isinstance(one, LibraryHandler | logging.NullHandler)]
+    root.setLevel(logging.WARNING)
+    logging.raiseExceptions = raises
+    logging.captureWarnings(False)
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
     structlog.reset_defaults()
 
 
