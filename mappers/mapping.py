@@ -16,7 +16,7 @@ from mappers.specimens import SpecimenChoice
 from mappers.template import Filling, Unmapped, merged
 from mappers.variables import Variables, finding_variables, label_review
 from schemas.findings import Primary, Status
-from schemas.pack_mapping import BASE_KEY, Mapping, Rule, excluded, holds
+from schemas.pack_mapping import BASE_KEY, Mapping, Rule
 
 CONDITION_SLOT = "condition"
 
@@ -99,7 +99,7 @@ def _plan(
         if rule.of == "part":
             for part, identifier in specimens.own:
                 yield _Planned(rule, identifier, {**variables, "part": part or None})
-        elif rule.slot not in answered and holds(rule.when, variables) and not excluded(rule.unless, variables):
+        elif rule.slot not in answered and rule.applies(variables):
             answered.add(rule.slot)
             owner = owners.patient if rule.scope == "patient" else owners.report
             yield _Planned(rule, derived_id(owner, primary.key, rule.slot), variables)

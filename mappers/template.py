@@ -8,6 +8,7 @@
     {$references: [SLOT, ...]}           the same, as a list
     {$format: "{a}-{b}"}                 a text with variables in it; left out where one is absent
     {$number: NAME}                      the variable as a number
+    {$fhirpath: "…"}                     what the FHIRPath selects of the report: %name is a variable, %patient the Patient
     {$when: CONDITIONS, then: …, else: …}
 
 `by` is a variable, or a list of them joined by "/". A `$` that is text is written `$$`.
@@ -20,7 +21,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from mappers.variables import Variables
-from schemas.pack_mapping import ABSENT, Coding, Mapping, excluded, holds
+from schemas.fhirpath import evaluate
+from schemas.pack_mapping import ABSENT, REPORT_RESOURCE, Coding, Mapping, excluded, holds
 
 ANYTHING_ELSE = "*"
 
@@ -82,7 +84,7 @@ class Filling:
 
     def _codings(self, source: Any) -> tuple[Coding, ...]:
         if isinstance(source, str):
-            return (self.mapping.coding(self.mapping.codes[source]),)
+            return self.mapping.named(source)
         if not holds(source.get("when", {}), self.variables) or excluded(source.get("unless", {}), self.variables):
             return ()
         key = self._key(source["by"])
@@ -116,6 +118,11 @@ class Filling:
         except InvalidOperation:
             raise Unmapped("number", name) from None
         return int(number) if number == number.to_integral_value() else float(number)
+
+    def _fhirpath(self, _: dict[str, Any], path: str) -> Any:
+        found = evaluate(path, self.variables.get(REPORT_RESOURCE, {}), self.variables)
+        plain = [float(item) if isinstance(item, Decimal) else item for item in found]
+        return plain[0] if len(plain) == 1 else plain or None
 
     def _when(self, node: dict[str, Any], conditions: Any) -> Any:
         return self.fill(node.get("then") if holds(conditions, self.variables) else node.get("else"))

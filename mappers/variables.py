@@ -5,10 +5,11 @@ from collections.abc import Mapping as Map
 from typing import Any
 
 from mappers.references import Resource, evidence_extensions, finding_extensions, reference_of
+from mappers.report_resource import patient_resource, report_resource
 from mappers.specimens import SpecimenChoice
 from schemas.findings import Certainty, Finding, Primary, Status
 from schemas.messages import ReportContext
-from schemas.pack_mapping import Mapping, Reading, excluded, holds
+from schemas.pack_mapping import PATIENT_RESOURCE, REPORT_RESOURCE, Mapping, Reading, excluded, holds
 
 Variables = dict[str, Any]
 UNCERTAIN_LABEL = {
@@ -31,6 +32,8 @@ def report_variables(context: ReportContext) -> Variables:
         "report": reference_of(context.report),
         "report_status": context.status,
         "gender": context.gender,
+        REPORT_RESOURCE: report_resource(context),
+        PATIENT_RESOURCE: patient_resource(context),
     }
 
 

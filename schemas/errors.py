@@ -135,6 +135,23 @@ class Code(Enum):
         "what these findings wait for is not looked up again yet ({detail})",
         "nothing to do: it is looked up every fhir.target_retry_seconds",
     )
+    TOKEN_REFUSED = _fatal(
+        480,
+        "the token endpoint refuses this client ({detail})",
+        "have smart.client_id, the public half of smart.key_file and smart.scope registered there; "
+        "`synoptic registry jwks` prints the public key",
+    )
+    SMART_KEY = _fatal(
+        481,
+        "the key of SMART Backend Services cannot be used ({detail})",
+        "give smart.key_file a private key as PEM or JWK, RSA of 2048 bits or more or EC P-384, in a file that only its "
+        "owner reads (chmod 600)",
+    )
+    NO_TOKEN_ENDPOINT = _fatal(
+        482,
+        "the server names no token endpoint that can be used ({detail})",
+        "set smart.token_url, with https, or have .well-known/smart-configuration corrected",
+    )
     BUS_UNAVAILABLE = _retry(
         501,
         "the bus cannot read or store ({detail})",
@@ -301,6 +318,16 @@ class Code(Enum):
         "the mapping made resources that break their own rules: {detail}",
         "correct mapping.yaml; `synoptic mapping check` shows its faults; then replay the report",
     )
+    MAPPING_KEPT = _retry(
+        411,
+        "the mapping was changed and has faults, so the one before stays in use: {detail}",
+        "correct these lines; `synoptic mapping check` shows all of them; emission takes a sound file up at once",
+    )
+    BAD_EXPRESSION = _reject(
+        412,
+        "a FHIRPath of the mapping cannot be evaluated for this report: {detail}",
+        "correct the expression in mapping.yaml or overlay.yaml; then replay the report",
+    )
     BAD_SETTINGS = _fatal(
         601,
         "the settings have faults: {detail}",
@@ -356,6 +383,21 @@ class Code(Enum):
         "the program has a defect ({detail})",
         "report this line; nothing of what it was working on is printed, since it may be a report",
     )
+
+    BAD_OVERLAY = _fatal(
+        613,
+        "an overlay of the mapping has faults: {detail}",
+        "correct the file at that line; `synoptic mapping check FOLDER` shows all of them",
+    )
+    BAD_CONCEPT_MAP = _fatal(
+        614, "the ConceptMap cannot be read ({detail})", "give a FHIR R4 ConceptMap as JSON; docs/mapping.md says which"
+    )
+    BAD_RECORDED = _fatal(
+        615,
+        "a file of recorded findings cannot be read ({detail})",
+        "give what `synoptic mapping record` or `synoptic extract --format jsonl` wrote",
+    )
+    NO_CASE = _fatal(616, "there is no such case in the mapping: {detail}", "give the name of one of its cases")
 
     UNKNOWN_PACK = _reject(
         251, "no pack {detail} is loaded", "add it to the setting packs, then `synoptic rejected replay`"

@@ -6,20 +6,26 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from schemas.check_digits import is_loinc_number, is_snomed_identifier
+from schemas.fhirpath import fault_in, names_in
 from schemas.pack_mapping import (
     BASE_KEY,
     FINDING_VARIABLES,
+    PATIENT_RESOURCE,
     PRIMARY_VARIABLES,
     REPORT_VARIABLES,
     RESOURCE_VARIABLES,
+    Conditions,
     Location,
     Mapping,
+    Rule,
+    as_tuple,
 )
 
 Found = tuple[Location, str]
 SNOMED = "http://snomed.info/sct"
 LOINC = "http://loinc.org"
-_COMMANDS = ("$concept", "$text", "$reference", "$references", "$format", "$number", "$when")
+UNUSED = "is used nowhere"
+_COMMANDS = ("$concept", "$text", "$reference", "$references", "$format", "$number", "$fhirpath", "$when")
 _OPEN_NAMES = ("found.", "state.")
 
 
@@ -33,6 +39,7 @@ def mapping_faults(mapping: Mapping) -> Iterator[Found]:
     yield from checker.templates()
     yield from checker.rules()
     yield from checker.allowed()
+    yield from checker.cases()
     yield from _unused_faults(mapping)
     if not codes:
         yield from _denied_faults(mapping)
@@ -45,15 +52,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"expected one of: {', '.join(names[:12])}"
 
 
+def conditions_of(rule: Rule) -> tuple[str, str | None, Conditions, Conditions, str | None]:
+    """What two rules share of which the later one is never reached: slot, finding and conditions."""
+    return rule.slot, rule.finding, rule.when, rule.unless, rule.where
+
+
 def _code_faults(mapping: Mapping) -> Iterator[Found]:
-    written: list[tuple[Location, str]] = [(("codes", name), text) for name, text in mapping.codes.items()]
-    written += [
-        (("tables", table, key), text)
-        for table, rows in mapping.tables.items()
-        for key, entry in rows.items()
-        for text in ((entry,) if isinstance(entry, str) else entry)
-    ]
-    written += [(("denied", text), text) for text in mapping.denied]
+    written = [*mapping.written_codes(), *((("denied", text), text) for text in mapping.denied)]
     for location, text in written:
         system, _, rest = text.partition("|")
         code = rest.partition("|")[0]
@@ -84,7 +89,7 @@ def _unused_faults(mapping: Mapping) -> Iterator[Found]:
     for part in ("codes", "tables", "texts", "templates"):
         for name in getattr(mapping, part):
             if name not in used:
-                yield (part, name), "is used nowhere"
+                yield (part, name), UNUSED
 
 
 def _words(node: Any) -> Iterator[str]:
@@ -142,9 +147,12 @@ class _NameChecker:
             for part in ("when", "unless"):
                 yield from self._names((*location, part), getattr(rule, part))
             yield from self._node((*location, "resource"), rule.resource)
+            if rule.where is not None:
+                yield from self._path((*location, "where"), rule.where)
             for earlier_index, earlier in enumerate(self._mapping.rules[:index]):
-                same = (earlier.slot, earlier.finding) == (rule.slot, rule.finding)
-                if same and earlier.when == rule.when and earlier.unless == rule.unless:
+                if rule.id is not None and rule.id == earlier.id:
+                    yield (*location, "id"), f"is the id of rules.{earlier_index} too"
+                if conditions_of(rule) == conditions_of(earlier):
                     yield location, f"is never reached: rules.{earlier_index} has the same slot and conditions"
 
     def allowed(self) -> Iterator[Found]:
@@ -155,6 +163,30 @@ class _NameChecker:
             for table in tables:
                 if table not in known:
                     yield ("allowed", name), f"no table or code {table!r}; {nearest(table, known)}"
+
+    def cases(self) -> Iterator[Found]:
+        names: set[str] = set()
+        for index, case in enumerate(self._mapping.cases):
+            if case.name in names:
+                yield ("cases", index, "name"), "is the name of an earlier case too"
+            names.add(case.name)
+            for slot, expected in case.expect.items():
+                location: Location = ("cases", index, "expect", slot)
+                yield from self._known(location, "slot", slot, sorted(self._slots))
+                for text in as_tuple(expected):
+                    system, bar, _ = text.partition("|")
+                    if bar:
+                        yield from self._known(location, "system", system, self._mapping.systems)
+
+    def _path(self, location: Location, path: Any) -> Iterator[Found]:
+        if not isinstance(path, str):
+            yield location, "expected a FHIRPath as text"
+            return
+        if (fault := fault_in(path)) is not None:
+            yield location, fault
+        for name in names_in(path):
+            if name != PATIENT_RESOURCE:
+                yield from self._variable(location, name)
 
     def _names(self, location: Location, conditions: dict[str, Any]) -> Iterator[Found]:
         for name in conditions:
@@ -197,6 +229,8 @@ class _NameChecker:
                 yield from self._variable(location, name)
         elif command == "$number":
             yield from self._variable(location, argument)
+        elif command == "$fhirpath":
+            yield from self._path(location, argument)
         else:
             yield from self._names(location, argument)
 

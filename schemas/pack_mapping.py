@@ -13,9 +13,12 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from schemas.fhirpath import is_true
+from schemas.findings import Assertion, Basis, Behaviour, Certainty, Side, Status
 from schemas.frozen import Frozen
 
-Conditions = dict[str, tuple[str, ...] | str]
+OneOrMore = tuple[str, ...] | str
+Conditions = dict[str, OneOrMore]
 Location = tuple[int | str, ...]
 ABSENT = "none"
 PRESENT = "any"
@@ -33,6 +36,9 @@ RESOURCE_VARIABLES = (
     "status", "security", "extensions", "subject", "encounter", "report", "condition", "specimen", "only_specimen",
     "effective", "collected", "part", "report_identifier",
 )  # fmt: skip
+REPORT_RESOURCE = "DiagnosticReport"
+PATIENT_RESOURCE = "patient"
+"""Variables for FHIRPath alone: the report's resource, which a path begins at, and `%patient`."""
 
 
 class Coding(NamedTuple):
@@ -79,30 +85,86 @@ class Rule(Frozen):
     itself); `scope: patient` derives the id from the patient, so that all reports of a primary share the resource.
     """
 
-    slot: str
-    finding: str | None = None
-    of: Literal["primary", "part"] = "primary"
-    scope: Literal["report", "patient"] = "report"
-    when: Conditions = Field(default_factory=dict)
-    unless: Conditions = Field(default_factory=dict)
-    template: str | None = None
-    resource: dict[str, Any] = Field(default_factory=dict)
+    id: str | None = Field(default=None, description="a name by which an overlay can replace the rule or leave it out")
+    slot: str = Field(description="the resource that the rule makes, in references and derived ids")
+    finding: str | None = Field(default=None, description="the finding it is made of; none: the primary itself")
+    of: Literal["primary", "part"] = Field(default="primary", description="one for each primary, or for each specimen")
+    scope: Literal["report", "patient"] = Field(default="report", description="whose resource it is")
+    when: Conditions = Field(default_factory=dict, description="variable: value or values, any, none, or a range 1..9")
+    unless: Conditions = Field(default_factory=dict, description="conditions of which none may hold")
+    where: str | None = Field(default=None, description="a FHIRPath over the report that must be true; %name, %patient")
+    template: str | None = Field(default=None, description="the template that the resource builds on")
+    resource: dict[str, Any] = Field(default_factory=dict, description="FHIR JSON, laid over the template")
+
+    def applies(self, variables: abc.Mapping[str, Any]) -> bool:
+        """True where all conditions hold; raises SYN-412 where its FHIRPath cannot be evaluated."""
+        if not holds(self.when, variables) or excluded(self.unless, variables):
+            return False
+        return self.where is None or is_true(self.where, variables.get(REPORT_RESOURCE, {}), variables)
+
+
+class CasePrimary(Frozen):
+    """The primary of a case; the defaults are a typical one, so that a case says only what it is about."""
+
+    assertion: Assertion = Assertion.PRIMARY_INVASIVE
+    certainty: Certainty = Certainty.DEFINITE
+    histology: str | None = "IDC"
+    behaviour: Behaviour | None = "invasive"
+    procedure: str | None = "excision"
+    therapy_before: Literal["yes", "no", "unstated"] = "unstated"
+    side: Side | None = "left"
+
+
+class CaseFinding(Frozen):
+    """A finding of a case, as extraction would have found it."""
+
+    value: str | None = None
+    detail: str | None = Field(default=None, description="the most specific stated form, such as pT1c(m)")
+    status: Status = Status.CODED
+    basis: Basis | None = Basis.STATED
+    quote: str | None = Field(default=None, description="the words of the report; none: the detail or the value")
+    attributes: dict[str, str] = Field(default_factory=dict)
+
+
+class CaseReport(Frozen):
+    """The report of a case: what rules see of it."""
+
+    gender: str | None = "female"
+    status: str = "final"
+    collected: str = Field(default="2024-05-01", description="the year decides the staging edition")
+    organization: str | None = Field(default=None, description="the sender, as an overlay's facility names it")
+    codes: tuple[str, ...] = Field(default=(), description="LOINC codes of the report")
+
+
+class Case(Frozen):
+    """An inline case: findings, and which codes their resources must hold. `synoptic mapping test` runs it."""
+
+    name: str
+    report: CaseReport = CaseReport()
+    primary: CasePrimary = CasePrimary()
+    findings: dict[str, CaseFinding] = Field(default_factory=dict)
+    expect: dict[str, OneOrMore] = Field(
+        description="slot: what must stand in its resource (system|code, a profile, a value); none: there is no resource"
+    )
 
 
 class Mapping(Frozen):
     """mapping.yaml; `attributes` are the names that findings may carry beside their value."""
 
-    systems: dict[str, str]
-    attributes: tuple[str, ...] = ()
-    codes: dict[str, str] = Field(default_factory=dict)
-    tables: dict[str, dict[str, tuple[str, ...] | str]] = Field(default_factory=dict)
-    texts: dict[str, dict[str, str]] = Field(default_factory=dict)
-    readings: tuple[Reading, ...] = ()
-    assumptions: tuple[Assumption, ...] = ()
-    templates: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    rules: tuple[Rule, ...]
-    allowed: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    denied: dict[str, str] = Field(default_factory=dict)
+    systems: dict[str, str] = Field(description="short names of code systems")
+    attributes: tuple[str, ...] = Field(default=(), description="what findings may carry beside their value")
+    codes: dict[str, OneOrMore] = Field(default_factory=dict, description="name: system|code|display, or several")
+    tables: dict[str, dict[str, OneOrMore]] = Field(default_factory=dict, description="table: {key: code or codes}")
+    texts: dict[str, dict[str, str]] = Field(default_factory=dict, description="plain words by key; * is anything else")
+    readings: tuple[Reading, ...] = Field(default=(), description="what is read from a finding's detail")
+    assumptions: tuple[Assumption, ...] = Field(default=(), description="what holds where the report leaves it open")
+    templates: dict[str, dict[str, Any]] = Field(default_factory=dict, description="resources that rules build on")
+    rules: tuple[Rule, ...] = Field(description="condition -> resource; the first of a slot that fits")
+    allowed: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="an Observation's code: the tables and codes that its value may come from"
+    )
+    denied: dict[str, str] = Field(default_factory=dict, description="codes that must never go out: why")
+    cases: tuple[Case, ...] = Field(default=(), description="findings, and the codes that must come of them")
 
     def faults(self) -> Iterator[tuple[Location, str]]:
         """What is wrong beyond the shape: names that lead nowhere, impossible codes."""
@@ -118,6 +180,10 @@ class Mapping(Frozen):
             raise ValueError(f"expected system|code|display with one of {', '.join(self.systems)}, found {text!r}")
         return Coding(self.systems[system], code, display or None)
 
+    def named(self, name: str) -> tuple[Coding, ...]:
+        """The codings of a name among `codes`: the facility's own may stand beside the standard one."""
+        return tuple(self.coding(text) for text in as_tuple(self.codes[name]))
+
     def lookup(self, table: str, key: str) -> tuple[Coding, ...]:
         """The codings of a table's key; `*` in a table's key stands for any part between slashes; () where none fits."""
         rows = self.tables[table]
@@ -127,31 +193,36 @@ class Mapping(Frozen):
             entry = rows[min(fitting, key=lambda name: name.count("*"))] if fitting else ()
         return tuple(self.coding(text) for text in as_tuple(entry))
 
-    def shipped_codings(self) -> Iterator[tuple[Location, Coding]]:
-        """Every code that may go out, with where it is written."""
-        for name, text in self.codes.items():
-            yield ("codes", name), self.coding(text)
+    def written_codes(self) -> Iterator[tuple[Location, str]]:
+        """Every code as it is written, with where."""
+        for name, entry in self.codes.items():
+            yield from ((("codes", name), text) for text in as_tuple(entry))
         for table, rows in self.tables.items():
             for key, entry in rows.items():
-                for text in as_tuple(entry):
-                    yield ("tables", table, key), self.coding(text)
+                yield from ((("tables", table, key), text) for text in as_tuple(entry))
+
+    def shipped_codings(self) -> Iterator[tuple[Location, Coding]]:
+        """Every code that may go out, with where it is written."""
+        for location, text in self.written_codes():
+            yield location, self.coding(text)
 
     @cached_property
     def allowed_values(self) -> dict[Coding, frozenset[tuple[str, str]]]:
         """For each Observation code that is restricted, the (system, code) pairs that may stand as its value."""
         values: dict[Coding, frozenset[tuple[str, str]]] = {}
-        for name, tables in self.allowed.items():
-            codings = [
-                self.coding(text)
-                for table in tables
-                for entry in (self.tables[table].values() if table in self.tables else (self.codes[table],))
-                for text in as_tuple(entry)
+        for name, sources in self.allowed.items():
+            entries = [
+                entry
+                for source in sources
+                for entry in (self.tables[source].values() if source in self.tables else (self.codes[source],))
             ]
-            values[self.coding(self.codes[name])] = frozenset((coding.system, coding.code) for coding in codings)
+            codings = [self.coding(text) for entry in entries for text in as_tuple(entry)]
+            allowed = frozenset((coding.system, coding.code) for coding in codings)
+            values.update(dict.fromkeys(self.named(name), allowed))
         return values
 
 
-def as_tuple(entry: tuple[str, ...] | str) -> tuple[str, ...]:
+def as_tuple(entry: OneOrMore) -> tuple[str, ...]:
     """One or several written alike."""
     return (entry,) if isinstance(entry, str) else entry
 
