@@ -1,8 +1,9 @@
-"""The FHIR server's bearer token: from the settings, or from a file that something else keeps fresh."""
+"""The FHIR server's bearer token: from the settings, from a file that something else keeps fresh, or by SMART."""
 
 import re
 import threading
 from contextlib import suppress
+from typing import Protocol
 
 from schemas.errors import Code, SynopticError
 from schemas.settings import FhirSettings
@@ -10,8 +11,34 @@ from schemas.settings import FhirSettings
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 
 
+class Token(Protocol):
+    """What a client sends to prove who it is; threads share it."""
+
+    @property
+    def is_renewed(self) -> bool:
+        """True where the token changes from time to time."""
+        ...
+
+    def current(self) -> str | None:
+        """The token to send, if any."""
+        ...
+
+    def renewed(self, refused: str | None) -> str | None:
+        """Another token than the one that was refused, if there is one by now."""
+        ...
+
+
+def open_token(settings: FhirSettings) -> Token:
+    """The token that the settings name; nothing is sent yet. Raises where a file of it cannot be used."""
+    if settings.smart.client_id is None:
+        return BearerToken(settings)
+    from gateway.smart_backend import SmartToken
+
+    return SmartToken(settings)
+
+
 class BearerToken:
-    """The present token; threads share it."""
+    """A token that is given; threads share it."""
 
     def __init__(self, settings: FhirSettings) -> None:
         """Read it; raises SYN-601 where the file cannot be read or holds no token."""

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import orjson
 
-from gateway.bearer_token import BearerToken
+from gateway.bearer_token import open_token
 from gateway.capability_statement import capability_outcomes
 from gateway.fhir_answers import Answer
 from gateway.fhir_bundles import bundle, get, read_entries
@@ -67,7 +67,7 @@ def written_types(settings: Settings) -> tuple[str, ...]:
 
 def _metadata(fhir: FhirSettings) -> Answer:
     """The answer to `metadata`; its body is left out where it is no JSON object, or larger than any statement."""
-    token = BearerToken(fhir).current()
+    token = open_token(fhir).current()
     headers = {"Accept": "application/fhir+json", **({"Authorization": f"Bearer {token}"} if token else {})}
     content = bytearray()
     with (

@@ -18,7 +18,7 @@ from random import SystemRandom
 import httpx
 import orjson
 
-from gateway.bearer_token import BearerToken
+from gateway.bearer_token import open_token
 from gateway.circuit_breaker import CircuitBreaker
 from gateway.fhir_answers import PASSING, Answer, fault_of
 from gateway.resource_store import Resource
@@ -50,7 +50,7 @@ class FhirClient:
         assert settings.base_url is not None
         self._base = httpx.URL(settings.base_url.rstrip("/"))
         self._attempts = settings.attempts
-        self._token = BearerToken(settings)
+        self._token = open_token(settings)
         self._breaker = CircuitBreaker(settings.breaker_failures, settings.breaker_seconds)
         self._stopping = stopping or threading.Event()
         self._pause = pause or self._stopping.wait

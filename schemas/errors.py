@@ -138,8 +138,7 @@ class Code(Enum):
     TOKEN_REFUSED = _fatal(
         480,
         "the token endpoint refuses this client ({detail})",
-        "have smart.client_id, the public half of smart.key_file and smart.scope registered there; "
-        "`synoptic registry jwks` prints the public key",
+        "have smart.client_id, the public half of smart.key_file and smart.scope registered there",
     )
     SMART_KEY = _fatal(
         481,

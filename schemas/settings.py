@@ -145,6 +145,21 @@ class BusSettings(Section):
         return tuple(server.strip() for server in self.bootstrap_servers.split(",") if server.strip())
 
 
+class SmartSettings(Section):
+    """SMART Backend Services: this client proves itself with a key of its own, and is given short tokens."""
+
+    client_id: str | None = Field(default=None, description="as the server registered this client; none: not used")
+    key_file: Path | None = Field(
+        default=None,
+        description="the private key, PEM or JWK, RSA (RS384) or EC P-384 (ES384), that only its owner may read",
+    )
+    key_id: str | None = Field(default=None, description="its kid; none: the JWK's own, else its RFC 7638 thumbprint")
+    scope: str = Field(default="system/*.read system/*.write", description="what is asked for")
+    token_url: str | None = Field(
+        default=None, description="the token endpoint; none: the one that .well-known/smart-configuration names"
+    )
+
+
 class FhirSettings(Section):
     """Where coded resources go."""
 
@@ -156,6 +171,7 @@ class FhirSettings(Section):
     bearer_token_file: Path | None = Field(
         default=None, description="a file that holds the present token; read again when the server refuses it"
     )
+    smart: SmartSettings = SmartSettings()
     ca_file: Path | None = Field(default=None, description="PEM of who signed the server; none: the system's")
     timeout_seconds: float = Field(default=20, gt=0, description="for one answer of the server")
     attempts: int = Field(default=4, ge=1, description="of one request under 429, 5xx or a lost connection")
@@ -318,6 +334,15 @@ def _fhir_faults(fhir: FhirSettings, plaintext: bool) -> Iterator[str]:
         )
     if fhir.bearer_token and fhir.bearer_token_file:
         yield "fhir.bearer_token, fhir.bearer_token_file: give one or the other"
+    yield from smart_faults(fhir.smart, bool(fhir.bearer_token or fhir.bearer_token_file))
+
+
+def smart_faults(smart: SmartSettings, has_bearer_token: bool, place: str = "fhir") -> Iterator[str]:
+    """What of the keys under `place` does not fit together."""
+    if (smart.client_id is None) != (smart.key_file is None):
+        yield f"{place}.smart.client_id, {place}.smart.key_file: give both or neither"
+    if smart.client_id and has_bearer_token:
+        yield f"{place}.smart.client_id: gets its own tokens; give no {place}.bearer_token or {place}.bearer_token_file"
 
 
 def _is_this_machine(url: str) -> bool:
