@@ -1,12 +1,13 @@
 """What layout costs: real report text laid out as PDF and read back, and reports with real line breaks.
 
     .venv/bin/python benchmarks/layout.py round-trip pathology_train.jsonl [--reports 60] [--except HOSPITAL,…] [--extract]
-    .venv/bin/python benchmarks/layout.py real pathology_layout.jsonl [--reports 5352]
+    .venv/bin/python benchmarks/layout.py real pathology_layout.jsonl --results JSONL [--reports 5352]
 
 A round trip draws each report in one column, in two columns, with its words hyphenated, and with its labels and values as
 a table; reads the PDF; and gives the character error (white space aside) and, with `--extract`, the share of findings that
 are the same as those of the text itself. Real text goes through segmentation, slicing and hints: the share of reports
-that yields more than one section, a line with an anchor, and a hint that is not "none".
+that yields more than one section, a line with an anchor, and a hint that is not "none". It may be stopped and called
+again: what each row yielded is in the results, and is not read a second time.
 """
 
 import argparse
@@ -180,15 +181,26 @@ def finder() -> Callable[[str], dict[str, str]]:
     return find
 
 
-def real(path: Path, count: int | None) -> None:
-    """Segment, slice and hint the reports; print the shares."""
+def real(path: Path, count: int | None, results: Path) -> None:
+    """Segment, slice and hint the reports that the results lack, and print the shares over all."""
     pack = load_pack("breast")
-    seen: Counter[str] = Counter()
-    for row in islice(rows_of(path), count):
-        seen["reports"] += 1
-        seen.update(yielded(row["text"], pack))
-    for name in ("several sections", "an anchor", "a primary", "a hint"):
-        print(name, f"{seen[name]} of {seen['reports']}", f"{100 * seen[name] / seen['reports']:.1f} %", sep="\t")
+    held = len(results.read_text(encoding="utf-8").splitlines()) if results.exists() else 0
+    with results.open("a", encoding="utf-8") as target:
+        for row in islice(rows_of(path), held, count):
+            target.write(json.dumps(what_came_of(row["text"], pack)) + "\n")
+            target.flush()
+    rows = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+    seen = Counter(name for row in rows for name in row)
+    for name in ("several sections", "an anchor", "a primary", "a hint", "a crash"):
+        print(name, f"{seen[name]} of {len(rows)}", f"{100 * seen[name] / len(rows):.1f} %", sep="\t")
+
+
+def what_came_of(text: str, pack: Pack) -> list[str]:
+    """What the text steps give for a report, or that they failed, and how."""
+    try:
+        return list(yielded(text, pack))
+    except Exception as error:  # any failure is what the benchmark looks for
+        return ["a crash", type(error).__name__]
 
 
 def yielded(text: str, pack: Pack) -> Iterator[str]:
@@ -215,9 +227,10 @@ def main() -> None:
     parser.add_argument("--reports", type=int, help="the first so many; all without")
     parser.add_argument("--except", dest="left_out", default="", help="hospitals that nobody looks at, by commas")
     parser.add_argument("--extract", action="store_true", help="also compare what is extracted")
+    parser.add_argument("--results", type=Path, default=Path("layout.jsonl"), help="what each row of `real` yielded")
     given = parser.parse_args()
     if given.what == "real":
-        real(given.file, given.reports)
+        real(given.file, given.reports, given.results)
     else:
         round_trip(given.file, given.reports, set(given.left_out.split(",")), given.extract)
 

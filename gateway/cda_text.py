@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.parsers import expat
 
-from gateway.html_text import HIDING_STYLE, html_to_text
+from gateway.html_text import html_to_text
+from gateway.page_styles import hides
 from gateway.text_writer import TextWriter
 from schemas.errors import Code, SynopticError
 
@@ -132,7 +133,7 @@ def _shown_as(local: str, attributes: Mapping[str, str]) -> str:
 
 
 def _is_hidden(attributes: Mapping[str, str]) -> bool:
-    return attributes.get("revised") == "delete" or bool(HIDING_STYLE.search(attributes.get("style", "")))
+    return attributes.get("revised") == "delete" or hides(attributes.get("style", ""))
 
 
 def _embedded(content: str, media: Mapping[str, str]) -> CdaText:

@@ -1,14 +1,15 @@
 """HTML to text: what a browser shows, as lines; hidden and struck-out parts are gone.
 
-Hidden is what an attribute, an inline style or a rule of the document's own style sheet hides from every reader. What
-`aria-hidden` keeps from screen readers alone is shown on the screen, so it is read. Struck-out words no longer hold.
+Hidden is what an attribute, an inline style or a rule of the document's own style sheet hides (gateway/page_styles.py).
+What `aria-hidden` keeps from screen readers alone is shown on the screen, so it is read. Struck-out words no longer hold.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
+from gateway.page_styles import PageStyles, Style
 from gateway.text_writer import TextWriter
 from schemas.errors import Code, SynopticError
 
@@ -24,19 +25,18 @@ _SKIPPED = frozenset(
         "math",
         "object",
         "iframe",
+        "audio",
+        "video",
+        "canvas",
+        "datalist",
+        "noframes",
         "del",
         "s",
         "strike",
     }
 )
-HIDING_STYLE = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|mso-hide\s*:\s*all"
-    r"|text-decoration[a-z-]{0,20}\s*:[^;]{0,200}line-through|(?:font-size|opacity)\s*:\s*(?:0++(?:\.0*+)?|\.0++)(?![\d.])",
-    re.IGNORECASE,
-)
-_DISPLAY = re.compile(r"display\s*:\s*(table-row|table-cell|inline(?:-block)?)\b", re.IGNORECASE)
-_DISPLAYED_AS = {"table-row": "tr", "table-cell": "td"}
-_STYLE_BRACE = re.compile(r"([{}])")
+_DISPLAYED_IN = frozenset({"div", "li", "p", "span"})
+_DISPLAYED_AS = {"table-row": "tr", "table-cell": "td", "inline": "span", "inline-block": "span"}
 _START = 4096  # characters within which a document says what it is
 _INTERNAL_SUBSET = re.compile(r"<!DOCTYPE[^\[>]{0,400}(\[)", re.IGNORECASE)
 _INTERNAL_SUBSET_END = re.compile(r"\]\s*>")
@@ -58,25 +58,26 @@ def html_to_text(html: str) -> str:
 
     _check_end(html)
     tree = LexborHTMLParser(_as_html(_without_declarations(html)))
-    hidden = set(_hidden_by_style_sheets(tree))
-    writer = TextWriter()
-    to_do: list[Any] = [tree.body]  # nodes to enter, and names of tags to leave
+    styles, writer = PageStyles(tree), TextWriter()
+    to_do: list[tuple[Any, Style]] = [(tree.body, Style())]  # nodes to enter, and names of tags to leave
     preformatted = 0
     while to_do:
-        step = to_do.pop()
-        if isinstance(step, str):
-            writer.leave(step)
-            preformatted -= step == "pre"
-        elif step is not None and step.tag == "-text":
-            writer.text(step.text_content or "", preformatted > 0)
-        elif step is not None and step.mem_id not in hidden and not _is_hidden(step):
-            attributes = step.attributes
-            tag = _shown_as(step.tag, attributes)
+        node, around = to_do.pop()
+        if isinstance(node, str):
+            writer.leave(node)
+            preformatted -= node == "pre"
+        elif node is not None and node.tag == "-text":
+            writer.text("" if around.hidden_by else node.text_content or "", preformatted > 0)
+        elif node is not None and not _is_skipped(node.tag, attributes := node.attributes):
+            style = styles.style(node, attributes, around)
+            if style.gone:
+                continue
+            tag = _shown_as(node.tag, style.display)
             writer.enter(tag, attributes)
             preformatted += tag == "pre"
-            writer.text(_filled_in(tag, attributes))
-            to_do.append(tag)
-            to_do.extend(reversed(list(step.iter(include_text=True))))
+            writer.text("" if style.hidden_by else _filled_in(tag, attributes))
+            to_do.append((tag, style))
+            to_do += ((child, style) for child in reversed(list(node.iter(include_text=True))))
     return writer.result()
 
 
@@ -116,51 +117,19 @@ def _without_character_data(html: str) -> Iterator[str]:
     yield html[position:]
 
 
-def _hidden_by_style_sheets(tree: Any) -> Iterator[int]:
-    """The nodes that rules of the document's own style sheets hide; rules for print or narrow screens do not count."""
-    from selectolax.lexbor import SelectolaxError
-
-    for style in tree.css("style"):
-        hiding = (selector for selector, rules in _style_rules(style.text() or "") if HIDING_STYLE.search(rules))
-        for selector in dict.fromkeys(hiding):
-            try:
-                found = tree.css(selector)
-            except SelectolaxError:  # no selector that the parser knows
-                continue
-            yield from (node.mem_id for node in found)
-
-
-def _style_rules(sheet: str) -> Iterator[tuple[str, str]]:
-    """Selector and declarations of each rule that holds under no condition; in one pass, whatever is left open."""
-    first, *rest = sheet.replace("<!--", "").replace("-->", "").split("/*")
-    pieces = _STYLE_BRACE.split("".join([first, *(piece.partition("*/")[2] for piece in rest)]))
-    around: list[str] = []
-    for text, brace in zip(pieces[::2], pieces[1::2], strict=False):
-        if brace == "{":
-            around.append(text.rpartition(";")[2].strip())
-        elif around:
-            selector = around.pop()
-            if selector and not around:
-                yield selector, text
-
-
-def _is_hidden(node: Any) -> bool:
-    if node.tag is None or node.tag in _SKIPPED or node.tag.startswith("-"):  # None: a processing instruction
+def _is_skipped(tag: str | None, attributes: Mapping[str, str | None]) -> bool:
+    """Whether an element is none of what the page shows: a comment, a script, an option that was not chosen."""
+    if tag is None or tag in _SKIPPED or tag.startswith("-"):  # None: a processing instruction
         return True
-    attributes = node.attributes
-    if node.tag == "option":
-        return "selected" not in attributes
-    return "hidden" in attributes or bool(HIDING_STYLE.search(attributes.get("style") or ""))
+    return tag == "option" and "selected" not in attributes
 
 
-def _shown_as(tag: str, attributes: dict[str, str | None]) -> str:
-    """The tag whose layout an inline style gives to an element of no layout of its own."""
-    if tag in ("div", "li", "p", "span") and (found := _DISPLAY.search(attributes.get("style") or "")):
-        return _DISPLAYED_AS.get(found[1].lower(), "span")
-    return tag
+def _shown_as(tag: str, display: str | None) -> str:
+    """The tag whose layout a style gives to an element of no layout of its own."""
+    return _DISPLAYED_AS.get(display or "", tag) if tag in _DISPLAYED_IN else tag
 
 
-def _filled_in(tag: str, attributes: dict[str, str | None]) -> str:
+def _filled_in(tag: str, attributes: Mapping[str, str | None]) -> str:
     """What a field of a form shows: a box with its tick, or the words in it."""
     if tag != "input":
         return ""

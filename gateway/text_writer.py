@@ -16,12 +16,13 @@ _BLOCK = re.compile(
 )
 _CELLS = frozenset({"td", "th"})
 _LISTS = frozenset({"ol", "ul"})
+_ROW_GROUPS = frozenset({"thead", "tbody", "tfoot"})
 _WHITESPACE = re.compile(r"[ \t\r\n\f]+")
 _HARD_SPACES = " \xa0\u2007\u202f"
 _SHOWN = str.maketrans({**dict.fromkeys(_HARD_SPACES, " "), **dict.fromkeys("\xad\u200b\u2060\ufeff")})
 _LONGEST_LABEL = 60
-_WIDEST_SPAN = 100
 _MOST_COLUMNS = 200  # below which a cell may reach over rows
+_TO_THE_END = 1 << 20  # of the group of rows, as HTML reads a rowspan of 0
 _MOST_BREAKS = 100
 _LONGEST_PREFIX = 200
 _LABEL_PARTS = 3 * (_LONGEST_LABEL + 1)  # each text is written as three parts, one of them with a character at least
@@ -63,13 +64,22 @@ class _Cell:
 
 @dataclass
 class _Table:
-    """An open table: the labels of its columns, whether they still wait for a value, and columns taken from above."""
+    """An open table: the labels of its columns, whether they still wait for a value, and columns taken from above.
+
+    `taken`: the row, counted within its group, from which on a column is free again; no cell leaves its group of rows.
+    """
 
     labels: dict[int, str] = field(default_factory=dict)
     waiting: bool = False
     in_head: bool = False
     taken: dict[int, int] = field(default_factory=dict)
+    row_number: int = 0
     row: _Row | None = None
+
+    def begin_group(self, tag: str) -> None:
+        """A group of rows begins or ends."""
+        self.in_head = tag == "thead"
+        self.taken.clear()
 
 
 @dataclass
@@ -112,8 +122,8 @@ class TextWriter:
         elif tag == "table":
             self._block()
             self._tables.append(_Table())
-        elif tag == "thead" and self._tables:
-            self._tables[-1].in_head = True
+        elif tag in _ROW_GROUPS and self._tables:
+            self._tables[-1].begin_group(tag)
         elif tag == "tr":
             self._enter_row()
         elif tag in _CELLS:
@@ -130,8 +140,8 @@ class TextWriter:
             self._leave_cell()
         elif tag == "tr":
             self._leave_row()
-        elif tag == "thead" and self._tables:
-            self._tables[-1].in_head = False
+        elif tag in _ROW_GROUPS and self._tables:
+            self._tables[-1].begin_group("")
         elif _BLOCK.fullmatch(tag):
             self._block()
             if tag == "table" and self._tables:
@@ -198,21 +208,19 @@ class TextWriter:
             self._cells.append(_Cell(len(self._parts)))
             return
         table = self._tables[-1]
-        while table.taken.get(row.column, 0) > 0:
-            table.taken[row.column] -= 1
+        while table.taken.get(row.column, 0) > table.row_number:
             row.column += 1
         if self._cells[-1].has_text:
             self._break = CELL_GAP
-        wide, high = (_number(attributes.get(name), 1) for name in ("colspan", "rowspan"))
+        wide, high = _number(attributes.get("colspan"), 1) or 1, _number(attributes.get("rowspan"), 1) or _TO_THE_END
         is_header = tag == "th" or table.in_head
         row.is_header &= is_header
         is_labelled = not is_header and wide == 1 and row.column in table.labels
         if is_labelled:
             self._prefix = labelled(table.labels[row.column], "")
         self._cells.append(_Cell(len(self._parts), row.column, is_labelled))
-        if high > 1:
-            for column in range(row.column, min(row.column + wide, _MOST_COLUMNS)):
-                table.taken[column] = high - 1
+        for column in range(row.column, min(row.column + wide, _MOST_COLUMNS) if high > 1 else 0):
+            table.taken[column] = max(table.taken.get(column, 0), table.row_number + high)
         row.column += wide
 
     def _leave_cell(self) -> None:
@@ -236,11 +244,7 @@ class TextWriter:
         if self._cells:
             self._cells.pop()
         self._new_line()
-        table.taken = {
-            column: rows - (column >= row.column)
-            for column, rows in table.taken.items()
-            if rows > (column >= row.column)
-        }
+        table.row_number += 1
         if row.is_header and are_labels(list(row.cells.values())):
             del self._parts[row.start :]
             self._break = "\n" if self._parts else ""
@@ -260,5 +264,6 @@ class TextWriter:
 
 
 def _number(text: str | None, otherwise: int) -> int:
-    """A small number in an attribute."""
-    return min(int(text), _WIDEST_SPAN) if text is not None and re.fullmatch(r"[0-9]{1,4}", text) else otherwise
+    """A small number in an attribute, which may go on ("2px")."""
+    found = re.match(r"\s*\+?([0-9]{1,5})(?![0-9])", text or "")
+    return int(found[1]) if found else otherwise

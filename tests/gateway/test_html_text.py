@@ -37,6 +37,20 @@ from schemas.errors import Code, SynopticError
         ("<tr><th>ER</th><th>PR</th></tr>", ["ER  PR"]),
         ("<tr><th>ER</th><th>positive</th></tr><tr><th>PR</th><th>negative</th></tr>", ["ER  positive", "PR  negative"]),
         (
+            "<thead><tr><th>Part</th><th>ER</th><th>PR</th></tr></thead><tbody><tr><td rowspan=9>A</td><td>positive</td>"
+            "<td>negative</td></tr></tbody><tbody><tr><td>B</td><td>negative</td><td>positive</td></tr></tbody>",
+            ["Part: A  ER: positive  PR: negative", "Part: B  ER: negative  PR: positive"],
+        ),
+        (
+            "<tr><th>Part</th><th>ER</th></tr><tr><td rowspan=0>A</td><td>positive</td></tr><tr><td>negative</td></tr>",
+            ["Part: A  ER: positive", "ER: negative"],
+        ),
+        (
+            "<tr><th>Part</th><th>ER</th><th>PR</th></tr><tr><td>A</td><td rowspan=2>positive</td><td>negative</td></tr>"
+            "<tr><td colspan=2>B</td><td>1 %</td></tr><tr><td colspan=0>C</td><td>2 %</td><td>3 %</td></tr>",
+            ["Part: A  ER: positive  PR: negative", "B  PR: 1 %", "Part: C  ER: 2 %  PR: 3 %"],
+        ),
+        (
             "<tr><td>Left<table><tr><th>ER</th><th>PR</th></tr><tr><td>positive</td><td>negative</td></tr></table></td>"
             "<td>breast</td></tr>",
             ["Left", "ER: positive  PR: negative  breast"],
