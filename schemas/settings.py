@@ -233,7 +233,29 @@ class MappingSettings(Section):
     anatomic_stage: bool = Field(
         default=True, description="send the computed anatomic group; AJCC licenses the use of its content"
     )
+    assume_m0: bool = Field(
+        default=False, description="take M0 for an M that is not stated; the stage group then says so on its resource"
+    )
+    prognostic_table: Path | None = Field(
+        default=None, description="a licensed table of stage groups (docs/staging.md); none ships with Synoptic"
+    )
     review_values: bool = Field(default=False, description="send values in review as preliminary, labelled UNCERTREL")
+    codes: Literal["snomed", "ajcc"] = Field(
+        default="snomed", description="of T, N, M; ajcc: AJCC's own codes, which it licenses to a site"
+    )
+    overlays: tuple[Path, ...] = Field(
+        default=(), description="folders with an overlay.yaml; the first one for a report's sender is used"
+    )
+
+
+class RegistrySettings(Section):
+    """Where registries subscribe, and where it is kept what each was sent (docs/registries.md)."""
+
+    folder: Path = Field(default=Path("registries"), description="one YAML file a registry; not there: no registries")
+    state: Path = Field(
+        default=Path("synoptic-data/registries.sqlite"),
+        description="the file of what each registry was sent, by derived ids; made at the first use",
+    )
 
 
 class LoggingSettings(Section):
@@ -267,6 +289,7 @@ class Settings(BaseSettings):
     model: ModelSettings = ModelSettings()
     privacy: PrivacySettings = PrivacySettings()
     mapping: MappingSettings = MappingSettings()
+    registry: RegistrySettings = RegistrySettings()
     logging: LoggingSettings = LoggingSettings()
     metrics: MetricsSettings = MetricsSettings()
 

@@ -36,16 +36,18 @@ class SelfChecking(Protocol):
         ...
 
 
-def load_yaml(path: Path) -> tuple[Any, list[Fault]]:
-    """Read a YAML file, keeping line numbers; a syntax error or a missing file is one fault."""
-    reader = YAML(typ="rt")
+def load_yaml(path: Path, name: str | None = None) -> tuple[Any, list[Fault]]:
+    """Read a YAML file, keeping line numbers; a syntax error or a missing file is one fault, of `name` if given."""
+    reader, file = YAML(typ="rt"), name or path.name
     try:
         return reader.load(path.read_text(encoding="utf-8")), []
     except FileNotFoundError:
-        return None, [Fault(path.name, 1, "(file)", "is missing")]
+        return None, [Fault(file, 1, "(file)", "is missing")]
+    except UnicodeDecodeError:
+        return None, [Fault(file, 1, "(file)", "is not UTF-8 text")]
     except MarkedYAMLError as error:
         mark = error.problem_mark
-        return None, [Fault(path.name, (mark.line + 1) if mark else 1, "(syntax)", error.problem or "is not YAML")]
+        return None, [Fault(file, (mark.line + 1) if mark else 1, "(syntax)", error.problem or "is not YAML")]
 
 
 def load_model(path: Path, model: type[Model]) -> tuple[Model | None, list[Fault]]:
@@ -53,22 +55,26 @@ def load_model(path: Path, model: type[Model]) -> tuple[Model | None, list[Fault
     data, faults = load_yaml(path)
     if faults:
         return None, faults
-    try:
-        loaded = model.model_validate(plain(data))
-    except ValidationError as error:
-        return None, [
-            fault_of(item, path.name, line_of(data, item["loc"]), item["loc"])
-            for item in error.errors(include_url=False)
-        ]
+    loaded, faults = shaped(data, model, path.name)
     checked: Any = loaded
     found = checked.faults() if isinstance(checked, SelfChecking) else ()
-    faults = [Fault(path.name, line_of(data, place), _dotted(place), message) for place, message in found]
+    faults += [Fault(path.name, line_of(data, place), dotted(place), message) for place, message in found]
     return (None, faults) if faults else (loaded, [])
+
+
+def shaped(data: Any, model: type[Model], file: str) -> tuple[Model | None, list[Fault]]:
+    """What was read from a file as `model`, or None with every fault of its shape."""
+    try:
+        return model.model_validate(plain(data)), []
+    except ValidationError as error:
+        return None, [
+            fault_of(item, file, line_of(data, item["loc"]), item["loc"]) for item in error.errors(include_url=False)
+        ]
 
 
 def fault_of(item: ErrorDetails, file: str, line: int, place: tuple[int | str, ...]) -> Fault:
     """What pydantic found wrong, at its place in the file."""
-    return Fault(file, line, _dotted(place), _explain(item["msg"], item.get("input")))
+    return Fault(file, line, dotted(place), _explain(item["msg"], item.get("input")))
 
 
 def plain(node: Any) -> Any:
@@ -97,7 +103,8 @@ def line_of(data: Any, location: tuple[int | str, ...]) -> int:
     return line
 
 
-def _dotted(location: tuple[int | str, ...]) -> str:
+def dotted(location: tuple[int | str, ...]) -> str:
+    """A place as keys joined by dots."""
     return ".".join(str(step) for step in location) or "(root)"
 
 

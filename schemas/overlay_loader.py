@@ -1,0 +1,149 @@
+"""Reads a pack's mapping with what is laid over it, the licensed codes and a facility's overlay, and checks it as one.
+
+A fault names the file that it comes from: `facility-x/overlay.yaml:12`, or the pack's own where an overlay took something
+away that the shipped mapping needs.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from schemas.errors import Code, SynopticError
+from schemas.mapping_faults import UNUSED, nearest
+from schemas.overlay import CodeChoice, Facility, Overlay
+from schemas.overlay_layers import Layers
+from schemas.pack_mapping import Mapping
+from schemas.yaml_source import Fault, dotted, fault_of, load_yaml, shaped
+
+MAPPING_FILE = "mapping.yaml"
+OVERLAY_FILE = "overlay.yaml"
+SHIPPED_CODES: CodeChoice = "snomed"
+
+
+@dataclass(frozen=True)
+class SiteMapping:
+    """The mapping of one facility's reports; `digest` is of what it says, not of how it is written."""
+
+    name: str
+    mapping: Mapping
+    digest: str
+    facility: Facility | None = None
+
+
+@dataclass(frozen=True)
+class OverlayFile:
+    """An overlay as read: its shape, and its lines."""
+
+    folder: Path
+    overlay: Overlay
+    source: Any
+
+    @property
+    def label(self) -> str:
+        """What faults call the file."""
+        return f"{self.folder.name}/{OVERLAY_FILE}"
+
+
+def read_overlay(folder: Path) -> tuple[OverlayFile | None, list[Fault]]:
+    """The overlay of a folder, or None with every fault of its shape."""
+    label = f"{folder.name}/{OVERLAY_FILE}"
+    source, faults = load_yaml(folder / OVERLAY_FILE, label)
+    if faults:
+        return None, faults
+    overlay, faults = shaped(source, Overlay, label)
+    return (OverlayFile(folder, overlay, source), []) if overlay else (None, faults)
+
+
+def codes_file(pack_folder: Path, choice: CodeChoice) -> Path:
+    """The file of the pack that holds the codes of that choice, in an overlay's form."""
+    return pack_folder / f"codes_{choice}.yaml"
+
+
+def load_site(
+    pack_folder: Path, choice: CodeChoice = SHIPPED_CODES, laid: OverlayFile | None = None
+) -> tuple[SiteMapping | None, list[Fault]]:
+    """The pack's mapping with an overlay, checked as one; returns it, or None with every fault found."""
+    source, faults = load_yaml(pack_folder / MAPPING_FILE)
+    if faults:
+        return None, faults
+    if not isinstance(source, dict):
+        return None, [Fault(MAPPING_FILE, 1, "(root)", "is not a mapping")]
+    layers = Layers(MAPPING_FILE, source)
+    choice = (laid.overlay.use_codes if laid else None) or choice
+    if choice != SHIPPED_CODES:
+        path = codes_file(pack_folder, choice)
+        codes, faults = load_yaml(path)
+        faults = faults or shaped(codes, Overlay, path.name)[1]
+        if faults:
+            return None, faults
+        layers.lay(path.name, codes)
+    if laid is not None:
+        layers.lay(laid.label, laid.source)
+    mapping, faults = _checked(layers)
+    if mapping is None or faults:
+        return None, faults
+    name, facility = (laid.overlay.overlay, laid.overlay.facility) if laid else ("", None)
+    return SiteMapping(name, mapping, digest_of(mapping), facility), []
+
+
+def load_sites(
+    pack_folder: Path, choice: CodeChoice, overlays: Iterable[OverlayFile]
+) -> tuple[tuple[SiteMapping, ...], list[Fault]]:
+    """The mapping for everybody, then each overlay's; the faults of all of them."""
+    sites: list[SiteMapping] = []
+    faults: list[Fault] = []
+    for laid in (None, *overlays):
+        site, found = load_site(pack_folder, choice, laid)
+        faults += found
+        if site is not None:
+            sites.append(site)
+    return tuple(sites), list(dict.fromkeys(faults))
+
+
+def read_overlays(folders: Sequence[Path], packs: Sequence[str]) -> list[OverlayFile]:
+    """The overlays of the settings; raises SYN-613 with every fault of all of them, and for one that no pack takes."""
+    read = [read_overlay(folder) for folder in folders]
+    faults = [fault for _, found in read for fault in found]
+    overlays = [overlay for overlay, _ in read if overlay is not None]
+    names: set[str] = set()
+    for one in overlays:
+        if one.overlay.pack not in packs:
+            faults.append(
+                Fault(one.label, 1, "pack", f"no pack {one.overlay.pack!r}; {nearest(one.overlay.pack, packs)}")
+            )
+        if one.overlay.overlay in names:
+            faults.append(Fault(one.label, 1, "overlay", f"{one.overlay.overlay!r} is the name of another overlay too"))
+        names.add(one.overlay.overlay)
+    if faults:
+        raise bad_overlay(faults)
+    return overlays
+
+
+def bad_overlay(faults: Iterable[Fault]) -> SynopticError:
+    """SYN-613 that lists the faults."""
+    return SynopticError(Code.BAD_OVERLAY, "; ".join(str(fault) for fault in faults))
+
+
+def digest_of(mapping: Mapping, *more: BaseModel) -> str:
+    """SHA-256 of what a mapping and what goes with it say: comments and cases change nothing."""
+    parts = [mapping.model_dump_json(exclude={"cases"}), *(one.model_dump_json() for one in more)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _checked(layers: Layers) -> tuple[Mapping | None, list[Fault]]:
+    try:
+        mapping = Mapping.model_validate(layers.data)
+    except ValidationError as error:
+        shape = [fault_of(item, *layers.place(item["loc"])) for item in error.errors(include_url=False)]
+        return None, [*layers.faults, *shape]
+    faults = list(layers.faults)
+    for place, message in mapping.faults():
+        file, line, own = layers.place(place)
+        # What an overlay leaves unused of the shipped file is no mistake of anybody.
+        if message != UNUSED or file != MAPPING_FILE or not layers.has_more:
+            faults.append(Fault(file, line, dotted(own), message))
+    return mapping, faults
