@@ -7,6 +7,8 @@ offsets of evidence count characters of the source. Everything that a hostile fi
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
 from gateway.charsets import decode_text
 from gateway.content_type import ContentType, DocumentKind, check_magic, parse_content_type
 from gateway.limited_process import LimitedProcess
@@ -17,6 +19,7 @@ from schemas.messages import PageSpan
 from schemas.settings import IntakeSettings
 
 _PAGE_GAP = "\n\n"
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,6 +36,7 @@ class _Pages:
     least_confidence: float = 0.0
     parts: list[str] = field(default_factory=list)
     spans: list[PageSpan] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     length: int = 0
 
     def add(
@@ -55,8 +59,8 @@ class _Pages:
         self.parts.append(text)
         self.length += len(text)
 
-    def document(self, note: str | None = None) -> DocumentText:
-        return DocumentText("".join(self.parts), tuple(self.spans), (note,) if note else ())
+    def document(self) -> DocumentText:
+        return DocumentText("".join(self.parts), tuple(self.spans), tuple(self.notes))
 
 
 class DocumentReader:
@@ -126,6 +130,9 @@ class DocumentReader:
     def _read_pdf(self, data: bytes, scans: bool) -> DocumentText:
         answer, _ = self._process.request({"operation": "pdf"}, data)
         pages = _Pages(self._settings.ocr_least_confidence)
+        if unseen := [str(number) for number, page in enumerate(answer["pages"], start=1) if page["unseen"]]:
+            _log.warning("text that nobody sees was left out", pages=len(unseen))
+            pages.notes.append(f"text that nobody sees was left out of page {', '.join(unseen)}")
         for index, page in enumerate(answer["pages"]):
             scan = self._read_scan(data, index) if scans and not page["usable"] else None
             if scan is not None and _says_more(scan.text, page["text"]):
@@ -160,6 +167,6 @@ def _says_more(scan: str, layer: str) -> bool:
 
 
 def _one_page(text: str, reader: str, note: str | None = None) -> DocumentText:
-    pages = _Pages()
+    pages = _Pages(notes=[note] if note else [])
     pages.add(1, text, reader)
-    return pages.document(note)
+    return pages.document()

@@ -6,17 +6,16 @@ that was cut, pdfium shows the pages that it finds: a report without its last pa
 
 import ctypes
 import io
-import math
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from gateway.columns import Piece
 from gateway.page_layout import THOUSANDTHS, PageLayout, Point, Run, append_layouts, pack_runs
+from gateway.pdf_characters import Character, read_characters
+from gateway.pdf_visibility import unseen_characters
 from gateway.text_lines import join_lines
 from gateway.text_quality import TextQuality
 from schemas.errors import Code, SynopticError
@@ -27,15 +26,10 @@ _MAXIMUM_PIXELS = 20_000_000
 _MINIMUM_LETTERS = 20
 _STAMP_LETTERS = 200
 _SCAN_AREA_SHARE = 0.5
-_SLANT = 0.1
 _PASSWORD_ERROR = 4
 _SECURITY_ERROR = 5
-_LIGATURES = range(0xFB00, 0xFB07)
-_FULL_WIDTH = range(0xFF01, 0xFF5F)
-_INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff")
 _FINE = 1_000_000  # pdfium's device has whole pixels
 _END, _END_WINDOW = b"%%EOF", 4096  # bytes that may follow a file's end; viewers allow for 1,024
-_BREAK_HYPHEN = 0x0002  # pdfium's mark for a hyphen at the end of a line
 
 
 def read_pages(data: bytes) -> list[dict[str, Any]]:
@@ -81,26 +75,31 @@ def _read_page(document: Any, number: int) -> dict[str, Any]:
         if raw.FPDFPage_Flatten(page.raw, raw.FLAT_NORMALDISPLAY) == raw.FLATTEN_SUCCESS:
             page.close()  # what was filled into a form is part of the page now; text is read from a page loaded anew
             page = document[number]
-        layout = _page_layout(page, raw)
-        usable = _is_usable(layout.text, _largest_image_share(page, raw))
-        return {"text": layout.text, "layout": pack_runs(layout.runs), "usable": usable}
+        layout, unseen = _page_layout(page, raw)
+        usable = _is_usable(layout.text, _largest_image_share(page, raw), unseen)
+        return {"text": layout.text, "layout": pack_runs(layout.runs), "usable": usable, "unseen": unseen}
     finally:
         page.close()
 
 
-def _page_layout(page: Any, raw: Any) -> PageLayout:
-    """The page's lines as they read in the direction of most of its text; what runs otherwise follows at the end."""
+def _page_layout(page: Any, raw: Any) -> tuple[PageLayout, bool]:
+    """The page's lines as they read in the direction of most of its text; what runs otherwise follows at the end.
+
+    Text that nobody sees is left out; the second value tells whether there was any.
+    """
     text_page = page.get_textpage()
+    to_page = _to_page(page, raw)
     try:
-        characters = list(_characters(text_page.raw, raw))
+        drawn = list(read_characters(text_page.raw, raw))
+        unseen = unseen_characters(page, text_page.raw, drawn, to_page)
     finally:
         text_page.close()
+    characters = [character for character in drawn if character.number not in unseen]
     counts = Counter(character.turn for character in characters if character.text != " ")
     turns = sorted((turn for turn in counts if turn is not None), key=lambda turn: (-counts[turn], turn))
-    to_page = _to_page(page, raw)
     layouts = [join_lines(_pieces(characters, turn), _turned(turn, to_page)) for turn in turns]
     slanting = [character for character in characters if character.turn is None]
-    return append_layouts([*layouts, _in_file_order(slanting, to_page)])
+    return append_layouts([*layouts, _in_file_order(slanting, to_page)]), bool(unseen)
 
 
 def _to_page(page: Any, raw: Any) -> Callable[[float, float], Point]:
@@ -114,7 +113,7 @@ def _to_page(page: Any, raw: Any) -> Callable[[float, float], Point]:
     return shown
 
 
-def _pieces(characters: list["_Character"], turn: int) -> Iterator[Piece]:
+def _pieces(characters: list[Character], turn: int) -> Iterator[Piece]:
     """The characters of one direction; a space is only a hint, since many PDFs place each word by itself, without any."""
     spaced = False
     for character in characters:
@@ -125,7 +124,7 @@ def _pieces(characters: list["_Character"], turn: int) -> Iterator[Piece]:
             spaced = False
 
 
-def _in_file_order(characters: list["_Character"], to_page: Callable[[float, float], Point]) -> PageLayout:
+def _in_file_order(characters: list[Character], to_page: Callable[[float, float], Point]) -> PageLayout:
     """Text that slants, as a watermark does, as the file has it: its words with the boxes around them."""
     parts: list[str] = []
     runs: list[Run] = []
@@ -142,45 +141,6 @@ def _in_file_order(characters: list["_Character"], to_page: Callable[[float, flo
         parts.append(text)
         length += len(text)
     return PageLayout("".join(parts).rstrip(), tuple(runs))
-
-
-@dataclass(frozen=True, slots=True)
-class _Character:
-    text: str
-    turn: int | None  # quarter turns clockwise; None for slanting text, as a watermark's
-    box: tuple[float, float, float, float]
-
-
-def _characters(text_page: Any, raw: Any) -> Iterator[_Character]:
-    box = raw.FS_RECTF()
-    turn: int | None = 0
-    for index in range(raw.FPDFText_CountChars(text_page)):
-        code = raw.FPDFText_GetUnicode(text_page, index)
-        if code == _BREAK_HYPHEN:
-            code = ord("-")
-        text = _as_text(code)
-        if text == " ":
-            yield _Character(" ", turn, (0, 0, 0, 0))
-        elif text and raw.FPDFText_GetLooseCharBox(text_page, index, ctypes.byref(box)):
-            turn = _quarter_turns(raw.FPDFText_GetCharAngle(text_page, index))
-            yield _Character(text, turn, (box.left, box.bottom, box.right, box.top))
-
-
-def _quarter_turns(angle: float) -> int | None:
-    turns = angle / (math.pi / 2)
-    return round(turns) % 4 if abs(turns - round(turns)) < _SLANT else None
-
-
-def _as_text(code: int) -> str:
-    """A sign as its letters: ligatures and full-width forms spelled out, blanks as a space, what nobody sees as nothing."""
-    if 0xD800 <= code <= 0xDFFF:
-        return "\ufffd"  # half of a surrogate pair cannot be encoded
-    sign = chr(code)
-    if code <= ord(" ") or sign.isspace():
-        return " "
-    if sign in _INVISIBLE:
-        return ""
-    return unicodedata.normalize("NFKC", sign) if code in _LIGATURES or code in _FULL_WIDTH else sign
 
 
 def _upright(turn: int, left: float, bottom: float, right: float, top: float) -> tuple[float, float, float, float]:
@@ -207,14 +167,14 @@ def _turned(turn: int, to_page: Callable[[float, float], Point]) -> Callable[[fl
             return lambda x, y: to_page(x, -y)
 
 
-def _is_usable(text: str, image_share: float) -> bool:
-    """Whether the text layer stands for the page: readable, and not just the stamp on a scan."""
+def _is_usable(text: str, image_share: float, unseen: bool) -> bool:
+    """Whether the text layer stands for the page: readable, and not just the stamp on a scan, or all that is seen of it."""
     if not TextQuality.of(text).is_readable:
         return False
     letters = sum(character.isalnum() for character in text)
     if image_share >= _SCAN_AREA_SHARE:
         return letters >= _STAMP_LETTERS
-    return letters >= _MINIMUM_LETTERS or image_share == 0
+    return letters >= _MINIMUM_LETTERS or (image_share == 0 and not unseen)
 
 
 def _largest_image_share(page: Any, raw: Any) -> float:

@@ -93,3 +93,15 @@ def pdf_of_objects(*objects: str) -> bytes:
 
 def _stream(header: str, content: str) -> str:
     return f"<<{header}/Length {len(content)}>>\nstream\n{content}\nendstream"
+
+
+def pdf_drawn(content: str, catalog: str = "", resources: str = "") -> bytes:
+    """A PDF of one page that is drawn by these operators; its font is F."""
+    return pdf_of_objects(
+        f"<</Type/Catalog/Pages 2 0 R{catalog}>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>{resources}>>>>",
+        _stream("", content),
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        "<</Type/OCG/Name(layer)>>",
+    )
