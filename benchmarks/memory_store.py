@@ -2,9 +2,9 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from gateway.resource_store import Conflict, Put, Resource, Stored, Targets, reference_of
+from gateway.resource_store import Put, Resource, Stored, Targets, reference_of
 from schemas.messages import Reference
 
 MOST = 2_000  # of some fifteen a report: all else is forgotten, or it would grow with every report
@@ -29,9 +29,9 @@ class MemoryStore:
             names = set().union(*(self._provenances.get(reference, ()) for reference in references))
             return tuple(self._stored[name].resource for name in sorted(names))
 
-    def transact(self, puts: Sequence[Put], conflicts: Sequence[Conflict] = ()) -> bool:
-        """Write all, or none where any expected version is gone; no report of a benchmark has a conflict."""
-        assert not conflicts
+    def transact(self, puts: Sequence[Put], tasks: Sequence[Put] = ()) -> bool:
+        """Write all, or none where any expected version is gone."""
+        puts = [*puts, *tasks]
         with self._guard:
             standing = [self._stored.get(reference_of(put.resource)) for put in puts]
             if any((one.version if one else None) != put.expected for one, put in zip(standing, puts, strict=True)):
@@ -40,6 +40,11 @@ class MemoryStore:
                 if one is None or one.resource != put.resource:
                     self._put(put.resource)
             return True
+
+    def awaiting(self) -> Iterator[Stored]:
+        """The Tasks that it still remembers."""
+        with self._guard:
+            return iter([one for name, one in self._stored.items() if name.startswith("Task/")])
 
     def look_up(self, references: Sequence[Reference]) -> Targets:
         """All as they are."""

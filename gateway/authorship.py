@@ -15,6 +15,8 @@ STATED_AGAIN = f"{EXTENSIONS}/stated-again"
 STORE_META = frozenset(["versionId", "lastUpdated", "source"])
 _OWN_EXTENSIONS = frozenset([WRITTEN_DIGEST, STATED_AGAIN])
 _VERIFIER = "verifier"
+_STATEMENT = frozenset(["resourceType", "code", "bodySite", "component", "dataAbsentReason"])
+_WITHDRAWN = "entered-in-error"
 _UNCOUNTED = frozenset(["meta", "text", "extension"])
 
 
@@ -41,6 +43,28 @@ def is_stamped(resource: Resource) -> bool:
 def is_same(one: Resource, other: Resource) -> bool:
     """True where two resources say the same, whoever wrote them."""
     return _content_digest(one) == _content_digest(other)
+
+
+def agrees(offered: Resource, standing: Resource) -> bool:
+    """True where both state the same of the same: code, value, components and place; neither is taken back."""
+
+    def stated(resource: Resource) -> Resource:
+        said = {key: value for key, value in resource.items() if key in _STATEMENT or key.startswith("value")}
+        return {**said, "withdrawn": is_withdrawn(resource)}
+
+    return digest(stated(offered)) == digest(stated(standing))
+
+
+def is_withdrawn(resource: Resource) -> bool:
+    """True where the resource is marked as entered in error."""
+    if resource.get("active") is False:
+        return True
+    verification = resource.get("verificationStatus", {}).get("coding", [])
+    return resource.get("status") == _WITHDRAWN or any(coding.get("code") == _WITHDRAWN for coding in verification)
+
+
+def _code(label: Resource) -> tuple[str | None, str | None]:
+    return label.get("system"), label.get("code")
 
 
 def with_labels(resource: Resource, standing: Resource) -> Resource:
@@ -74,10 +98,6 @@ def verified(provenances: Iterable[Resource]) -> frozenset[str]:
         )
         for target in provenance.get("target", [])
     )
-
-
-def _code(label: Resource) -> tuple[str | None, str | None]:
-    return label.get("system"), label.get("code")
 
 
 def _content_digest(resource: Resource) -> str:

@@ -9,8 +9,9 @@ from schemas.settings import BusSettings, Settings
 from workers.bus import Bus
 from workers.hop import Hop
 
-PROCESSES = ("intake", "extraction", "emission")
-"""What can run by itself; the hop `delayed` shares the store of `emission`, and runs with it."""
+PROCESSES = ("intake", "extraction", "emission", "registries")
+"""What can run by itself; the hops `delayed` and `review` share the store of `emission`, and run with it; `registries`
+are a hop for each registry."""
 
 
 def build_bus(settings: BusSettings) -> Bus:
@@ -34,13 +35,14 @@ def open_hops(processes: Sequence[str], settings: Settings, stopping: Event | No
         hops: list[Hop] = []
         for name in processes:
             built = build_hops(name, settings, stopping)
-            stack.callback(getattr(built[0], "close", lambda: None))
+            for hop in built:
+                stack.callback(getattr(hop, "close", lambda: None))
             hops += built
         yield hops
 
 
 def build_hops(process: str, settings: Settings, stopping: Event | None = None) -> list[Hop]:
-    """Build a process's hops with what they need; the first of them owns what has to be closed.
+    """Build a process's hops with what they need; those that hold something can be closed.
 
     The model's libraries are imported for extraction alone.
     """
@@ -61,7 +63,12 @@ def build_hops(process: str, settings: Settings, stopping: Event | None = None) 
         from gateway.delayed import DelayedHop
         from gateway.emission import EmissionHop
         from gateway.resource_store import open_store
+        from gateway.review_hop import ReviewHop
 
         emission = EmissionHop(settings, open_store(settings.fhir, stopping))
-        return [emission, DelayedHop(emission, settings.fhir.target_retry_seconds)]
+        return [emission, DelayedHop(emission, settings.fhir.target_retry_seconds), ReviewHop(emission)]
+    if process == "registries":
+        from gateway.registries.hop import build_registry_hops
+
+        return [*build_registry_hops(settings, stopping)]
     raise SynopticError(Code.NO_HOP, process)

@@ -2,7 +2,7 @@
 
 For each report: open its context, look up what of the EHR it refers to, map the findings, compare with the report's
 manifest on the store, write guarded, and publish the Bundle in every case, since a process may have died between
-writing and publishing. Findings whose Patient or report the EHR does not have yet are put aside, and so are those that
+writing and publishing. A person's decision (gateway/review.py) goes the same way. Findings whose Patient or report the EHR does not have yet are put aside, and so are those that
 alone the store cannot take: nobody waits for them.
 """
 
@@ -17,22 +17,27 @@ import structlog
 from pydantic import ValidationError
 
 from gateway.lanes import gravest, work_in_lanes
-from gateway.reconciliation import Current, Incoming, Outcome, Plan, concerned, reconcile
-from gateway.resource_store import MissingTargetError, Resource, ResourceStore, reference_of
+from gateway.mapping_tools.unmapped import unmapped_messages
+from gateway.mapping_tools.watch import WatchedPacks
+from gateway.reconciliation import Current, Incoming, Outcome, Plan, concerned, reconcile, review_tasks
+from gateway.resource_store import MissingTargetError, Resource, ResourceStore, Stored, reference_of
+from gateway.review import Reviews, prepare, settle_item, standing_reviews
 from mappers.bundle import MappedReport, map_report
 from mappers.mapping import Missing
-from mappers.provenance import read_manifest
+from mappers.provenance import manifest_id, read_manifest
 from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import (
     TOPIC_BUNDLES,
+    TOPIC_DECISIONS,
     TOPIC_DELAYED,
     TOPIC_FINDINGS,
     Reference,
     ReportContext,
     ReportFindings,
+    ReviewDecision,
 )
 from schemas.metrics import CONFLICTS, EMITTED, UNMAPPED, WAITING
-from schemas.pack_loader import Pack, load_pack
+from schemas.pack_loader import Pack
 from schemas.settings import Settings
 from workers.bus import Outgoing, Record
 from workers.hop import Result
@@ -50,12 +55,13 @@ _PART_OF_INTERVAL = 0.5  # of the time that the bus allows a batch: what begins 
 
 @dataclass(frozen=True, repr=False)
 class _Report:
-    """One record read: its findings, its context and its pack."""
+    """One record read: its findings, its context and its pack, and where it is a person's decision, that."""
 
     record: Record
     findings: ReportFindings
     context: ReportContext
     pack: Pack
+    decision: ReviewDecision | None = None
 
     @property
     def keys(self) -> frozenset[UUID]:
@@ -64,7 +70,7 @@ class _Report:
 
 
 class EmissionHop:
-    """Emission as a hop over the bus; the hop `delayed` hands it what is due."""
+    """Emission as a hop over the bus; the hop `delayed` hands it what is due, the hop `review` what persons decided."""
 
     name = "emission"
     topics: tuple[str, ...] = (TOPIC_FINDINGS,)
@@ -80,7 +86,8 @@ class EmissionHop:
         self._settings = settings
         self._store = store
         self._seal = seal or load_seal(settings)
-        self._packs: Mapping[str, Pack] = {identifier: load_pack(identifier) for identifier in settings.packs}
+        self._watched = WatchedPacks(settings)
+        self._packs = self._watched.current()
         self._clock = clock
         self._has_written = False
         self._failing: set[UUID] = set()
@@ -88,6 +95,7 @@ class EmissionHop:
 
     def process(self, records: Sequence[Record]) -> list[Result]:
         """One result a record; where the store works for nobody, that is raised once all have been tried."""
+        self._packs = self._watched.current()
         read = [self._read_record(record) for record in records]
         reports = [one for one in read if isinstance(one, _Report)]
         until = time.monotonic() + self._settings.bus.poll_interval_seconds * _PART_OF_INTERVAL
@@ -111,14 +119,24 @@ class EmissionHop:
         )
         return [next(emitted) if isinstance(one, _Report) else Result(error=one) for one in read]
 
+    def preview(self, record: Record) -> Plan:
+        """What would be written of a record at present; nothing is. Raises what would put it aside or reject it."""
+        report = self._read_record(record)
+        if isinstance(report, SynopticError):
+            raise report
+        return self._compare(self._located(report))[1]
+
     def close(self) -> None:
         """End the threads and release the store."""
         self._pool.shutdown()
         self._store.close()
 
     def _read_record(self, record: Record) -> _Report | SynopticError:
+        decision: ReviewDecision | None = None
         try:
-            findings = _parse(record)
+            if record.topic == TOPIC_DECISIONS:
+                decision = _parse_decision(self._seal.opened(record.value))
+            findings = decision.item.findings if decision else _parse(record)
             context = self._seal.open(findings.sealed, findings.report_hmac)
         except SynopticError as error:
             if error.code.kind is not Kind.REJECT:
@@ -127,14 +145,14 @@ class EmissionHop:
         pack = self._packs.get(findings.pack)
         if pack is None:
             return SynopticError(Code.UNKNOWN_PACK, findings.pack)
-        return _Report(record, findings, context, pack)
+        return _Report(record, findings, context, pack, decision)
 
     def _try(self, report: _Report) -> Result | SynopticError:
         """What becomes of a report, or why the store cannot take it at present."""
         try:
-            return Result(outgoing=(self._emit(report),))
+            return Result(outgoing=self._emit(report))
         except MissingTargetError as error:
-            return self._wait(report.record, error, error.kinds)
+            return self._wait(report, error, error.kinds)
         except SynopticError as error:
             if error.code.kind is Kind.REJECT:
                 return Result(error=error)
@@ -159,24 +177,31 @@ class EmissionHop:
             raise error
         logger.warning("the store fails for one report alone", hop=self.name, error=error)
         rejected = SynopticError(Code.STORE_REJECTS, f"{error.code.label}, {error.detail}")
-        return Result(error=rejected) if is_refused else self._wait(report.record, rejected)
+        return Result(error=rejected) if is_refused else self._wait(report, rejected)
 
-    def _emit(self, report: _Report) -> Outgoing:
+    def _emit(self, report: _Report) -> tuple[Outgoing, ...]:
+        mapped, plan = self._write(self._located(report))
+        EMITTED.add(action=plan.outcome.value)
+        self._note_missing(mapped.missing)
+        if report.decision is not None and not plan.offered:
+            return ()
+        key = str(report.context.report_key).encode()
+        bundle = Outgoing(TOPIC_BUNDLES, orjson.dumps(_bundle(mapped, plan)), key=key)
+        return (bundle, *unmapped_messages(report.findings, mapped.missing, moment(report.record, RECEIVED)))
+
+    def _located(self, report: _Report) -> _Report:
+        """The report as the store refers to what the EHR owns; raises MissingTargetError where something is not there."""
         targets = self._store.look_up(_targets(report.context))
         if targets.missing:
             raise MissingTargetError(reference.type for reference in targets.missing)
-        context = _referring(report.context, targets.found)
-        mapped, plan = self._write(replace(report, context=context))
-        EMITTED.add(action=plan.outcome.value)
-        self._note_missing(mapped.missing)
-        return Outgoing(TOPIC_BUNDLES, orjson.dumps(_bundle(mapped, plan)), key=str(context.report_key).encode())
+        return replace(report, context=_referring(report.context, targets.found))
 
     def _write(self, report: _Report) -> tuple[MappedReport, Plan]:
         """Compare and write, as often as somebody else was faster; never send the same write again unread."""
         for _ in range(_ATTEMPTS):
-            mapped, plan = self._compare(report)
+            mapped, plan = self._settle(report, report.decision) if report.decision else self._compare(report)
             writes = plan.outcome is Outcome.WRITE
-            if not writes or self._store.transact(plan.puts, plan.conflicts):
+            if not writes or self._store.transact(plan.puts, plan.tasks):
                 if writes:
                     self._has_written = True
                     self._failing.clear()
@@ -186,20 +211,45 @@ class EmissionHop:
 
     def _compare(self, report: _Report) -> tuple[MappedReport, Plan]:
         findings, context, pack = report.findings, report.context, report.pack
+        received = moment(report.record, RECEIVED)
         mapped = map_report(findings, context, pack, self._settings)
         name = reference_of(mapped.manifest)
         stored = self._store.read([name, *map(reference_of, mapped.resources)])
         manifest = stored.pop(name, None)
-        if manifest is not None and (known := read_manifest(manifest.resource).known_conditions):
-            mapped = map_report(findings, context, pack, self._settings, known)
-        received = moment(report.record, RECEIVED)
+        reviews = Reviews(context, pack, self._settings, findings.content_digest)
         incoming = Incoming(findings.action, mapped.resources, mapped.manifest, received)
         if manifest is not None:
             # A server reads a batch in any order: what came with the manifest may be older than what it says.
             stored = self._store.read(concerned(manifest.resource, incoming))
+            reviews = self._reviews(report, manifest, stored)
+            mapped = reviews.map(findings, self._mapping_of(report, manifest))
+            stored |= self._store.read({*map(reference_of, mapped.resources)} - concerned(manifest.resource, incoming))
+        with_persons = reviews.with_persons(findings)
+        incoming = Incoming(findings.action, mapped.resources, mapped.manifest, received, with_persons)
         # Nobody speaks of a Device; and as every report shares them, a new report has nothing else to ask about.
-        spoken_of = [reference for reference in stored if not reference.startswith("Device/")]
-        return mapped, reconcile(incoming, Current(name, manifest, stored, self._store.provenances_of(spoken_of)))
+        spoken_of = [reference for reference in stored if not reference.startswith(("Device/", "Task/"))]
+        plan = reconcile(incoming, Current(name, manifest, stored, self._store.provenances_of(spoken_of)))
+        return mapped, reviews.asking(findings, plan, self._seal) if plan.outcome is Outcome.WRITE else plan
+
+    def _settle(self, report: _Report, decision: ReviewDecision) -> tuple[MappedReport, Plan]:
+        """What a person's decision writes upon the manifest that stands."""
+        name = f"Provenance/{manifest_id(report.context)}"
+        manifest = self._store.read([name]).get(name)
+        if manifest is None:
+            raise SynopticError(Code.NOT_IN_REVIEW)
+        reviews = self._reviews(report, manifest, self._store.read(review_tasks(manifest.resource)))
+        prepared = prepare(decision.task, decision.settlement, reviews, manifest, self._mapping_of(report, manifest))
+        return prepared.after, settle_item(decision, prepared, manifest, self._store)
+
+    def _reviews(self, report: _Report, manifest: Stored, stored: Mapping[str, Stored]) -> Reviews:
+        return standing_reviews(
+            manifest.resource, stored, report.context, report.pack, self._settings, report.findings.content_digest, self._seal
+        )  # fmt: skip
+
+    def _mapping_of(self, report: _Report, manifest: Stored) -> Callable[[ReportFindings], MappedReport]:
+        """How findings of the report are mapped, beside the Conditions that the manifest refers to."""
+        known = read_manifest(manifest.resource).known_conditions
+        return lambda findings: map_report(findings, report.context, report.pack, self._settings, known)
 
     def _note_conflicts(self, plan: Plan) -> None:
         """Tell that there are conflicts, which the store has kept."""
@@ -219,13 +269,16 @@ class EmissionHop:
         if missing:
             logger.warning("values without a code were not sent", hop=self.name, count=len(missing))
 
-    def _wait(self, record: Record, error: SynopticError, missing: Sequence[str] = ()) -> Result:
-        """Put the findings aside until the store has what they refer to, or takes them; in the end `error` rejects them."""
-        now = self._clock()
+    def _wait(self, report: _Report, error: SynopticError, missing: Sequence[str] = ()) -> Result:
+        """Put the findings aside until the store has what they refer to, or takes them; in the end `error` rejects them.
+
+        A person's decision does not wait: whoever gave it can see why it was rejected, and replay it.
+        """
+        record, now = report.record, self._clock()
         first = moment(record, WAITING_SINCE)
         since = now if first is None else first
         end = since + self._settings.fhir.target_wait_seconds
-        if now >= end:
+        if now >= end or report.decision is not None:
             return Result(error=error)
         if first is None and missing:
             logger.info("findings put aside", hop=self.name, missing=", ".join(missing))
@@ -256,6 +309,14 @@ def _parse(record: Record) -> ReportFindings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         raise SynopticError(Code.NOT_FINDINGS, first["type"]) from None
+
+
+def _parse_decision(value: bytes) -> ReviewDecision:
+    try:
+        return ReviewDecision.model_validate_json(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        raise SynopticError(Code.NOT_A_DECISION, first["type"]) from None
 
 
 def _targets(context: ReportContext) -> tuple[Reference, ...]:

@@ -11,12 +11,11 @@ from collections.abc import Collection, Iterator, Sequence
 
 import structlog
 
-from gateway.fhir_bundles import batch, bundle, get, read_entries
+from gateway.fhir_bundles import batch, bundle, get, read_entries, version_of
 from gateway.fhir_client import FhirClient
-from gateway.fhir_conflicts import make_task
 from gateway.fhir_targets import TargetFinder
 from gateway.guarded_writer import GuardedWriter, RejectedTargetError
-from gateway.resource_store import Conflict, MissingTargetError, Put, Resource, Stored, Targets
+from gateway.resource_store import REVIEW_TASK, MissingTargetError, Put, Resource, Stored, Targets
 from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import Reference
 from schemas.settings import FhirSettings
@@ -56,20 +55,25 @@ class FhirStore:
             found |= {resource["id"]: resource for resource in self._client.search("Provenance", asked)}
         return tuple(self._with_plain_targets(found[identifier]) for identifier in sorted(found))
 
-    def transact(self, puts: Sequence[Put], conflicts: Sequence[Conflict] = ()) -> bool:
-        """Write all, or none where any expected version is gone; each conflict as a Task.
+    def transact(self, puts: Sequence[Put], tasks: Sequence[Put] = ()) -> bool:
+        """Write all, or none where any expected version is gone.
 
         Where the server rejects it all, it may be for the Tasks alone: for their sake no report is rejected.
         """
-        tasks = [Put(task, None) for task in self._new_tasks(conflicts)]
         try:
             return not [*puts, *tasks] or self._write([*puts, *tasks])
         except SynopticError as error:
             if not tasks or error.code.kind is not Kind.REJECT:
                 raise
             is_written = not puts or self._write(puts)
-            logger.warning("conflicts could not be kept as tasks", count=len(tasks), error=error)
+            logger.warning("tasks for persons could not be kept", count=len(tasks), error=error)
             return is_written
+
+    def awaiting(self) -> Iterator[Stored]:
+        """The Tasks for a person that are still requested."""
+        code = f"{REVIEW_TASK['system']}|{REVIEW_TASK['code']}"
+        for task in self._client.search("Task", {"code": code, "status": "requested", "_count": _PAGE}):
+            yield _stored(task, version_of(task))
 
     def look_up(self, references: Sequence[Reference]) -> Targets:
         """How to refer to each of the EHR's own resources, and those that are not there."""
@@ -87,14 +91,6 @@ class FhirStore:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
-
-    def _new_tasks(self, conflicts: Sequence[Conflict]) -> Iterator[Resource]:
-        """A Task for each conflict, save where one stands there or a person deleted it."""
-        tasks = {f"Task/{make_task(conflict)['id']}": conflict for conflict in conflicts}
-        entries = zip(tasks.values(), batch(self._client, list(tasks)), strict=True)
-        new = [conflict for conflict, entry in entries if entry.answer.status == 404]
-        there = self.read([conflict.reference for conflict in new])
-        return (make_task(conflict, conflict.reference in there) for conflict in new)
 
     def _write(self, puts: Sequence[Put]) -> bool:
         self._require_organization()

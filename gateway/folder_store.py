@@ -1,8 +1,8 @@
 """A resource store in a folder: one readable JSON file a resource, `Type/id.json`, as an EHR's FHIR server would hold it.
 
-Beside them `.history/Type/id/N.json` keeps every version, and `conflicts/` what a person's version kept out. A
-transaction is first written whole to a journal, then applied: a process killed at any point leaves the old state, or a
-journal from which the next one to open the folder completes the new state.
+Beside them `.history/Type/id/N.json` keeps every version. A transaction is first written whole to a journal, then
+applied: a process killed at any point leaves the old state, or a journal from which the next one to open the folder
+completes the new state.
 """
 
 import fcntl
@@ -15,12 +15,11 @@ from pathlib import Path
 import orjson
 
 from gateway.authorship import unversioned
-from gateway.resource_store import Conflict, Put, Resource, Stored, Targets, reference_of
+from gateway.resource_store import REVIEW_TASK, Put, Resource, Stored, Targets, reference_of
 from schemas.errors import Code, SynopticError
 from schemas.messages import Reference
 
 HISTORY = ".history"
-CONFLICTS = "conflicts"
 _JOURNAL = ".journal.json"
 _LOCK = ".lock"
 _PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
@@ -56,21 +55,29 @@ class FolderStore:
             found = (_load(folder / name) for name in names)
             return tuple(resource for resource in found if _targets(resource) & wanted)
 
-    def transact(self, puts: Sequence[Put], conflicts: Sequence[Conflict] = ()) -> bool:
-        """Write all, or none where any expected version is gone; each conflict in a file named by what it is about."""
-        kept = {f"{CONFLICTS}/{_conflict_name(conflict)}": vars(conflict) for conflict in conflicts}
+    def transact(self, puts: Sequence[Put], tasks: Sequence[Put] = ()) -> bool:
+        """Write all, or none where any expected version is gone."""
         with self._locked():
             changed = []
-            for put in puts:
+            for put in (*puts, *tasks):
                 stored = self._read(reference_of(put.resource))
                 if (stored.version if stored else None) != put.expected:
                     return False
                 if stored is None or unversioned(stored.resource) != unversioned(put.resource):
                     changed.append(put.resource)
-            fresh = {name: record for name, record in kept.items() if not (self._folder / name).exists()}
-            if changed or fresh:
-                self._write(changed, fresh)
+            if changed:
+                self._write(changed)
             return True
+
+    def awaiting(self) -> Iterator[Stored]:
+        """The Tasks for a person that are still requested, in the order of their ids."""
+        with self._locked():
+            names = [f"Task/{path.stem}" for path in sorted((self._folder / "Task").glob("*.json"))]
+            found = [stored for name in names if (stored := self._read(name)) is not None]
+        for stored in found:
+            codes = stored.resource.get("code", {}).get("coding", [])
+            if stored.resource.get("status") == "requested" and REVIEW_TASK in codes:
+                yield stored
 
     def look_up(self, references: Sequence[Reference]) -> Targets:
         """All as they are: a folder stands for no EHR, so what the report refers to is taken as given."""
@@ -94,9 +101,9 @@ class FolderStore:
         number = resource.get("meta", {}).get("versionId", "0")
         return Stored(resource, f"{number}-{hashlib.sha256(data).hexdigest()[:12]}")
 
-    def _write(self, resources: Sequence[Resource], conflicts: dict[str, Resource]) -> None:
+    def _write(self, resources: Sequence[Resource]) -> None:
         """Journal, apply, forget the journal."""
-        files = dict(conflicts)
+        files: dict[str, Resource] = {}
         for resource in resources:
             reference = reference_of(resource)
             number = self._next_version(reference)
@@ -150,11 +157,6 @@ class FolderStore:
             if journal.exists():
                 self._apply(_parse(journal.read_bytes()))
             yield
-
-
-def _conflict_name(conflict: Conflict) -> str:
-    digest = hashlib.sha256(orjson.dumps(vars(conflict), option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
-    return f"{conflict.reference.replace('/', '-')}-{digest}.json"
 
 
 def _targets(provenance: Resource) -> frozenset[str]:

@@ -14,7 +14,7 @@ Withdrawn ids stay listed in the manifest, so that the same Bundle can be publis
 patient still states is not withdrawn; who states what stands there already makes a new version of it, so that another who has
 read the one before, and saw nobody else state it, is refused. What a person deleted is remembered, and is no target: a
 server may reject a reference to what is not there. What a person wrote, changed or verified is never written: it is a
-conflict.
+conflict, unless the person has settled it for this content (gateway/review.py), or the report says the same as was verified.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from gateway.authorship import is_same, is_stamped, stamp, stated_again, unversioned, verified, with_labels
-from gateway.resource_store import Conflict, Put, Resource, Stored, reference_of
+from gateway.authorship import agrees, is_same, is_stamped, stamp, stated_again, unversioned, verified, with_labels
+from gateway.resource_store import Put, Resource, Stored, reference_of
 from mappers.bundle import withdraw
 from mappers.identity import EXTENSIONS, RECEIVED
 from mappers.provenance import read_manifest
@@ -32,6 +32,7 @@ from schemas.messages import Action, ReportVersion
 MANIFEST_STATE = f"{EXTENSIONS}/manifest-state"
 WITHDRAWN_TARGET = f"{EXTENSIONS}/withdrawn-target"
 DELETED_TARGET = f"{EXTENSIONS}/deleted-target"
+REVIEW_TASKS = f"{EXTENSIONS}/review-task"
 EDITED = "edited by a person"
 VERIFIED = "verified by a person"
 DELETED = "deleted by a person"
@@ -56,12 +57,35 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Incoming:
-    """A mapped report: its resources, the manifest that targets the clinical ones among them, and when it came in."""
+    """A mapped report: its resources, the manifest that targets the clinical ones among them, and when it came in.
+
+    `with_persons`: the ids of what a person settled for this content, or has still to: there nothing is taken from a
+    person, and nothing is a conflict.
+    """
 
     action: Action
     resources: tuple[Resource, ...] = field(repr=False)
     manifest: Resource = field(repr=False)
     received: float | None = None
+    with_persons: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """What was not written because a person's version stands there: which resource, why, and what was offered."""
+
+    reference: str
+    reason: str
+    offered: Resource = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a person's decision makes of a report's resources: written or withdrawn, also where a person held them."""
+
+    resources: tuple[Resource, ...] = field(repr=False)
+    withdrawn: tuple[str, ...] = ()
+    released: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -76,13 +100,18 @@ class Current:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to put, what to publish, and what a person's version kept out."""
+    """What to put (the manifest last), what to publish, what a person's version kept out, and the Tasks for persons.
+
+    `adds`: what earlier versions stated stands beside it.
+    """
 
     outcome: Outcome
     puts: tuple[Put, ...] = ()
     offered: tuple[Resource, ...] = field(default=(), repr=False)
     manifest: Resource = field(default_factory=dict, repr=False)
     conflicts: tuple[Conflict, ...] = ()
+    tasks: tuple[Put, ...] = ()
+    adds: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +141,21 @@ def order_of(version: ReportVersion) -> tuple[datetime, datetime, int]:
 def concerned(manifest: Resource, incoming: Incoming) -> frozenset[str]:
     """The references that a decision needs to know from the store."""
     ledger = _read_ledger(manifest)
-    return frozenset([*ledger.active, *ledger.withdrawn, *ledger.deleted, *map(reference_of, incoming.resources)])
+    ours = (*ledger.active, *ledger.withdrawn, *ledger.deleted, *review_tasks(manifest))
+    return frozenset([*ours, *map(reference_of, incoming.resources)])
+
+
+def review_tasks(manifest: Resource) -> tuple[str, ...]:
+    """The Tasks that ask a person about what the manifest stands for, settled ones included."""
+    return tuple(item["valueString"] for item in manifest.get("extension", []) if item["url"] == REVIEW_TASKS)
+
+
+def with_review_tasks(plan: Plan, tasks: Sequence[str]) -> Plan:
+    """The plan whose manifest names these Tasks; for the store alone, subscribers do not see it."""
+    *others, last = plan.puts
+    kept = [item for item in last.resource["extension"] if item["url"] != REVIEW_TASKS]
+    named = [{"url": REVIEW_TASKS, "valueString": task} for task in tasks]
+    return replace(plan, puts=(*others, Put({**last.resource, "extension": [*kept, *named]}, last.expected)))
 
 
 def reconcile(incoming: Incoming, current: Current) -> Plan:
@@ -123,8 +166,8 @@ def reconcile(incoming: Incoming, current: Current) -> Plan:
     if outcome is Outcome.LATE:
         return Plan(outcome, offered=tuple(map(stamp, incoming.resources)), manifest=incoming.manifest)
     if outcome is Outcome.UNCHANGED:
-        offered, _ = _offer(incoming.resources, current, ledger)
-        taken_back, _ = _withdrawals(ledger.withdrawn, current)
+        offered, _ = _offer(incoming.resources, current, ledger, incoming.with_persons)
+        taken_back, _ = _withdrawals(ledger.withdrawn, current, incoming.with_persons)
         return Plan(outcome, offered=(*offered, *taken_back), manifest=_published(standing))
     if beneath:
         return _write_beneath(incoming, current, ledger, standing)
@@ -146,15 +189,21 @@ def _decide(incoming: Incoming, offer: _Ledger, ledger: _Ledger) -> tuple[Outcom
 
 def _write(incoming: Incoming, current: Current, ledger: _Ledger, offer: _Ledger) -> Plan:
     produced = () if incoming.action is Action.WITHDRAW else offer.active
-    kept = tuple(name for name in ledger.active if name not in produced) if incoming.action is Action.MERGE else ()
+    adds = incoming.action is Action.MERGE
+    kept = tuple(
+        name
+        for name in ledger.active
+        if name not in produced and (adds or (_id(name) in incoming.with_persons and _is_held(name, current)))
+    )
     leaving = [name for name in (*ledger.active, *ledger.withdrawn) if name not in (*produced, *kept)]
-    taken_back, refused = _withdrawals(leaving, current)
-    offered, held = _offer(incoming.resources, current, ledger)
+    taken_back, refused = _withdrawals(leaving, current, incoming.with_persons)
+    offered, held = _offer(incoming.resources, current, ledger, incoming.with_persons)
     withdrawn = [reference_of(resource) for resource in taken_back]
     state = _next_state(incoming.action, ledger)
     manifest = _with_ledger(incoming.manifest, (*produced, *kept), withdrawn, ledger.deleted, state)
     manifest = _received(manifest, incoming.received)
-    return _plan(current, ledger, (*offered, *taken_back), manifest, (*held, *refused))
+    plan = _plan(current, ledger, (*offered, *taken_back), manifest, (*held, *refused))
+    return replace(plan, adds=adds)
 
 
 def _write_beneath(incoming: Incoming, current: Current, ledger: _Ledger, standing: Resource) -> Plan:
@@ -162,12 +211,44 @@ def _write_beneath(incoming: Incoming, current: Current, ledger: _Ledger, standi
     missing = tuple(
         item for item in incoming.resources if reference_of(item) not in (*ledger.active, *ledger.withdrawn)
     )
-    offered, held = _offer(missing, current, ledger)
+    offered, held = _offer(missing, current, ledger, incoming.with_persons)
     targets = _read_ledger(incoming.manifest).active
     added = tuple(name for name in targets if name not in ledger.active)
     active = (*ledger.active, *added)
     manifest = _with_ledger(standing, active, ledger.withdrawn, ledger.deleted, State.COMPLETE)
-    return _plan(current, ledger, offered, manifest, held)
+    return replace(_plan(current, ledger, offered, manifest, held), adds=True)
+
+
+def settle(change: Change, manifest: Stored, stored: Mapping[str, Stored], provenances: Sequence[Resource]) -> Plan:
+    """Write what a person decided upon the manifest that stands, which keeps its version and its digests."""
+    current = Current(reference_of(manifest.resource), manifest, stored, tuple(provenances))
+    ledger = _read_ledger(manifest.resource)
+    offered, _ = _offer(change.resources, current, ledger, released=change.released)
+    taken_back, _ = _withdrawals(change.withdrawn, current, released=change.released)
+    back = [reference_of(item) for item in taken_back]
+    # A verifier's Provenance is written beside what it is about, and is no resource of the report's.
+    clinical = [reference_of(item) for item in offered if item["resourceType"] != "Provenance"]
+    added = [name for name in clinical if name not in ledger.active]
+    active = [name for name in (*ledger.active, *added) if name not in back]
+    withdrawn = [*(name for name in ledger.withdrawn if name not in added), *back]
+    deleted = [name for name in ledger.deleted if name not in added]
+    return _plan(
+        current,
+        ledger,
+        (*offered, *taken_back),
+        _with_ledger(manifest.resource, active, withdrawn, deleted, ledger.state),
+        (),
+    )
+
+
+def is_newer(manifest: Resource, version: ReportVersion) -> bool:
+    """Whether the manifest stands for a later version of the report than this one."""
+    return order_of(_read_ledger(manifest).version) > order_of(version)
+
+
+def stated_by(manifest: Resource) -> tuple[str, ...]:
+    """The references that a manifest says are stated at present."""
+    return _read_ledger(manifest).active
 
 
 def _plan(
@@ -200,7 +281,11 @@ def _plan(
 
 
 def _offer(
-    resources: Sequence[Resource], current: Current, ledger: _Ledger
+    resources: Sequence[Resource],
+    current: Current,
+    ledger: _Ledger,
+    with_persons: frozenset[str] = frozenset(),
+    released: frozenset[str] = frozenset(),
 ) -> tuple[tuple[Resource, ...], tuple[Conflict, ...]]:
     """The resources to write, stamped, without those that a person holds; and a conflict for each of these."""
     offered: list[Resource] = []
@@ -210,14 +295,19 @@ def _offer(
         name = reference_of(resource)
         stored = current.stored.get(name)
         reason = _held(name, stored, people) if stored else (DELETED if name in ledger.deleted else None)
-        if reason is None:
+        if reason is None or resource["id"] in released:
             offered.append(resource)
-        elif stored is None or not is_same(resource, stored.resource):
-            conflicts.append(_conflict(resource, reason, current))
+        elif not (resource["id"] in with_persons or _says_the_same(resource, stored, reason)):
+            conflicts.append(Conflict(name, reason, resource))
     return tuple(offered), tuple(conflicts)
 
 
-def _withdrawals(names: Sequence[str], current: Current) -> tuple[tuple[Resource, ...], tuple[Conflict, ...]]:
+def _withdrawals(
+    names: Sequence[str],
+    current: Current,
+    with_persons: frozenset[str] = frozenset(),
+    released: frozenset[str] = frozenset(),
+) -> tuple[tuple[Resource, ...], tuple[Conflict, ...]]:
     """The withdrawn form of each id that the store holds; what a person holds stays, as a conflict."""
     taken_back: list[Resource] = []
     conflicts: list[Conflict] = []
@@ -228,10 +318,10 @@ def _withdrawals(names: Sequence[str], current: Current) -> tuple[tuple[Resource
             continue
         resource = stamp(withdraw(unversioned(stored.resource)))
         reason = _held(name, stored, people)
-        if reason is None or is_same(resource, stored.resource):
+        if reason is None or resource["id"] in released or is_same(resource, stored.resource):
             taken_back.append(resource)
-        else:
-            conflicts.append(_conflict(resource, reason, current))
+        elif resource["id"] not in with_persons:
+            conflicts.append(Conflict(name, reason, resource))
     return tuple(taken_back), tuple(conflicts)
 
 
@@ -253,13 +343,25 @@ def _held(name: str, stored: Stored, people: frozenset[str]) -> str | None:
     return None if is_stamped(stored.resource) else EDITED
 
 
+def _is_held(name: str, current: Current) -> bool:
+    stored = current.stored.get(name)
+    return stored is not None and _held(name, stored, verified(current.provenances)) is not None
+
+
+def _says_the_same(offered: Resource, stored: Stored | None, reason: str) -> bool:
+    """Whether nobody has to settle anything: what a person verified may differ in what is beside the statement."""
+    if stored is None:
+        return False
+    return is_same(offered, stored.resource) or (reason == VERIFIED and agrees(offered, stored.resource))
+
+
+def _id(name: str) -> str:
+    return name.partition("/")[2]
+
+
 def _differs(one: Resource, other: Resource) -> bool:
     """True where a put would change more than what the store itself keeps."""
     return not is_same(one, other) or one.get("meta", {}).get("profile") != other.get("meta", {}).get("profile")
-
-
-def _conflict(resource: Resource, reason: str, current: Current) -> Conflict:
-    return Conflict(reference_of(resource), reason, current.name, resource)
 
 
 def _stated_elsewhere(current: Current) -> frozenset[str]:
@@ -302,7 +404,7 @@ def _received(manifest: Resource, received: float | None) -> Resource:
 
 def _published(manifest: Resource) -> Resource:
     """The manifest without what only the store keeps, so that its Bundle is the same whenever the report came in."""
-    kept = [item for item in manifest["extension"] if item["url"] != RECEIVED]
+    kept = [item for item in manifest["extension"] if item["url"] not in (RECEIVED, REVIEW_TASKS)]
     return {**unversioned(manifest), "extension": kept}
 
 

@@ -4,16 +4,19 @@ A write is guarded: every resource is put on the condition that the store still 
 all of them are written or none. A store never decides what to write; gateway/reconciliation.py does.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Any, Protocol
 
+from mappers.identity import CANONICAL
 from schemas.errors import Code, SynopticError
 from schemas.messages import Reference
 from schemas.settings import FhirSettings
 
 Resource = dict[str, Any]
+REVIEW_TASK = {"system": f"{CANONICAL}/CodeSystem/task", "code": "review", "display": "Review"}
+"""The code of a Task that asks a person to decide something."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +33,6 @@ class Put:
 
     resource: Resource = field(repr=False)
     expected: str | None
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """What was not written because a person's version stands there: which resource, why, and what was offered."""
-
-    reference: str
-    reason: str
-    report: str
-    offered: Resource = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -70,12 +63,16 @@ class ResourceStore(Protocol):
         """Every Provenance that targets any of them: manifests of other reports, and a person's verification."""
         ...
 
-    def transact(self, puts: Sequence[Put], conflicts: Sequence[Conflict] = ()) -> bool:
+    def transact(self, puts: Sequence[Put], tasks: Sequence[Put] = ()) -> bool:
         """Write all, or none and answer False where any expected version is gone; an equal resource makes no version.
 
-        With the resources, and only with them, each conflict is kept where a person finds it; one that was kept before
-        is left as it is by now. Raises MissingTargetError where what the resources refer to is gone.
+        The Tasks for persons are written with the resources, and only with them; for a Task's sake no resource is
+        rejected. Raises MissingTargetError where what the resources refer to is gone.
         """
+        ...
+
+    def awaiting(self) -> Iterator[Stored]:
+        """The Tasks of code REVIEW_TASK that nobody has settled."""
         ...
 
     def look_up(self, references: Sequence[Reference]) -> Targets:

@@ -2,6 +2,7 @@
 
 Emission reads it back before each write, so everything it compares is here: the report's version, the digest of its
 content, the digest of the configuration, the Conditions of the EHR that were referred to, and the ids it targets.
+Beside it stands one Provenance for each decision of a person, the verifier of what it targets.
 """
 
 from collections.abc import Iterable
@@ -21,7 +22,7 @@ from mappers.identity import (
 )
 from mappers.references import Resource, reference_of, reference_to
 from mappers.variables import MACHINE_LABEL
-from schemas.messages import Configuration, ReportContext, ReportVersion
+from schemas.messages import Configuration, ReportContext, ReportVersion, Settlement
 from schemas.settings import Settings
 
 MAPPER_REVISION = 1  # raised when the engine itself changes what it makes of the same mapping
@@ -30,6 +31,11 @@ _ASSEMBLER = {
     "system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
     "code": "assembler",
     "display": "Assembler",
+}
+_VERIFIER = {
+    "system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
+    "code": "verifier",
+    "display": "Verifier",
 }
 _VERSION_PARTS = {"issued": "valueInstant", "last_updated": "valueInstant", "version_id": "valueString"}
 
@@ -50,12 +56,15 @@ def manifest_id(context: ReportContext) -> str:
     return derived_id(context.report_key, "manifest")
 
 
-def configuration_digest(configuration: Configuration, settings: Settings) -> str:
-    """One digest over all that decides the resources: model, adapter, policy, pack with its mapping, and choices."""
+def configuration_digest(configuration: Configuration, mapping: str, settings: Settings) -> str:
+    """One digest over all that decides the resources: model, adapter, policy, pack, choices, and the present `mapping`.
+
+    The findings name the pack that read them; by now its mapping may be another, or the facility have its own.
+    """
     return digest(
         {
             "configuration": configuration.model_dump(mode="json"),
-            "mapping": settings.mapping.model_dump(mode="json"),
+            "mapping": {**settings.mapping.model_dump(mode="json", exclude={"overlays"}), "digest": mapping},
             "condition": settings.fhir.condition,
             "organization": settings.fhir.organization,
             "revision": MAPPER_REVISION,
@@ -96,6 +105,27 @@ def make_manifest(
             for device in devices
         ],
         "entity": [{"role": "source", "what": report}],
+    }
+
+
+def make_verification(
+    task: str, targets: Iterable[str], settlement: Settlement, context: ReportContext, settings: Settings
+) -> Resource:
+    """The Provenance of what a person decided: the verifier, for whom, and from which report; `task` names the question."""
+    return {
+        "resourceType": "Provenance",
+        "id": derived_id(context.report_key, "verification", task),
+        "meta": {"profile": [_PROFILE]},
+        "target": [{"reference": target} for target in targets],
+        "recorded": settlement.decided,
+        "agent": [
+            {
+                "type": {"coding": [_VERIFIER]},
+                "who": reference_of(settlement.by),
+                "onBehalfOf": {"reference": settings.fhir.organization},
+            }
+        ],
+        "entity": [{"role": "source", "what": reference_of(context.report)}],
     }
 
 

@@ -135,6 +135,81 @@ class Code(Enum):
         "what these findings wait for is not looked up again yet ({detail})",
         "nothing to do: it is looked up every fhir.target_retry_seconds",
     )
+    REGISTRY_UNAVAILABLE = _retry(
+        470,
+        "a registry does not take deliveries at present ({detail})",
+        f"look at the registry's server or folder; no other registry waits, and {_GOES_ON}",
+    )
+    REGISTRY_REFUSES = _retry(
+        471,
+        "a registry refuses this client, or its address is wrong ({detail})",
+        f"correct deliver.fhir in the registry's file, or the rights behind it; no other registry waits, and {_GOES_ON}",
+    )
+    REGISTRY_REJECTS = _reject(
+        472,
+        "a registry rejects a delivery ({detail})",
+        "see the registry's own log at that time; correct what it names, then `synoptic rejected replay`",
+    )
+    NOT_CODED = _reject(
+        473,
+        "the message holds no Bundle as emission publishes it ({detail})",
+        "let emission of the same release write the topic",
+    )
+    UNRESOLVED = _reject(
+        474,
+        "what a delivery must hold cannot be found ({detail})",
+        "have the report and its Patient on the EHR's FHIR server, or in the report's message; "
+        "then `synoptic rejected replay`",
+    )
+    BAD_SUBSCRIPTION = _fatal(
+        475, "a registry's file has faults: {detail}", "correct the file at that line; `synoptic registry check`"
+    )
+    REGISTRY_PAUSED = _retry(476, "the registry is paused ({detail})", "`synoptic registry resume` lets it go on")
+    NO_REGISTRY = _fatal(
+        477, "there is no registry {detail}", "`synoptic registry list` shows those of registry.folder"
+    )
+    REGISTRY_STATE = _fatal(
+        478,
+        "the file of what registries were sent cannot be used ({detail})",
+        "correct registry.state, or its rights; without the file, what is sent again is told by its identifier",
+    )
+    REGISTRY_RUNS = _fatal(
+        479,
+        "a process reads for this registry at present, so its place on Kafka cannot be moved ({detail})",
+        "end the process that runs it, move the place, and start it again",
+    )
+    NOT_IN_REVIEW = _reject(
+        463,
+        "nothing waits for this decision any more",
+        "a later version of the report came, or somebody settled it elsewhere; `synoptic review list` shows what waits",
+    )
+    CHANGED_SINCE = _reject(
+        464,
+        "something changed since the person looked ({detail})",
+        "look again with `synoptic review show`, and decide anew",
+    )
+    NO_SUCH_VALUE = _reject(465, "this finding has no such value; known are: {detail}", "give one of these")
+    NO_REVIEWER = _reject(
+        466,
+        "nobody is named who decides ({detail})",
+        "give --by, or set review.by: Practitioner/ and an id, or system|value",
+    )
+    NOTHING_TO_WRITE = _reject(
+        467,
+        "the mapping makes no resource of this decision",
+        "`synoptic review correct` with the whole form, such as pT2; or settle first whether there is a cancer, or dismiss",
+    )
+    NO_REVIEW_ITEM = _reject(468, "there is no review item {detail}", "`synoptic review list` shows their numbers")
+    NOT_A_DECISION = _reject(
+        469,
+        "the message holds no review decision of a known version ({detail})",
+        "run the same release everywhere, then `synoptic rejected replay`",
+    )
+    BAD_CONDITION = _reject(
+        483,
+        "a registry's criteria.fhirpath cannot be evaluated for this report ({detail})",
+        "correct the expression in the registry's file, then `synoptic rejected replay`",
+    )
     TOKEN_REFUSED = _fatal(
         480,
         "the token endpoint refuses this client ({detail})",
@@ -312,6 +387,11 @@ class Code(Enum):
         "let this client read Binary there, at that very url; then `synoptic rejected replay`",
     )
     CUT_DOCUMENT = _reject(132, "the document breaks off ({detail})", "send it whole")
+    FORMS_CONTRADICT = _reject(
+        133,
+        "the presentedForms of one report say different things ({detail})",
+        "send forms that say the same, as FHIR requires, or one form alone",
+    )
     BAD_RESOURCES = _reject(
         401,
         "the mapping made resources that break their own rules: {detail}",
@@ -333,6 +413,15 @@ class Code(Enum):
         "correct these keys in synoptic.yaml or the environment; `synoptic config show` prints all keys",
     )
     BAD_PACK = _fatal(602, "a pack has faults: {detail}", "correct the file at that line")
+    BAD_RULE_TABLE = _fatal(
+        620, "a rule table has faults: {detail}", "correct the file at that line; docs/staging.md explains the format"
+    )
+    UNKNOWN_SITE = _fatal(621, "no stage groups for the site {detail}", "give one of these, or a table by --table")
+    STAGING_OFF = _fatal(
+        622,
+        "AJCC's groups are switched off (mapping.anatomic_stage)",
+        "switch them on where you may use them, or give a table of your own by --table",
+    )
     NO_PRIVACY_KEY = _fatal(
         603,
         "privacy.key is not set, and with bus.kind {detail} every process must have the same one",

@@ -2,12 +2,16 @@
 
     EHR -> (FHIR JSON bytes) -> intake -> ReportText -> extraction -> ReportFindings -> emission -> (transaction Bundle bytes)
 
-Zones: the reports, ReportText, the Bundles and `ReportFindings.sealed` hold PHI; everything else in ReportFindings does not.
+A person's answer to what waits for review is a ReviewDecision, which emission reads beside the findings.
+Zones: the reports, ReportText, ReviewDecision, the Bundles and `ReportFindings.sealed` hold PHI; everything else in
+ReportFindings does not.
 """
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
+
+from pydantic import Field
 
 from schemas.findings import Primary, Side
 from schemas.frozen import Frozen
@@ -16,8 +20,10 @@ TOPIC_REPORTS = "synoptic.diagnostic-reports"
 TOPIC_TEXTS = "synoptic.report-texts"
 TOPIC_FINDINGS = "synoptic.report-findings"
 TOPIC_DELAYED = "synoptic.findings-delayed"
+TOPIC_DECISIONS = "synoptic.review-decisions"
 TOPIC_BUNDLES = "synoptic.coded-observations"
 TOPIC_REJECTED = "synoptic.rejected-reports"
+TOPIC_UNMAPPED = "synoptic.unmapped-values"
 
 
 class Action(StrEnum):
@@ -143,3 +149,52 @@ class ReportFindings(Frozen):
     content_digest: str
     configuration: Configuration
     sealed: str
+
+
+class ReviewItem(Frozen):
+    """What waits for a person, with all that deciding it needs (PHI; sealed where it is kept).
+
+    `finding`: a finding withheld from the EHR; `primary`: whether there is a cancer at all; `conflict`: a resource that
+    a person holds (`reference`), and what the report offers instead. `findings` are those of its primary alone.
+    """
+
+    kind: Literal["finding", "primary", "conflict"]
+    primary: str | None = None
+    finding: str | None = None
+    value: str | None = None
+    reason: str
+    reference: str | None = None
+    offered: dict[str, Any] | None = Field(default=None, repr=False)
+    findings: ReportFindings = Field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """What tells it apart among the items of one report."""
+        return self.reference or f"{self.primary}|{self.finding or ''}"
+
+
+class Verdict(StrEnum):
+    """What a person decides: the report's value stands, another value stands, or nothing of the report is written."""
+
+    ACCEPT = "accept"
+    CORRECT = "correct"
+    DISMISS = "dismiss"
+
+
+class Settlement(Frozen):
+    """A person's answer: by whom, and when; `value` is the corrected one, as a pathologist writes it."""
+
+    verdict: Verdict
+    value: str | None = None
+    by: Reference
+    decided: str
+
+
+class ReviewDecision(Frozen):
+    """A settlement of the item that a Task of the store stands for; `seen`: the versions that the person looked at."""
+
+    schema_version: Literal[1] = 1
+    task: str
+    item: ReviewItem
+    settlement: Settlement
+    seen: dict[str, str] = Field(default_factory=dict)

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 
 OTHER = "other"
 LABELS = {
-    "hop": re.compile(r"intake|extraction|emission|delayed"),
+    "hop": re.compile(r"intake|extraction|emission|delayed|review|registry_[a-z_]{1,24}"),
     "outcome": re.compile(r"processed|ignored|rejected|[1-5]xx|unreachable"),
     "code": re.compile(r"SYN-\d{3}"),
     "topic": re.compile(r"synoptic\.[a-z-]{1,40}"),
@@ -97,6 +97,13 @@ UNMAPPED = Metric(
     "Values not sent because no table of the mapping codes them.",
     ("task",),
 )
+MAPPING_CHANGES = Metric(
+    "synoptic_mapping_changes_total",
+    "counter",
+    "changes",
+    "Changed mapping files: taken up by the running emission, or refused for their faults.",
+    ("action",),
+)
 WAITING = Metric(
     "synoptic_waiting_total",
     "counter",
@@ -112,6 +119,13 @@ FHIR_REQUESTS = Metric(
     ("outcome",),
 )
 FHIR_SECONDS = Metric("synoptic_fhir_seconds", "histogram", "seconds", "From a FHIR request to its answer or failure.")
+DELIVERIES = Metric(
+    "synoptic_deliveries_total",
+    "counter",
+    "reports",
+    "Coded reports by what a registry got of them: delivered, repeated, late (older than what it has), not_wanted.",
+    ("hop", "action"),
+)
 READY = Metric("synoptic_ready", "gauge", "", "1 while a hop has joined and waits on no error, else 0.", ("hop",))
 
 METRICS = (
@@ -123,9 +137,11 @@ METRICS = (
     EMITTED,
     CONFLICTS,
     UNMAPPED,
+    MAPPING_CHANGES,
     WAITING,
     FHIR_REQUESTS,
     FHIR_SECONDS,
+    DELIVERIES,
     READY,
 )
 

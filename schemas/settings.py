@@ -258,6 +258,14 @@ class RegistrySettings(Section):
     )
 
 
+class ReviewSettings(Section):
+    """Who decides what a report leaves to a person."""
+
+    by: str | None = Field(
+        default=None, description="the Practitioner, as Practitioner/ and an id or system|value; `--by` comes before it"
+    )
+
+
 class LoggingSettings(Section):
     """How structlog writes."""
 
@@ -289,6 +297,7 @@ class Settings(BaseSettings):
     model: ModelSettings = ModelSettings()
     privacy: PrivacySettings = PrivacySettings()
     mapping: MappingSettings = MappingSettings()
+    review: ReviewSettings = ReviewSettings()
     registry: RegistrySettings = RegistrySettings()
     logging: LoggingSettings = LoggingSettings()
     metrics: MetricsSettings = MetricsSettings()

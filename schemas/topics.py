@@ -8,11 +8,13 @@ from typing import Literal
 from schemas.frozen import Frozen
 from schemas.messages import (
     TOPIC_BUNDLES,
+    TOPIC_DECISIONS,
     TOPIC_DELAYED,
     TOPIC_FINDINGS,
     TOPIC_REJECTED,
     TOPIC_REPORTS,
     TOPIC_TEXTS,
+    TOPIC_UNMAPPED,
 )
 
 TOPIC_STATES = "synoptic.hop-states"
@@ -60,6 +62,13 @@ TOPICS = (
         retention_days=7,
     ),
     Topic(
+        name=TOPIC_DECISIONS,
+        carries="persons' decisions on what waits for review",
+        zone="phi",
+        sealed="message",
+        retention_days=7,
+    ),
+    Topic(
         name=TOPIC_BUNDLES,
         carries="coded transaction Bundles for subscribers",
         zone="phi",
@@ -71,6 +80,13 @@ TOPICS = (
         carries="rejected messages, bytes unchanged",
         zone="phi",
         sealed="where known",
+        retention_days=30,
+    ),
+    Topic(
+        name=TOPIC_UNMAPPED,
+        carries="values that the mapping has no code for: words of the pack, and the report's keyed hash",
+        zone="no-phi",
+        sealed="no",
         retention_days=30,
     ),
     Topic(

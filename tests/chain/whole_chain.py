@@ -97,8 +97,8 @@ class WholeChain:
     @property
     def conflicts(self) -> list[tuple[str, Resource]]:
         """What a person's version kept out: which reference, and what was offered."""
-        kept = [orjson.loads(path.read_bytes()) for path in (self.settings.fhir.folder / "conflicts").iterdir()]
-        return [(one["reference"], one["offered"]) for one in kept]
+        tasks = [task for name, task in self.store.items() if name.startswith("Task/") and "focus" in task]
+        return [(task["focus"]["reference"], task["contained"][0]) for task in tasks]
 
     def close(self) -> None:
         """Release subprocesses and files."""

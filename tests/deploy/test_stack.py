@@ -236,7 +236,7 @@ def test_the_conflict_waits_as_one_task(tour):
 def test_nothing_is_left_to_do(tour):
     """Nothing waits before any hop, and the damaged document is listed by its number."""
     rows = {hop: (int(waiting), int(rejected)) for hop, waiting, rejected in TABLE.findall(tour.steps[5])}
-    assert rows == {"intake": (0, 1), "extraction": (0, 0), "emission": (0, 0), "delayed": (0, 0)}
+    assert rows == {"intake": (0, 1), "extraction": (0, 0), "emission": (0, 0), "delayed": (0, 0), "review": (0, 0)}
     assert "\tSYN-119\tintake\t" in tour.steps[5]
 
 

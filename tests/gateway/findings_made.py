@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import orjson
 from emission_made import context
@@ -79,6 +80,15 @@ def message(
     return findings.model_dump_json().encode()
 
 
+PATIENTS = [UUID(int=number) for number in range(4)]
+
+
+def of_patient(number: int, day: int, **more: object) -> bytes:
+    """A version of the only report of a patient, or of the report named in `more`."""
+    report = str(more.pop("report", f"r{number}"))
+    return message(day, report=report, about={"patient_key": PATIENTS[number], **more}, T=f"T{day}")
+
+
 def record(value: bytes, topic: str = TOPIC_FINDINGS, headers: tuple[tuple[str, str], ...] = ()) -> Record:
     """A record as the bus gives it."""
     return Record(topic, 0, 0, value, key=b"k", headers=headers)
@@ -93,7 +103,7 @@ def emit(hop: EmissionHop, value: bytes) -> Resource:
     """Process one message, which must succeed; the published Bundle."""
     (result,) = hop.process([record(value)])
     assert result.error is None
-    (outgoing,) = result.outgoing
+    outgoing, *_ = result.outgoing
     assert outgoing.topic == TOPIC_BUNDLES
     bundle: Resource = orjson.loads(outgoing.value)
     return bundle

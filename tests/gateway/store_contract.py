@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.resource_store import Conflict, Put, ResourceStore, Targets
+from gateway.resource_store import REVIEW_TASK, Put, ResourceStore, Targets
 
 
 def observation(identifier: str = "a", value: str = "G1", **more) -> dict:
@@ -24,6 +24,12 @@ def provenance(identifier: str, *targets: str, **more) -> dict:
         "agent": [{"who": {"display": "test"}}],
         **more,
     }
+
+
+def task(identifier: str = "t", **more) -> dict:
+    """A Task for a person."""
+    plain = {"status": "requested", "intent": "proposal", "code": {"coding": [REVIEW_TASK]}}
+    return {"resourceType": "Task", "id": identifier, **plain, **more}
 
 
 def _run(work: Callable[[Any], None], arguments: Iterable[Any]) -> None:
@@ -159,17 +165,18 @@ class StoreContract:
         assert store.look_up([]) == Targets()
         assert store.transact([])
 
-    def test_the_same_conflict_twice_is_one(self, store):
-        """Keeping a conflict again, alone or with another write, is no reason to refuse."""
-        conflict = Conflict("Observation/a", "edited by a person", "Provenance/m", observation(value="G2"))
-        assert store.transact([Put(observation(), None)], [conflict])
-        assert store.transact([Put(observation("b"), None)], [conflict])
-        assert store.transact([], [conflict])
-        assert set(store.read(["Observation/a", "Observation/b"])) == {"Observation/a", "Observation/b"}
+    def test_a_task_comes_only_with_the_write_that_it_belongs_to(self, store):
+        """A refused transaction leaves no Task; an accepted one does, and it is found until it is settled."""
+        store.transact([Put(observation(), None)])
+        assert not store.transact([Put(observation(value="G2"), None)], [Put(task(), None)])
+        assert list(store.read(["Task/t"])) == []
+        assert store.transact([Put(observation("b"), None)], [Put(task(), None)])
+        waiting = store.read(["Task/t"])["Task/t"]
+        assert store.transact([Put({**task(), "status": "completed"}, waiting.version)])
+        assert store.read(["Task/t"])["Task/t"].resource["status"] == "completed"
 
     def test_nothing_printed_shows_a_resource(self, store):
         """What may land in a log line holds no resource."""
         store.transact([Put(observation(value="PHI"), None)])
         stored = store.read(["Observation/a"])["Observation/a"]
-        conflict = Conflict("Observation/a", "edited", "Provenance/m", stored.resource)
-        assert "PHI" not in repr((stored, Put(stored.resource, None), conflict))
+        assert "PHI" not in repr((stored, Put(stored.resource, None)))

@@ -1,18 +1,16 @@
 """The emission hop over a folder store and the shipped breast pack: written, replaced, merged, withdrawn, published."""
 
 import json
-import threading
 from dataclasses import replace
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 import structlog
 from emission_made import context
-from findings_made import SEAL, LackingStore, emit, make_hop, message, record
+from findings_made import SEAL, LackingStore, emit, make_hop, message, of_patient, record
 
 from gateway.emission import DUE, WAITING_SINCE, EmissionHop, first_bundle
-from gateway.folder_store import CONFLICTS, HISTORY, FolderStore
+from gateway.folder_store import HISTORY, FolderStore
 from gateway.resource_store import Put, Stored
 from mappers.provenance import read_manifest
 from schemas.errors import Code, SynopticError
@@ -27,7 +25,7 @@ from schemas.messages import (
     SpecimenPart,
 )
 from schemas.metrics import CONFLICTS as CONFLICTS_METRIC
-from schemas.metrics import EMITTED, UNMAPPED, WAITING, value_of
+from schemas.metrics import UNMAPPED, WAITING, value_of
 from schemas.pack_loader import load_pack
 from schemas.settings import FhirSettings, Settings
 from workers.bus import Record
@@ -154,8 +152,8 @@ def test_a_persons_edit_stays_and_is_reported(hop, folder):
     with structlog.testing.capture_logs() as lines:
         emit(hop, message(2, T="T4", N="N1", grade="G3", ER="negative", HER2="positive"))
     assert json.loads(edited.read_text()) == resource
-    (conflict,) = (folder / CONFLICTS).glob("*.json")
-    assert json.loads(conflict.read_text())["reference"] == f"Observation/{edited.stem}"
+    (conflict,) = (folder / "Task").glob("*.json")
+    assert json.loads(conflict.read_text())["focus"]["reference"] == f"Observation/{edited.stem}"
     assert value_of(CONFLICTS_METRIC) == counted + 1
     assert [(line["code"], line["count"]) for line in lines] == [(Code.PERSONS_VERSION.label, 1)]
 
@@ -167,14 +165,14 @@ class Rival(FolderStore):
         super().__init__(folder)
         self.times, self.rival, self.attempts = times, rival, 0
 
-    def transact(self, puts, conflicts=()):
+    def transact(self, puts, tasks=()):
         """Let the rival write first."""
         self.attempts += 1
         if self.times > 0:
             self.times -= 1
             day = 2 + self.attempts
             emit(make_hop(FolderStore(self._folder)), self.rival or message(day, T="T1"))
-        return super().transact(puts, conflicts)
+        return super().transact(puts, tasks)
 
 
 def test_after_a_conflict_the_newer_version_is_read_and_wins(folder):
@@ -196,12 +194,12 @@ def test_a_worker_that_slept_does_not_put_back_another_content_of_the_same_versi
     class Sleeper(FolderStore):
         attempts = 0
 
-        def transact(self, puts, conflicts=()):
+        def transact(self, puts, tasks=()):
             self.attempts += 1
             make_hop(FolderStore(folder)).process([first])
             make_hop(FolderStore(folder)).process([later])
             self.written = snapshot(folder)
-            return super().transact(puts, conflicts)
+            return super().transact(puts, tasks)
 
     store = Sleeper(folder)
     (result,) = make_hop(store).process([first])
@@ -231,7 +229,7 @@ def test_what_was_read_before_the_manifest_decides_nothing(folder):
     earlier, first, second = of_patient(1, 1), message(1, **VALUES), message(2, **VALUES)
     emit(make_hop(FolderStore(folder)), earlier)
     emit(make_hop(UnorderedStore(folder, first)), second)
-    assert not (folder / CONFLICTS).exists()
+    assert not (folder / "Task").exists()
     expected = folder.with_name("expected")
     for value in (earlier, first, second):
         emit(make_hop(FolderStore(expected)), value)
@@ -313,149 +311,6 @@ def test_everything_that_is_referred_to_is_looked_up_and_used_as_found(folder):
     written = snapshot(folder)
     assert emit(make_hop(store), value) == bundle
     assert snapshot(folder) == written
-
-
-PATIENTS = [UUID(int=number) for number in range(4)]
-
-
-def of_patient(number: int, day: int, **more: object) -> bytes:
-    """A version of the only report of a patient, or of the report named in `more`."""
-    report = str(more.pop("report", f"r{number}"))
-    return message(day, report=report, about={"patient_key": PATIENTS[number], **more}, T=f"T{day}")
-
-
-class MeetingStore(FolderStore):
-    """A folder that lets nobody pass the look-up before as many reports as expected have come there."""
-
-    def __init__(self, folder: Path, expected: int) -> None:
-        super().__init__(folder)
-        self.meeting = threading.Barrier(expected, timeout=30)
-
-    def look_up(self, references):
-        """Wait for the others."""
-        self.meeting.wait()
-        return super().look_up(references)
-
-
-def test_reports_of_several_patients_are_written_at_once(folder):
-    """Four reports of four patients are in work together, and their Bundles come out in the order of the records."""
-    records = [record(of_patient(number, 1)) for number in range(4)]
-    results = make_hop(MeetingStore(folder, 4)).process(records)
-    keys = [result.outgoing[0].key for result in results]
-    assert keys == [str(context(f"r{number}").report_key).encode() for number in range(4)]
-
-
-class WatchedStore(FolderStore):
-    """A folder that notes which reports are looked up, and when two of them were in work together."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.working: set[str] = set()
-        self.order: list[str] = []
-        self.met: set[frozenset[str]] = set()
-
-    def look_up(self, references):
-        """A report begins."""
-        name = next(item.literal for item in references if item.type == "DiagnosticReport")
-        self.working.add(name)
-        self.order.append(name)
-        self.met |= {frozenset((name, other)) for other in self.working if other != name}
-        return super().look_up(references)
-
-    def transact(self, puts, conflicts=()):
-        """The report that targets this manifest ends."""
-        answer = super().transact(puts, conflicts)
-        self.working -= {puts[-1].resource["entity"][0]["what"]["reference"]}
-        return answer
-
-
-def test_one_patients_reports_are_written_one_after_another(folder):
-    """Whoever shares a patient or a report, by whatever detour, is written in the order of the records."""
-    moved = "moved to another patient"
-    values = [
-        of_patient(0, 1),
-        of_patient(0, 2, report="second of the first"),
-        of_patient(1, 1, report=moved),
-        of_patient(0, 2, report=moved),
-        of_patient(1, 3),
-    ]
-    store = WatchedStore(folder)
-    make_hop(store).process([record(value) for value in values])
-    names = ["r0", "second of the first", moved, moved, "r1"]
-    assert store.order == [f"DiagnosticReport/{name}" for name in names]
-    assert store.met == set()
-
-
-class AskedStore(FolderStore):
-    """A folder that notes what it is asked to search Provenances of."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.asked: list[set[str]] = []
-
-    def provenances_of(self, references):
-        """Note the references."""
-        self.asked.append(set(references))
-        return super().provenances_of(references)
-
-
-def test_provenances_are_searched_of_what_the_report_itself_may_share(folder):
-    """The Devices that every report shares cause no search; what the patient already has does."""
-    store = AskedStore(folder)
-    hop = make_hop(store)
-    for patient in (1, 2):
-        emit(hop, of_patient(patient, 1))
-    assert {path.parent.name for path in folder.glob("Device/*.json")} == {"Device"}
-    assert store.asked == [set(), set()]
-    emit(hop, of_patient(2, 2))
-    assert {reference.partition("/")[0] for reference in store.asked[2]} >= {"Condition"}
-    assert not any(reference.startswith("Device/") for reference in store.asked[2])
-
-
-class FailingStore(FolderStore):
-    """A folder that cannot be asked about one report."""
-
-    failing = "DiagnosticReport/r1"
-
-    def look_up(self, references):
-        """Fail for that report."""
-        if any(item.literal == self.failing for item in references):
-            raise SynopticError(Code.STORE_UNAVAILABLE, "503", retry_after=7)
-        return super().look_up(references)
-
-
-def test_what_the_store_cannot_do_for_one_report_is_done_for_the_others(folder):
-    """One report's retry discards no other's write: it is raised at the end, and the second time they are unchanged."""
-    records = [record(of_patient(number, 1)) for number in range(4)]
-    store = FailingStore(folder)
-    with pytest.raises(SynopticError) as caught:
-        make_hop(store).process(records)
-    assert (caught.value.code, caught.value.retry_after) == (Code.STORE_UNAVAILABLE, 7)
-    assert len(list((folder / "Provenance").glob("*.json"))) == 3
-    counted = {action: value_of(EMITTED, action=action) for action in ("write", "unchanged")}
-    store.failing = ""
-    results = make_hop(store).process(records)
-    assert all(result.error is None for result in results)
-    assert value_of(EMITTED, action="write") == counted["write"] + 1
-    assert value_of(EMITTED, action="unchanged") == counted["unchanged"] + 3
-
-
-def test_a_reject_stays_with_its_record(folder):
-    """A report that can never be written is a result among the others, in its place."""
-
-    class Rejecting(FailingStore):
-        def look_up(self, references):
-            if any(item.literal == self.failing for item in references):
-                raise SynopticError(Code.STORE_REJECTS, "422")
-            return FolderStore.look_up(self, references)
-
-    results = make_hop(Rejecting(folder)).process([record(of_patient(number, 1)) for number in range(4)])
-    assert [result.error.code if result.error else None for result in results] == [
-        None,
-        Code.STORE_REJECTS,
-        None,
-        None,
-    ]
 
 
 def test_findings_sealed_elsewhere_and_of_unknown_packs_are_rejected(folder):

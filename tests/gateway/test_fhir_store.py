@@ -1,4 +1,4 @@
-"""The FHIR store on a real server: the contract, deletions, pages, what cannot be written, and conflicts."""
+"""The FHIR store on a real server: the contract, deletions, pages, what cannot be written, and Tasks."""
 
 import json
 import secrets
@@ -7,15 +7,13 @@ from dataclasses import replace
 
 import pytest
 import structlog
-from fhir.resources.R4B import get_fhir_model_class
 from fhir_made import Person, StrictServer, settings_on, unique
 from servers.faulty_proxy import JSON_BODY, Answer, FaultyProxy, answer, on
-from store_contract import StoreContract, observation, provenance
+from store_contract import StoreContract, observation, provenance, task
 
 from gateway import fhir_bundles, fhir_store
-from gateway.fhir_conflicts import make_task
 from gateway.fhir_store import FhirStore
-from gateway.resource_store import Conflict, MissingTargetError, Put, Resource, ResourceStore, Stored, Targets
+from gateway.resource_store import MissingTargetError, Put, Resource, ResourceStore, Stored, Targets
 from schemas.errors import Code, SynopticError
 from schemas.messages import Reference
 
@@ -37,10 +35,14 @@ class Renamed:
         found = self._store.provenances_of([name + self._ending for name in references])
         return tuple(self._inward(resource) for resource in found)
 
-    def transact(self, puts: Sequence[Put], conflicts: Sequence[Conflict] = ()) -> bool:
+    def transact(self, puts: Sequence[Put], tasks: Sequence[Put] = ()) -> bool:
         """As the store."""
-        outward = [replace(put, resource=self._outward(put.resource)) for put in puts]
-        return self._store.transact(outward, [self._outward_conflict(conflict) for conflict in conflicts])
+        outward = [[replace(put, resource=self._outward(put.resource)) for put in some] for some in (puts, tasks)]
+        return self._store.transact(*outward)
+
+    def awaiting(self) -> Iterator[Stored]:
+        """As the store."""
+        return self._store.awaiting()
 
     def look_up(self, references: Sequence[Reference]) -> Targets:
         """As the store."""
@@ -53,10 +55,6 @@ class Renamed:
     def close(self) -> None:
         """As the store."""
         self._store.close()
-
-    def _outward_conflict(self, conflict: Conflict) -> Conflict:
-        reference, report = conflict.reference + self._ending, conflict.report + self._ending
-        return replace(conflict, reference=reference, report=report, offered=self._outward(conflict.offered))
 
     def _outward(self, resource: Resource) -> Resource:
         return _renamed(resource, lambda name: name + self._ending)
@@ -236,103 +234,40 @@ def test_what_the_server_cannot_take_is_rejected(store):
     assert store.read([f"Observation/{wrong['id']}"]) == {}
 
 
-class TestConflicts:
-    """A conflict is a Task that a person finds."""
-
-    @pytest.fixture
-    def conflict(self, person) -> Conflict:
-        """A person's version of an Observation stands, and a report says otherwise."""
-        patient = person.put({"resourceType": "Patient", "id": unique("patient")})
-        kept = person.put(observation(unique(), "G1"))
-        manifest = person.put(provenance(unique("m"), kept))
-        more = {"code": {"text": "grade"}, "subject": {"reference": patient}, "meta": {"profile": ["p"]}}
-        offered = observation(kept.partition("/")[2], "G3", **more)
-        return Conflict(kept, "edited by a person", manifest, offered)
-
-    def task_of(self, conflict: Conflict) -> str:
-        """The Task's reference."""
-        return f"Task/{make_task(conflict)['id']}"
-
-    def test_it_says_what_why_and_what_was_offered(self, store, person, conflict):
-        """The Task points at what is kept and at the manifest, and holds what the report says; it has no clock time."""
-        assert store.transact([], [conflict])
-        task = person.get(self.task_of(conflict))
-        assert task["focus"]["reference"] == conflict.reference
-        assert task["reasonReference"]["reference"] == conflict.report
-        assert task["reasonCode"]["text"] == "edited by a person"
-        assert task["for"] == conflict.offered["subject"]
-        assert task["contained"][0]["valueString"] == "G3"
-        assert task["input"][0]["valueReference"]["reference"] == f"#{task['contained'][0]['id']}"
-        assert [label["code"] for label in task["meta"]["security"]] == ["AIAST"]
-        assert (task["status"], task["intent"]) == ("requested", "proposal")
-        assert "authoredOn" not in task
-
-    def test_it_comes_and_goes_with_the_write_that_it_belongs_to(self, store, person, conflict):
-        """A refused transaction leaves no Task; an accepted one does, and its manifest is new with it."""
-        name = unique("m")
-        conflict = replace(conflict, report=f"Provenance/{name}")
-        puts = [Put(provenance(name, conflict.reference), None)]
-        new, stale = Put(observation(unique()), None), Put(observation(conflict.reference.partition("/")[2]), None)
-        assert not store.transact([*puts, stale], [conflict])
-        assert person.get(self.task_of(conflict)) is None
-        assert store.transact([*puts, new], [conflict])
-        assert person.get(self.task_of(conflict))["reasonReference"]["reference"] == conflict.report
-        assert len(person.versions(f"Provenance/{name}")) == 1
+class TestTasks:
+    """Tasks for persons stand beside the resources."""
 
     @pytest.mark.parametrize("status", [409, 422])
-    def test_a_task_that_the_server_rejects_is_told_in_the_log(self, fhir_url, person, conflict, status):
-        """The report's own resources are written all the same, and nothing of the conflict is printed."""
-        puts = [Put(observation(unique()), None)]
+    def test_a_task_that_the_server_rejects_is_told_in_the_log(self, fhir_url, person, status):
+        """The report's own resources are written all the same, and nothing of the Task is printed."""
+        puts, name = [Put(observation(unique()), None)], unique("task")
         with FaultyProxy(fhir_url) as proxy, structlog.testing.capture_logs() as lines:
             store = FhirStore(settings_on(proxy.base_url))
             assert store.transact([Put(observation(unique()), None)])
             tasks = proxy.inject(on("POST", "^$", containing='"resourceType":"Task"'), answer(status), None)
-            assert store.transact(puts, [conflict])
+            assert store.transact(puts, [Put(task(name), None)])
             store.close()
         assert tasks.happened >= 1
         assert person.get(f"Observation/{puts[0].resource['id']}") is not None
-        assert person.get(self.task_of(conflict)) is None
+        assert person.get(f"Task/{name}") is None
         (line,) = lines
-        assert (line["event"], line["count"]) == ("conflicts could not be kept as tasks", 1)
+        assert (line["event"], line["count"]) == ("tasks for persons could not be kept", 1)
         assert str(line["error"]).startswith("SYN-459")
-        assert conflict.reference not in str(lines)
+        assert name not in str(lines)
 
-    def test_a_report_that_is_rejected_with_its_task_is_rejected_without_it(self, store, person, conflict):
+    def test_a_report_that_is_rejected_with_its_task_is_rejected_without_it(self, store, person):
         """Whoever is at fault is told by its own answer."""
-        wrong = observation(unique(), subject={"reference": "Practitioner/SECRET"})
+        wrong, name = observation(unique(), subject={"reference": "Practitioner/SECRET"}), unique("task")
         with pytest.raises(SynopticError) as caught:
-            store.transact([Put(wrong, None)], [conflict])
+            store.transact([Put(wrong, None)], [Put(task(name), None)])
         assert caught.value.detail == "status 422, processing, HAPI-0931"
-        assert person.get(self.task_of(conflict)) is None
+        assert person.get(f"Task/{name}") is None
 
-    def test_the_same_again_leaves_what_a_person_did_with_it(self, store, person, conflict):
-        """A Task that was completed stays completed, and one that was deleted stays deleted."""
-        assert store.transact([], [conflict])
-        reference = self.task_of(conflict)
-        person.put({**person.get(reference), "status": "completed"})
-        assert store.transact([], [conflict])
-        assert [version["status"] for version in person.versions(reference)] == ["requested", "completed"]
-        person.delete(reference)
-        assert store.transact([], [conflict])
-        assert person.get(reference) is None
-
-    @pytest.mark.parametrize("is_there", [True, False])
-    def test_it_is_valid(self, conflict, is_there):
-        """The Task and what it contains keep the rules of FHIR R4."""
-        get_fhir_model_class("Task").model_validate(make_task(conflict, is_there))
-
-    def test_another_offer_is_another_task(self, store, person, conflict):
-        """What differs in reason or content is kept beside it."""
-        other = replace(conflict, offered={**conflict.offered, "valueString": "G2"})
-        for one in (conflict, other):
-            assert store.transact([], [one])
-        assert person.get(self.task_of(conflict))["contained"][0]["valueString"] == "G3"
-        assert person.get(self.task_of(other))["contained"][0]["valueString"] == "G2"
-
-    def test_what_was_deleted_is_named_all_the_same(self, store, person, conflict):
-        """A server takes no reference to a deleted resource: the Task names it in words."""
-        for reference in (conflict.report, conflict.reference):
-            person.delete(reference)
-        assert store.transact([], [replace(conflict, reason="deleted by a person")])
-        task = person.get(self.task_of(replace(conflict, reason="deleted by a person")))
-        assert task["focus"] == {"type": "Observation", "display": conflict.reference}
+    def test_what_waits_is_found_until_a_person_completes_it(self, store, person):
+        """A Task of ours is listed with its version, and not once it was completed on the server."""
+        name = unique("task")
+        store.transact([], [Put(task(name), None)])
+        waiting = {one.resource["id"]: one.version for one in store.awaiting()}
+        assert waiting[name] == "1"
+        person.put({**task(name), "status": "completed"})
+        assert name not in {one.resource["id"] for one in store.awaiting()}

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from store_contract import StoreContract, observation
+from store_contract import StoreContract, observation, task
 
-from gateway.folder_store import CONFLICTS, HISTORY, FolderStore
-from gateway.resource_store import Conflict, Put
+from gateway.folder_store import HISTORY, FolderStore
+from gateway.resource_store import Put
 from schemas.errors import Code, SynopticError
 
 CHILD = """
@@ -116,27 +116,12 @@ def test_a_number_is_never_given_twice(tmp_path):
     assert store.read(["Observation/a"])["Observation/a"].resource["meta"]["versionId"] == "2"
 
 
-def test_conflicts_lie_in_a_folder(tmp_path):
-    """A conflict is one file that names the resource, the reason and what was offered, however often it is recorded."""
+def test_tasks_that_wait_are_found(tmp_path):
+    """Only what is requested, and asks a person to decide: neither what was settled nor another program's Tasks."""
     store = FolderStore(tmp_path)
-    for _ in range(2):
-        store.transact([], [Conflict("Observation/a", "edited", "Provenance/m", observation())])
-    (file,) = (tmp_path / CONFLICTS).glob("*.json")
-    assert json.loads(file.read_text()) == {
-        "reference": "Observation/a",
-        "reason": "edited",
-        "report": "Provenance/m",
-        "offered": observation(),
-    }
-
-
-def test_a_conflict_is_kept_only_with_the_write_that_it_belongs_to(tmp_path):
-    """A refused transaction leaves no conflict: the next comparison may find none."""
-    store = FolderStore(tmp_path)
-    store.transact([Put(observation(), None)])
-    conflict = Conflict("Observation/a", "edited", "Provenance/m", observation())
-    assert not store.transact([Put(observation(value="G2"), None)], [conflict])
-    assert not (tmp_path / CONFLICTS).exists()
+    others = [task("done", status="completed"), task("other", code={"text": "call the patient"})]
+    store.transact([], [Put(one, None) for one in (task("b"), task("a"), *others)])
+    assert [stored.resource["id"] for stored in store.awaiting()] == ["a", "b"]
 
 
 @pytest.mark.parametrize("reference", ["../a", "Observation/../../a", "Observation", "Observation/", "Obs/a\nb"])

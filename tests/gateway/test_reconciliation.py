@@ -270,16 +270,6 @@ def test_a_manifest_that_is_not_ours_says_nothing():
     assert world.conflicts == []
 
 
-def test_a_report_without_a_manifest_names_it_in_its_conflicts():
-    """What keeps a new report's resource out is recorded under the manifest that is written with it."""
-    world, report = World(), incoming(names="t g")
-    world.put({"resourceType": "Observation", "id": "t", "status": "final", "valueString": "theirs"})
-    plan = world.emit(report)
-    assert [conflict.report for conflict in plan.conflicts] == [f"Provenance/{report.manifest['id']}"]
-    assert plan.puts[-1].expected is None
-    assert plan.puts[-1].resource["id"] == report.manifest["id"]
-
-
 def test_what_a_person_deleted_stays_deleted():
     """A resource that a person removed is not put back."""
     world = World()

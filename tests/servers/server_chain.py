@@ -251,7 +251,7 @@ class ServerChain(WholeChain):
         return [
             (task["focus"]["reference"], task["contained"][0])
             for name, task in self.store.items()
-            if name.startswith("Task/")
+            if name.startswith("Task/") and "focus" in task
         ]
 
     def _has_an_end(self, message: bytes) -> bool:

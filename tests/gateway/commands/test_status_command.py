@@ -12,6 +12,7 @@ from gateway.delayed import DelayedHop
 from gateway.emission import EmissionHop
 from gateway.hop_inputs import HOP_INPUTS
 from gateway.intake import Intake
+from gateway.review_hop import ReviewHop
 from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_REPORTS
 from schemas.settings import BusSettings
@@ -63,8 +64,8 @@ def as_rows(shown: str) -> dict[str, dict]:
 
 def test_the_rows_are_the_hops_with_their_inputs():
     """The table of hops holds each hop's own name and topic."""
-    assert {hop.name: hop.topics[0] for hop in (Intake, ExtractionHop, EmissionHop, DelayedHop)} == HOP_INPUTS
-    assert {len(hop.topics) for hop in (Intake, ExtractionHop, EmissionHop, DelayedHop)} == {1}
+    hops = (Intake, ExtractionHop, EmissionHop, DelayedHop, ReviewHop)
+    assert {hop.name: hop.topics for hop in hops} == {name: (topic,) for name, topic in HOP_INPUTS.items()}
 
 
 def test_a_table_has_a_row_for_each_hop(bus, capsys):
@@ -91,7 +92,7 @@ def test_waiting_and_rejected_are_counted_while_a_hop_runs(bus, capsys):
     rows = as_rows(shown.out)
     expected = {"hop": "intake", "topic": TOPIC_REPORTS, "waiting": 3, "rejected": 1, "stopped": []}
     assert rows["intake"] == expected
-    assert [row["waiting"] for row in rows.values()] == [3, 0, 0, 0]
+    assert [row["waiting"] for row in rows.values()] == [3, 0, 0, 0, 0]
     assert "Erika" not in shown.out + shown.err
 
 
