@@ -32,14 +32,15 @@ def load_access(file: Path = FILE) -> dict[str, Principal]:
 
 
 def commands(connection: str, prefix: str = "") -> Iterator[str]:
-    """The commands, one a line; a transactional id ends in `bus.instance_id`, so its right is on how it begins."""
+    """The commands, one a line; a right is on how a name begins where more follows: an instance, or a registry."""
     for name, rights in load_access().items():
         start = f"kafka-acls.sh {connection} --add --allow-principal {shlex.quote(f'User:synoptic-{name}')}"
         for option, topics in (("read", rights.read), ("write", rights.write)):
             for topic in topics:
                 yield f"{start} --operation {option} --topic {shlex.quote(prefix + topic)}"
         for group in rights.groups:
-            yield f"{start} --operation read --group {shlex.quote(prefix + group)}"
+            begins = " --resource-pattern-type prefixed" if group.endswith("_") else ""
+            yield f"{start} --operation read --group {shlex.quote(prefix + group)}{begins}"
         for identifier in rights.transactional_ids:
             pattern = f"--transactional-id {shlex.quote(prefix + identifier)} --resource-pattern-type prefixed"
             yield f"{start} --operation write {pattern}"

@@ -129,6 +129,13 @@ def check_privacy_key(settings: Settings) -> Iterator[Outcome]:
     yield Outcome("privacy key", "usable")
 
 
+def check_registries(settings: Settings) -> Iterator[Outcome]:
+    """Every registry's file is without faults, and its server or folder could take a delivery."""
+    from gateway.registries import checks
+
+    yield from checks.check_registries(settings)
+
+
 CHECKS: tuple[Callable[[Settings], Iterator[Outcome]], ...] = (
     check_packs,
     check_model,
@@ -136,6 +143,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Outcome]], ...] = (
     check_store,
     check_ocr,
     check_privacy_key,
+    check_registries,
 )
 
 

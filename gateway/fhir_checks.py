@@ -36,7 +36,7 @@ def check_fhir(settings: Settings) -> Iterator[Outcome]:
     fhir = settings.fhir.model_copy(update={"timeout_seconds": seconds, "attempts": 1})
     yield from _plaintext(fhir)
     try:
-        answer = _metadata(fhir)
+        answer = read_metadata(fhir)
         refusal = _refusal(answer)
         yield refusal or Outcome(SERVER, "answers with a CapabilityStatement")
         if refusal is None:
@@ -65,7 +65,7 @@ def written_types(settings: Settings) -> tuple[str, ...]:
     return tuple(sorted(types))
 
 
-def _metadata(fhir: FhirSettings) -> Answer:
+def read_metadata(fhir: FhirSettings) -> Answer:
     """The answer to `metadata`; its body is left out where it is no JSON object, or larger than any statement."""
     token = open_token(fhir).current()
     headers = {"Accept": "application/fhir+json", **({"Authorization": f"Bearer {token}"} if token else {})}

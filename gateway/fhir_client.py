@@ -1,7 +1,7 @@
 """HTTP to one FHIR server: retries, Retry-After, a circuit breaker, a token, and pages that stay on that server.
 
 Everything is a POST of a Bundle to the base or of a form to Type/_search, so that no URL, and no log of one, holds an
-id. A request is repeated after a lost connection as well: reads change nothing, and each write carries a guard by
+id of the EHR's. A request is repeated after a lost connection as well: reads change nothing, and each write carries a guard by
 which a server that had applied the first one refuses the second. Proxies and passwords of the environment are not used.
 """
 
@@ -75,6 +75,11 @@ class FhirClient:
         """Send a batch or transaction; `minimal` where the written resources need not come back."""
         headers = {"Content-Type": _FHIR, "Prefer": "return=minimal" if minimal else "return=representation"}
         return self._send("POST", self._base, orjson.dumps(bundle), headers)
+
+    def send(self, method: str, path: str, resource: Resource) -> Answer:
+        """Write a resource to a path below the base that holds no more than an id of our own making."""
+        headers = {"Content-Type": _FHIR, "Prefer": "return=minimal"}
+        return self._send(method, httpx.URL(f"{self._base}/{path}"), orjson.dumps(resource), headers)
 
     def probe(self, bundle: Resource) -> Answer:
         """Send a small batch once, even while the server is left alone: where it answers, that is over."""

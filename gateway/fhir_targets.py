@@ -24,7 +24,7 @@ from schemas.messages import Identifier, Reference
 
 REMEMBERED = 4096
 REMEMBERED_SECONDS = 60.0
-_LITERAL = re.compile(r"([A-Z][A-Za-z]{2,40})/([A-Za-z0-9.-]{1,64})")
+LITERAL = re.compile(r"([A-Z][A-Za-z]{2,40})/([A-Za-z0-9.-]{1,64})")
 _TYPE = re.compile(r"[A-Z][A-Za-z]{2,40}")
 _URL = re.compile(r"https?://.+")
 _SPECIAL = re.compile(r"([\\,|$])")
@@ -74,7 +74,7 @@ class TargetFinder:
 
     def _by_literal(self, references: Sequence[Reference]) -> dict[Reference, Reference]:
         """Those whose literal reference names what is there, in one batch."""
-        literals = {reference: _LITERAL.fullmatch(self.relative(reference.literal or "")) for reference in references}
+        literals = {reference: LITERAL.fullmatch(self.relative(reference.literal or "")) for reference in references}
         names = list(dict.fromkeys(match.groups() for match in literals.values() if match))
         entries = batch(self._client, [f"{kind}?_id={identifier}&_summary=count" for kind, identifier in names])
         there = {name for name, entry in zip(names, entries, strict=True) if _count(entry)}
@@ -97,7 +97,7 @@ class TargetFinder:
         if len(hits) != 1:
             return None
         literal = f"{reference.type}/{hits.pop()}"
-        return reference.model_copy(update={"literal": literal}) if _LITERAL.fullmatch(literal) else None
+        return reference.model_copy(update={"literal": literal}) if LITERAL.fullmatch(literal) else None
 
     def _elsewhere(self, reference: Reference) -> Reference | None:
         """The reference as it is, where it names a resource of another server."""
@@ -121,7 +121,7 @@ def _literals(node: Any) -> Iterator[str]:
     """Every relative literal reference within."""
     if isinstance(node, dict):
         literal = node.get("reference")
-        if isinstance(literal, str) and _LITERAL.fullmatch(literal):
+        if isinstance(literal, str) and LITERAL.fullmatch(literal):
             yield literal
         node = list(node.values())
     if isinstance(node, list):

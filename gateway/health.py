@@ -1,7 +1,8 @@
 """What a supervisor asks a running process over HTTP: its metrics, whether it lives, and whether it is ready.
 
 /health/live is 503 once a hop has ended or hangs: a restart helps. /health/ready is 503 then too, and while a hop has
-not joined its group or waits for an error to pass: a restart does not help there. No answer holds more than names of hops and error numbers.
+not joined its group or waits for an error to pass: a restart does not help there. A registry shows how it is, and counts
+for neither: the others would be restarted, or kept back, for its sake. No answer holds more than names of hops and error numbers.
 """
 
 import socket
@@ -78,7 +79,7 @@ class HealthServer:
 
 def _report(statuses: Sequence[HopStatus], is_well: Callable[[HopStatus], bool]) -> _Answer:
     hops = [_described(status, is_well(status)) for status in statuses]
-    well = all(hop["ok"] for hop in hops)
+    well = all(hop["ok"] for hop, status in zip(hops, statuses, strict=True) if not status.stands_alone)
     body = orjson.dumps({"ok": well, "hops": hops}) + b"\n"
     return HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body
 

@@ -1,4 +1,7 @@
-"""Runs several hops at once, one thread each, until asked to stop or until one of them cannot go on."""
+"""Runs several hops at once, one thread each, until asked to stop or until one of them cannot go on.
+
+A hop that stands alone, as a registry's does, ends alone: the others go on without it.
+"""
 
 import signal
 import threading
@@ -8,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 import structlog
 
-from workers.hop import HopStatus
+from workers.hop import HopStatus, StandsAlone
 from workers.runner import Runner
 
 LOOK_SECONDS = 0.1
@@ -17,7 +20,7 @@ logger = structlog.get_logger()
 
 
 class Service:
-    """The threads of `synoptic run`; when one hop fails, all drain."""
+    """The threads of `synoptic run`; when one hop fails that others need, all drain."""
 
     def __init__(
         self,
@@ -32,7 +35,7 @@ class Service:
         self._housekeeping = housekeeping
         self._period = period
         # A plain flag: a lock that a signal handler shares with the interrupted code could never be had.
-        self._asked = False
+        self._asked = self._broken = False
         self._ended = threading.Event()
         self._failures: list[Exception] = []
 
@@ -55,7 +58,7 @@ class Service:
         for thread in (*threads, house):
             thread.start()
         while self._works(threads):
-            if self._asked or self._failures:
+            if self._asked or self._broken:
                 self._stopping.set()
                 for runner in self._runners:
                     runner.stop()
@@ -81,6 +84,7 @@ class Service:
             runner.run()
         except Exception as error:
             self._failures.append(error)
+            self._broken |= not isinstance(runner.hop, StandsAlone)
             logger.error("hop stopped", hop=runner.hop.name, exc_info=error)
 
     def _keep_house(self) -> None:

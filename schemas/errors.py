@@ -138,12 +138,12 @@ class Code(Enum):
     REGISTRY_UNAVAILABLE = _retry(
         470,
         "a registry does not take deliveries at present ({detail})",
-        f"look at the registry's server or folder; no other registry waits, and {_GOES_ON}",
+        "look at the registry's server or folder; it is tried again, and no other registry waits",
     )
     REGISTRY_REFUSES = _retry(
         471,
         "a registry refuses this client, or its address is wrong ({detail})",
-        f"correct deliver.fhir in the registry's file, or the rights behind it; no other registry waits, and {_GOES_ON}",
+        "correct deliver.fhir in the registry's file, or the rights behind it; it is tried again, and no other waits",
     )
     REGISTRY_REJECTS = _reject(
         472,
@@ -213,7 +213,7 @@ class Code(Enum):
     TOKEN_REFUSED = _fatal(
         480,
         "the token endpoint refuses this client ({detail})",
-        "have smart.client_id, the public half of smart.key_file and smart.scope registered there",
+        "have smart.client_id, smart.scope and the key that `synoptic registry jwks` prints registered there",
     )
     SMART_KEY = _fatal(
         481,

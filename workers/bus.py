@@ -111,6 +111,14 @@ class Bus(Protocol):
         """How many records of each topic the group has not committed."""
         ...
 
+    def move(self, group: str, topic: str, offset: int | None = None, since: float | None = None) -> None:
+        """Let a group begin anew at that offset of each partition, or at the first record of that instant or later.
+
+        Offsets that the topic does not hold any more, or not yet, mean its beginning or end. Raises SYN-502 or SYN-479
+        while somebody consumes for the group.
+        """
+        ...
+
     def close(self) -> None:
         """Release files and connections."""
         ...

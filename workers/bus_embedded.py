@@ -80,9 +80,9 @@ class EmbeddedBus:
             self._subscribed |= places
         return EmbeddedSubscription(self, group, tuple(topics))
 
-    def read(self, topic: str) -> Iterator[Record]:
-        """Every record of a topic so far, one at a time, without a group."""
-        offset, end = 0, self._end(topic)
+    def read(self, topic: str, start: int = 0) -> Iterator[Record]:
+        """Every record of a topic from the offset `start` so far, one at a time, without a group."""
+        offset, end = start, self._end(topic)
         while offset < end:
             found = self._fetch(topic, offset, 1, BATCH_BYTES)
             if not found:
@@ -98,6 +98,30 @@ class EmbeddedBus:
                 topic: self._connection.execute(count, (topic, self._committed(group, topic))).fetchone()[0]
                 for topic in topics
             }
+
+    def move(self, group: str, topic: str, offset: int | None = None, since: float | None = None) -> None:
+        """Let a group begin anew at that offset, or at the first record of that instant or later."""
+        with self._guard:
+            if (group, topic) in self._subscribed:
+                raise SynopticError(Code.BUS_IN_USE, f"group {group}")
+            self._lock()
+        first = "SELECT min(offset) FROM messages WHERE topic = ? AND published >= ?"
+        end = self._end(topic)
+        with self._transaction():
+            if offset is None:
+                (offset,) = self._connection.execute(first, (topic, since or 0.0)).fetchone()
+            self._connection.execute(
+                "INSERT OR REPLACE INTO offsets VALUES (?, ?, ?)",
+                (group, topic, end if offset is None else min(offset, end)),
+            )
+
+    def forget(self, gone: Callable[[str], bool]) -> None:
+        """Drop the places of groups that are no more: for their sake, nothing would ever be erased."""
+        with self._transaction():
+            groups = self._connection.execute("SELECT DISTINCT consumer_group FROM offsets").fetchall()
+            for (group,) in groups:
+                if gone(group):
+                    self._connection.execute("DELETE FROM offsets WHERE consumer_group = ?", (group,))
 
     def expire(self, now: float) -> int:
         """Erase what is past its topic's retention and read by every group; returns how many records."""

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 
 from schemas.settings import BusSettings
-from workers import kafka_reading
+from workers import kafka_places, kafka_reading
 from workers.bus import Outgoing, Record
 from workers.kafka_subscription import KafkaSubscription
 from workers.kafka_topics import KafkaTopics
@@ -52,6 +52,10 @@ class KafkaBus:
     def lag(self, group: str, topics: Sequence[str]) -> dict[str, int]:
         """How many records of each topic the group has not committed; exact up to about a hundred small ones."""
         return kafka_reading.lag(self._settings, self._topics, group, topics)
+
+    def move(self, group: str, topic: str, offset: int | None = None, since: float | None = None) -> None:
+        """Let a group begin anew at that offset of each partition, or at the first record of that instant or later."""
+        kafka_places.move(self._settings, self._topics, group, topic, offset, since)
 
     def close(self) -> None:
         """Leave all groups and close the connections."""

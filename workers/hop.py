@@ -37,6 +37,13 @@ class SealsRejects(Protocol):
         ...
 
 
+@runtime_checkable
+class StandsAlone(Protocol):
+    """A hop that nothing comes after: when it cannot go on, it ends by itself, and the others go on."""
+
+    stands_alone: bool
+
+
 def group_of(hop: str) -> str:
     """The consumer group of a hop."""
     return f"synoptic-{hop}"
@@ -48,6 +55,7 @@ class HopStatus:
 
     `joined`: it has read from the bus. `alive`: no error has ended it. `silent_seconds`: since it began the batch in
     work, or last did anything else. `idle_seconds`: since it last read or committed. `error`: what it waits for to pass.
+    `stands_alone`: the process is well without it.
     """
 
     hop: str
@@ -56,6 +64,7 @@ class HopStatus:
     silent_seconds: float
     idle_seconds: float
     error: Code | None = None
+    stands_alone: bool = False
 
     @property
     def is_ready(self) -> bool:

@@ -19,12 +19,14 @@ from schemas import metrics
 from schemas.errors import Code, Kind, SynopticError, fault_location
 from schemas.settings import BusSettings
 from workers.bus import Batch, Bus, Outgoing, Record, Subscription, check_size
-from workers.hop import Hop, HopStatus, Result, SealsRejects, group_of
+from workers.hop import Hop, HopStatus, Result, SealsRejects, StandsAlone, group_of
 from workers.received import Receptions, handed_on
 from workers.rejects import HopState, load_state, rejected, stub
 
 POLL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 1.0
+WAITS = frozenset({Code.NOT_DUE, Code.REGISTRY_PAUSED})
+"""No trouble: there is nothing to do at present, and that was somebody's will."""
 SCARCE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EROFS})
 logger = structlog.get_logger()
 
@@ -110,6 +112,7 @@ class Runner:
             silent_seconds=now - self._life,
             idle_seconds=now - self._progress,
             error=self._error,
+            stands_alone=isinstance(self.hop, StandsAlone),
         )
 
     def is_idle(self) -> bool:
@@ -132,7 +135,7 @@ class Runner:
             try:
                 count = self._once(timeout)
             except SynopticError as error:
-                self.waits = error.code is Code.NOT_DUE
+                self.waits = error.code in WAITS
                 if self.waits:
                     self._error = None
                     self._pause(min(timeout, error.retry_after or 0.0))

@@ -26,7 +26,12 @@ HOPS = {
     "registries": (HOP_PREFIX,),  # what the name of each registry's hop begins with
 }
 INPUTS = {**HOP_INPUTS, HOP_PREFIX: TOPIC_BUNDLES}
-WRITES = {"intake": {TOPIC_TEXTS}, "extraction": {TOPIC_FINDINGS}, "registries": set(), "emission": {TOPIC_BUNDLES, TOPIC_DELAYED}}
+WRITES = {
+    "intake": {TOPIC_TEXTS},
+    "extraction": {TOPIC_FINDINGS},
+    "registries": set(),
+    "emission": {TOPIC_BUNDLES, TOPIC_DELAYED},
+}
 
 
 @pytest.mark.parametrize("process", PROCESSES)

@@ -16,7 +16,7 @@ from schemas.settings import Settings
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 TEXT = {page: page.read_text(encoding="utf-8") for page in PAGES}
-PROGRAM = re.compile(r"(?:`|\$ |^    |\| )(?:\.venv/bin/)?synoptic +([a-z]+)(?: +([a-z]+))?", re.MULTILINE)
+PROGRAM = re.compile(r"(?:`|\$ |^    |\| )(?:\.venv/bin/)?synoptic +([a-z]+)(?: +([a-z]+(?:-[a-z]+)*))?", re.MULTILINE)
 
 
 def load_build():

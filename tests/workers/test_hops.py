@@ -13,6 +13,10 @@ from gateway.delayed import DelayedHop
 from gateway.emission import EmissionHop
 from gateway.folder_store import FolderStore
 from gateway.intake import Intake
+from gateway.registries.delivery import KafkaDelivery
+from gateway.registries.hop import RegistryHop
+from gateway.registries.ledger import Ledger
+from gateway.registries.subscription import Definition, Subscription
 from model.calibration import Calibration
 from model.engine import Prediction
 from model.prompt import PromptInput
@@ -114,3 +118,34 @@ def test_the_hop_of_what_waits_keeps_the_contract(tmp_path):
         lambda: DelayedHop(EmissionHop(Settings(), FolderStore(tmp_path / str(next(folders))), SEAL), 15),
         [result.outgoing[0].value],
     )
+
+
+class WholeEhr:
+    """An EHR that has whatever is asked for."""
+
+    def about(self, _report: dict) -> object:
+        """A final report, and of all else no more than that it is there."""
+        return lambda references: [_resource(*item["reference"].split("/")) for item in references]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _resource(kind: str, identifier: str) -> dict:
+    more = {"status": "final", "subject": {"reference": "Patient/1"}} if kind == "DiagnosticReport" else {}
+    return {"resourceType": kind, "id": identifier, **more}
+
+
+def test_a_registry_keeps_the_contract(tmp_path):
+    """It rejects bad bytes by number, and what goes to a registry's topic depends on nothing but the Bundle."""
+    (findings,) = extraction().process([record(report_text(TEXT))])
+    emission = EmissionHop(Settings(), FolderStore(tmp_path / "fhir"), SEAL)
+    (published,) = emission.process([record(findings.outgoing[0].value)])
+    target = Definition.model_validate({"deliver": {"kafka": {"topic": "registry.state"}}})
+    subscription, folders = Subscription(name="state", definition=target), count()
+
+    def registry() -> RegistryHop:
+        ledger = Ledger(tmp_path / f"{next(folders)}.sqlite")
+        return RegistryHop(subscription, KafkaDelivery("registry.state"), WholeEhr(), ledger, Settings())
+
+    hop_contract(registry, [published.outgoing[0].value])

@@ -1,0 +1,98 @@
+"""The hop of one registry: coded Bundles in, deliveries out, in a consumer group of its own.
+
+Its place on the topic is its outbox: a registry that is away holds up itself alone, and what it has not taken is read
+again. The ledger keeps it from what it has (the same Bundle again) and from what is older than that.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from threading import Event
+
+from gateway.reconciliation import order_of
+from gateway.registries.coded import CodedReport, read_coded
+from gateway.registries.delivery import Delivery, open_delivery
+from gateway.registries.ledger import Ledger, Sent
+from gateway.registries.parcel import Packer
+from gateway.registries.sources import Source, open_source
+from gateway.registries.subscription import Subscription, load_subscriptions
+from schemas.errors import Code, Kind, SynopticError
+from schemas.messages import TOPIC_BUNDLES
+from schemas.metrics import DELIVERIES
+from schemas.settings import Settings
+from workers.bus import Outgoing, Record
+from workers.hop import Result
+
+PAUSE_SECONDS = 2.0
+DELIVERED, REPEATED, LATE, NOT_WANTED = "delivered", "repeated", "late", "not_wanted"
+
+
+class RegistryHop:
+    """Delivers to one registry; holds its connections, so close it."""
+
+    topics: tuple[str, ...] = (TOPIC_BUNDLES,)
+    stands_alone = True
+
+    def __init__(
+        self, subscription: Subscription, delivery: Delivery, source: Source, ledger: Ledger, settings: Settings
+    ) -> None:
+        """Take the registry, the way to it, where its deliveries' parts are found, and what it was sent."""
+        self.name = subscription.hop
+        self._registry = subscription.name
+        self._delivery = delivery
+        self._source = source
+        self._ledger = ledger
+        self._packer = Packer(subscription, source, settings)
+        self._maximum = settings.bus.maximum_message_bytes
+
+    def process(self, records: Sequence[Record]) -> list[Result]:
+        """One result a record, one after another; raises SYN-476 while the registry is paused."""
+        if self._ledger.is_paused(self._registry):
+            raise SynopticError(Code.REGISTRY_PAUSED, self._registry, retry_after=PAUSE_SECONDS)
+        return [self._process(record) for record in records]
+
+    def close(self) -> None:
+        """Close connections and files."""
+        self._delivery.close()
+        self._source.close()
+        self._ledger.close()
+
+    def _process(self, record: Record) -> Result:
+        try:
+            coded = read_coded(record.value, self._maximum)
+            outgoing, action = self._deliver(coded, record)
+        except SynopticError as error:
+            if error.code.kind is not Kind.REJECT:
+                raise
+            return Result(error=error)
+        DELIVERIES.add(hop=self.name, action=action)
+        return Result(outgoing=outgoing, ignored=None if action == DELIVERED else action)
+
+    def _deliver(self, coded: CodedReport, record: Record) -> tuple[tuple[Outgoing, ...], str]:
+        had = self._ledger.sent(self._registry, coded.name)
+        # What goes out with the commit may be rolled back: there, what the ledger says of this record counts for nothing.
+        if had is not None and self._delivery.is_done_at_once:
+            if had.bundle == coded.identifier:
+                return (), REPEATED
+            if order_of(coded.version) < order_of(had.version):
+                return (), LATE
+        parcel = self._packer.pack(coded, had, partial(self._ledger.others, self._registry, coded.name))
+        if parcel is None:
+            return (), NOT_WANTED
+        outgoing = self._delivery.deliver(parcel, record)
+        names = parcel.names | (had.names if had else frozenset())
+        self._ledger.note(self._registry, coded.name, Sent(parcel.case, coded.version, coded.identifier, names))
+        return outgoing, DELIVERED
+
+
+def build_registry_hops(settings: Settings, stopping: Event | None = None) -> list[RegistryHop]:
+    """A hop for each registry of the settings; raises SYN-475 where a file has faults."""
+    return [
+        RegistryHop(
+            subscription,
+            open_delivery(subscription, stopping),
+            open_source(settings, stopping),
+            Ledger(settings.registry.state),
+            settings,
+        )
+        for subscription in load_subscriptions(settings)
+    ]
