@@ -1,9 +1,11 @@
 """The variables that mapping rules see: what is known of a report, a primary and one of its findings."""
 
 import re
+from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from typing import Any
 
+from mappers.identity import derived_id
 from mappers.references import Resource, evidence_extensions, finding_extensions, reference_of
 from mappers.report_resource import patient_resource, report_resource
 from mappers.specimens import SpecimenChoice
@@ -12,6 +14,7 @@ from schemas.messages import ReportContext
 from schemas.pack_mapping import PATIENT_RESOURCE, REPORT_RESOURCE, Mapping, Reading, excluded, holds
 
 Variables = dict[str, Any]
+TUMOR_SLOT = "tumor"  # its resource is known by an identifier as well, which Specimens carry
 UNCERTAIN_LABEL = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
     "code": "UNCERTREL",
@@ -53,14 +56,22 @@ def primary_variables(primary: Primary, context: ReportContext, specimens: Speci
         "condition_choice": choice,
         "specimen": specimens.main,
         "only_specimen": specimens.only,
+        "tumor_identifier": f"urn:uuid:{derived_id(context.report_key, primary.key, TUMOR_SLOT)}",
         "effective": effective,
         "collected": specimens.collected,
         "year": year if year.isdigit() else None,
         "extensions": evidence_extensions(dict.fromkeys(primary.assertion_evidence + primary.histology_evidence)),
         "security": [MACHINE_LABEL, *([UNCERTAIN_LABEL] if primary.certainty is Certainty.PROVISIONAL else [])],
-        **{f"found.{key}": item.value for key, item in primary.findings.items() if item.status == Status.CODED},
+        **{name: text for key, item in primary.findings.items() for name, text in _found(key, item)},
         **{f"state.{key}": item.status.value for key, item in primary.findings.items()},
     }
+
+
+def _found(key: str, finding: Finding) -> Iterator[tuple[str, str | None]]:
+    """What rules of other findings see of a coded one: `found.ER_percent`, and its attributes as `found.ER_percent.upper`."""
+    if finding.status == Status.CODED:
+        yield f"found.{key}", finding.value
+        yield from ((f"found.{key}.{name}", text) for name, text in finding.attributes.items())
 
 
 def finding_variables(

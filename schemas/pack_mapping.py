@@ -34,7 +34,7 @@ PRIMARY_VARIABLES = (
 REPORT_VARIABLES = ("gender", "report_status", "year")
 RESOURCE_VARIABLES = (
     "status", "security", "extensions", "subject", "encounter", "report", "condition", "specimen", "only_specimen",
-    "effective", "collected", "part", "report_identifier",
+    "effective", "collected", "part", "tumor_identifier",
 )  # fmt: skip
 REPORT_RESOURCE = "DiagnosticReport"
 PATIENT_RESOURCE = "patient"

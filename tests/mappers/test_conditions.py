@@ -5,51 +5,100 @@ import json
 import pytest
 from mapping_cases import finding, mapped, of_code, of_type, primary
 
-from schemas.findings import Assertion
+from mappers.bundle import MappedReport
+from mappers.identity import EXTENSIONS
 
-LATERALITY = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-laterality-qualifier"
-MORPHOLOGY = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-histology-morphology-behavior"
+MCODE = "http://hl7.org/fhir/us/mcode/StructureDefinition"
+LATERALITY = f"{MCODE}/mcode-laterality-qualifier"
+MORPHOLOGY = f"{MCODE}/mcode-histology-morphology-behavior"
 
 
-@pytest.mark.parametrize("assertion", [item for item in Assertion if not item.is_primary])
-def test_no_condition_tnm_or_grade_without_a_primary(assertion: Assertion) -> None:
-    """Benign, uncertain, metastatic or recurrent disease makes no primary cancer Condition, no TNM and no grade."""
-    report = mapped(
-        primary(
-            assertion=assertion,
-            findings={"T": finding("T2", "pT2", prefix="p"), "N": finding("N0", "pN0"), "grade": finding("G2")},
-        )
-    )
-    assert not of_type(report, "Condition")
-    assert not of_type(report, "Observation")
+STAGED = {
+    "T": finding("T2", "pT2", prefix="p"),
+    "N": finding("N0", "pN0", prefix="p"),
+    "M": finding("M0", "M0"),
+    "grade": finding("G2"),
+    "tumor_size": finding("12", "12 mm", unit="mm"),
+    "nodes_examined": finding("3"),
+    "margins": finding("negative"),
+    "stage_group": finding("IIA"),
+}
+
+
+def codes_of(report: MappedReport) -> set[str]:
+    """The first code of every Observation."""
+    return {item["code"]["coding"][0]["code"] for item in of_type(report, "Observation")}
 
 
 @pytest.mark.parametrize("assertion", ["benign_or_atypia", "not_carcinoma", "uncertain", "metastasis_to_breast"])
-def test_receptors_of_no_breast_cancer_make_nothing(assertion: str) -> None:
-    """Receptors are only of breast cancer, primary or not."""
-    assert not of_type(mapped(primary(assertion=assertion, findings={"ER": finding("positive")})), "Observation")
+def test_no_breast_cancer_makes_nothing(assertion: str) -> None:
+    """Benign, doubtful and other disease makes no Condition, no tumour and no Observation, receptors neither."""
+    report = mapped(primary(assertion=assertion, findings={**STAGED, "ER": finding("positive")}))
+    assert {item["resourceType"] for item in report.resources} <= {"Device", "Specimen"}
 
 
-@pytest.mark.parametrize("assertion", ["breast_metastasis_elsewhere", "recurrence"])
-def test_metastasis_and_recurrence_send_receptors_and_nothing_of_a_primary(assertion: str) -> None:
-    """No Condition, no focus, no category, no size, no stage and no side: the side may be that of the history."""
-    values = {
-        "T": finding("T2", "pT2", prefix="p"),
-        "N": finding("N0", "pN0", prefix="p"),
-        "M": finding("M1", "pM1", prefix="p"),
-        "grade": finding("G2"),
-        "ER": finding("positive"),
-        "tumor_size": finding("12", "12 mm", unit="mm"),
-        "nodes_examined": finding("3"),
-    }
-    report = mapped(primary(assertion=assertion, laterality="left", findings=values))
-    (observation,) = of_type(report, "Observation")
-    assert of_code(report, "16112-5") == [observation]
-    assert "focus" not in observation
+def test_a_recurrence_has_a_condition_of_its_own_and_no_stage() -> None:
+    """Clinical status recurrence, categories as text under "other"; no grade, size, stage or tumour of a first primary."""
+    report = mapped(primary(assertion="recurrence", findings={**STAGED, "ER": finding("positive")}))
+    (condition,) = of_type(report, "Condition")
+    assert condition["clinicalStatus"]["coding"][0]["code"] == "recurrence"
+    assert condition["id"] != of_type(mapped(primary()), "Condition")[0]["id"]
+    assert "stage" not in condition
+    assert codes_of(report) == {"78873005", "277206009", "16112-5"}
+    (category,) = of_code(report, "78873005")
+    assert category["dataAbsentReason"]["text"] == "pT2"
+    assert category["focus"] == [{"reference": f"Condition/{condition['id']}"}]
+    assert not of_type(report, "BodyStructure")
+
+
+def test_a_recurrence_refers_to_the_known_condition() -> None:
+    """Where the EHR holds the primary, its recurrence writes no second one."""
+    case = primary(assertion="recurrence", findings={"ER": finding("positive")})
+    report = mapped(case, known_conditions={"breast-left": "Condition/7"})
     assert not of_type(report, "Condition")
+    assert of_code(report, "16112-5")[0]["focus"] == [{"reference": "Condition/7"}]
+
+
+@pytest.mark.parametrize(
+    ("site", "code"), [("liver", "94381002"), ("bone", "94222008"), ("other", "128462008"), (None, "128462008")]
+)
+def test_a_metastasis_elsewhere_is_a_secondary_cancer_without_a_side(site: str | None, code: str) -> None:
+    """No primary, no size or grade, no breast; receptors, and pM1 where a distant organ proves it."""
+    found = {**STAGED, "ER": finding("positive")} | ({"metastasis_site": finding(site)} if site else {})
+    report = mapped(primary(assertion="breast_metastasis_elsewhere", laterality="left", findings=found))
+    (condition,) = of_type(report, "Condition")
+    assert condition["meta"]["profile"] == [f"{MCODE}/mcode-secondary-cancer-condition"]
+    assert condition["code"]["coding"][0]["code"] == code
+    assert codes_of(report) == {"16112-5"} | ({"371497001"} if site else set())
+    for proven in of_code(report, "371497001"):
+        assert proven["valueCodeableConcept"]["coding"][0]["code"] == "1229916009"
+        assert "focus" not in proven
+        assert {"url": f"{EXTENSIONS}/finding-basis", "valueCode": "derived"} in proven["extension"]
     sent = json.dumps(report.transaction())
     assert LATERALITY not in sent
-    assert not any(code in sent for code in ('"7771000"', '"24028007"', "bodySite"))
+    assert not any(word in sent for word in ('"7771000"', '"24028007"', "bodySite", "BodyStructure"))
+
+
+def test_a_metastasis_names_the_known_primary() -> None:
+    """Where the EHR holds the primary, the secondary cancer is related to it, and M1 is about it."""
+    case = primary(assertion="breast_metastasis_elsewhere", findings={"metastasis_site": finding("lung")})
+    report = mapped(case, known_conditions={"breast-left": "Condition/7"})
+    (condition,) = of_type(report, "Condition")
+    assert condition["extension"] == [
+        {
+            "url": "http://hl7.org/fhir/StructureDefinition/condition-related",
+            "valueReference": {"reference": "Condition/7"},
+        }
+    ]
+    assert of_code(report, "371497001")[0]["focus"] == [{"reference": "Condition/7"}]
+
+
+def test_a_suspected_metastasis_proves_nothing() -> None:
+    """Without certainty there is no pM1."""
+    case = primary(
+        assertion="breast_metastasis_elsewhere", certainty="provisional", findings={"metastasis_site": finding("bone")}
+    )
+    assert not of_code(mapped(case), "371497001")
 
 
 def test_a_known_condition_may_be_one_of_our_own() -> None:
@@ -57,7 +106,7 @@ def test_a_known_condition_may_be_one_of_our_own() -> None:
     (earlier,) = of_type(mapped(primary()), "Condition")
     literal = f"Condition/{earlier['id']}"
     report = mapped(primary(findings={"ER": finding("positive")}), known_conditions={"breast-left": literal})
-    assert of_code(report, "16112-5")[0]["focus"] == [{"reference": literal}]
+    assert of_code(report, "16112-5")[0]["focus"][0] == {"reference": literal}
 
 
 def test_no_residual_waits_for_a_known_condition() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mapping_cases import context, finding, findings, primary
+from mapping_cases import context, finding, findings, of_code, primary
 
 from mappers.bundle import map_report
 from mappers.report_resource import patient_resource, report_resource
@@ -24,7 +24,7 @@ def er_of(**changes) -> list[str]:
     mapping = Mapping.model_validate({**shipped, "rules": [*RULES, *pack.mapping.model_dump()["rules"]]})
     report = findings(primary(findings={"ER": finding("positive")}))
     mapped = map_report(report, context(**changes), replace(pack, mapping=mapping), Settings())
-    return [one.get("valueString", "coded") for one in mapped.resources if one["resourceType"] == "Observation"]
+    return [one.get("valueString", "coded") for code in ("85329-1", "16112-5") for one in of_code(mapped, code)]
 
 
 def test_a_rule_may_ask_for_the_sender() -> None:

@@ -277,7 +277,7 @@ def test_her2_status_without_method_is_the_overall_one_only() -> None:
 def test_not_stated_makes_no_resource() -> None:
     """What the report does not say has no Observation."""
     report = mapped(primary(findings={key: finding(None, None, "not_stated") for key in ("T", "grade", "ER")}))
-    assert not of_type(report, "Observation")
+    assert of_type(report, "Observation") == of_code(report, "31206-6")
 
 
 def test_review_is_withheld_by_default_and_labelled_on_request() -> None:

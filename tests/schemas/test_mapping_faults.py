@@ -25,10 +25,10 @@ def faults_of(tmp_path: Path, old: str, new: str) -> list[Fault]:
         ("T1c: sct|1229846008", "T1c: sct|1228938007", "tables.T.pathologic.T1c", "fails the check digit"),
         ("T2: sct|1229852009", "T2: stc|1229852009", "tables.T.pathologic.T2", "did you mean 'sct'?"),
         ("ER.percent: loinc|85329-1", "ER.percent: loinc|85329-2", "codes.ER.percent", "fails the check digit"),
-        ("{table: result, by: value}", "{table: results, by: value}", "rules.", "did you mean 'result'?"),
+        ("{table: result, by: [state", "{table: results, by: [state", "templates.result.", "did you mean 'result'?"),
         ("    template: grade\n", "    template: grad\n", "rules.", "did you mean 'grade'?"),
-        ("subject: $subject", "subject: $subjekt", "templates.condition.subject", "did you mean 'subject'?"),
-        ("{$references: [stage]}", "{$references: [stages]}", "templates.condition.stage", "did you mean 'stage'?"),
+        ("subject: $subject", "subject: $subjekt", "templates.cancer.subject", "did you mean 'subject'?"),
+        ("{$references: [stage_group, stage]}", "{$references: [stage_group, stages]}", "templates.condition.stage", "did you mean 'stage'?"),
         ("{assertion: [primary_invasive, primary_in_situ], condition_choice: write}", "{asertion: primary_invasive}",
          "rules.0.when.asertion", "did you mean 'assertion'?"),
         ("{$number: value}", "{$numbr: value}", "templates.count.valueInteger.$numbr", "did you mean '$number'?"),
@@ -55,7 +55,7 @@ def test_every_fault_is_listed_at_once(tmp_path: Path) -> None:
     text = SHIPPED.replace("T1c: sct|1229846008", "T1c: sct|1").replace("subject: $subject", "subject: $patient", 1)
     path.write_text(text, encoding="utf-8")
     keys = {fault.key for fault in load_model(path, Mapping)[1]}
-    assert {"tables.T.pathologic.T1c", "templates.condition.subject"} <= keys
+    assert {"tables.T.pathologic.T1c", "templates.cancer.subject"} <= keys
 
 
 def test_a_rule_that_is_never_reached_is_a_fault(tmp_path: Path) -> None:
