@@ -19,6 +19,7 @@ from registries_made import (
     settings_in,
     subscribed,
 )
+
 from gateway.registries.hop import DELIVERED, LATE, NOT_WANTED, REPEATED
 from gateway.registries.ledger import Ledger
 from mappers.identity import PROBABILITY
