@@ -1,112 +1,150 @@
-"""Stage groups by decision table: deterministic, from the most specific stated categories, with a reason where none."""
+"""Stage groups by rule table: deterministic, from the most specific stated categories, with a reason where none."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
-from schemas.findings import Primary, StageGroup, Status
-from schemas.tables import Staging
+from mappers.stage_words import StageReader, Stated, WordsError
+from schemas.findings import Finding, Primary, StageGroup, Status
+from schemas.rule_table import RuleTable, Ruling
+from schemas.settings import MappingSettings
+from schemas.stage_tables import load_licensed_table
 
 
 @dataclass(frozen=True)
 class Staged:
-    """A stage group, or why there is none."""
+    """A stage group, or why there is none; what was assumed in place of what was not stated; and how it came about.
+
+    `remarks` are what is to be said of the words; `readable` is false where they are none of the table's.
+    """
 
     stage: StageGroup | None = None
     reason: str | None = None
+    assumed: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    readable: bool = True
 
 
-def stage_primary(primary: Primary, staging: Staging) -> Staged:
-    """The group of one primary's coded findings; values in review or not stated are not used."""
-    if not primary.assertion.is_primary:
-        return Staged(reason="not an untreated primary")
-    if primary.histology in staging.unstaged_histologies:
-        return Staged(reason=staging.unstaged_histologies[primary.histology])
-    written: dict[str, str | None] = {}
-    for name, key in staging.findings.items():
-        finding = primary.findings.get(key)
-        if finding is None or finding.status not in (Status.CODED, Status.NOT_ASSESSABLE):
-            continue
-        prefix = finding.attributes.get("prefix", "")
-        if prefix in staging.unstaged_prefixes:
-            return Staged(reason=staging.unstaged_prefixes[prefix])
+@dataclass(frozen=True)
+class Stager:
+    """A rule table ready for staging; `assume` gives unconditional groups where M0 was not stated (a facility's choice)."""
+
+    rules: RuleTable
+    assume: bool = False
+    reader: StageReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reader", StageReader(self.rules))
+
+    def line(self, text: str) -> Staged:
+        """The group of what one line states, such as "pT1c N0(i+) M0"."""
+        try:
+            stated = self.reader.read(text)
+        except WordsError as error:
+            return Staged(reason=str(error), readable=False)
+        return self.group(stated)
+
+    def primary(self, primary: Primary) -> Staged:
+        """The group of one primary's coded findings; values in review or not stated are not used."""
+        if not primary.assertion.is_primary:
+            return Staged(reason="not an untreated primary")
+        if primary.histology in self.rules.unstaged_histologies:
+            return Staged(reason=self.rules.unstaged_histologies[primary.histology])
+        stated: list[Stated] = []
+        for name, key in self.rules.findings.items():
+            finding = primary.findings.get(key)
+            if finding is None or finding.status not in (Status.CODED, Status.NOT_ASSESSABLE):
+                continue
+            try:
+                stated += self._finding(name, finding)
+            except WordsError as error:
+                return Staged(reason=str(error))
+        return self.group(stated)
+
+    def group(self, stated: Iterable[Stated]) -> Staged:
+        """The group of inputs as they were read."""
+        entries = tuple(stated)
+        steps = [_read_step(entry, self.rules) for entry in entries]
+        for entry in entries:
+            if entry.prefix in self.rules.unstaged_prefixes:
+                return Staged(reason=self.rules.unstaged_prefixes[entry.prefix], steps=tuple(steps))
+        ruling = self.rules.decide({entry.name: entry.values for entry in entries if entry.values})
+        remarks = tuple(entry.remark for entry in entries if entry.remark)
+        return replace(self._answer(ruling, steps), remarks=remarks)
+
+    def _answer(self, ruling: Ruling, steps: list[str]) -> Staged:
+        decision = ruling.decision
+        open_values = tuple(assumption.value for assumption in ruling.assumed if assumption.conditional)
+        for assumption in ruling.assumed:
+            taken = (
+                f"{assumption.value} would have to hold" if assumption.conditional else f"taken as {assumption.value}"
+            )
+            taken = f"{assumption.value} assumed" if assumption.conditional and self.assume else taken
+            steps.append(f"{assumption.missing} not stated: {taken}")
+        for index in decision.rows:
+            row = self.rules.table.rows[index]
+            said = row.result or f"no group: {row.not_assignable or row.impossible}"
+            steps.append(f"row {index + 1} ({row}): {said}" + (f" ({row.note})" if row.note else ""))
+        if decision.result is None:
+            return Staged(reason=decision.reason, steps=tuple(steps))
+        condition = None if self.assume else ", ".join(open_values) or None
+        stage = StageGroup(group=decision.result, system=self.rules.system, conditional_on=condition)
+        return Staged(stage, assumed=open_values if self.assume else (), steps=tuple(steps))
+
+    def _finding(self, name: str, finding: Finding) -> tuple[Stated, ...]:
+        """The finding as an input; none where it was not assessable and the table has no X; raises WordsError."""
+        covers = self.rules.table.inputs[name].covers
         if finding.status == Status.NOT_ASSESSABLE:
-            written[name] = f"{name}X"
-        elif finding.detail and not _agrees(finding.detail, finding.value, name, staging):
-            return Staged(reason=f"{name} contradicts itself")
-        else:
-            written[name] = finding.detail or finding.value
-    return stage_group(written, staging)
+            return (Stated(name, f"{name}X", (f"{name}X",)),) if f"{name}X" in covers else ()
+        if name in self.rules.words:
+            value = finding.value or ""
+            try:
+                return (Stated(name, value, self.rules.table.inputs[name].expand([value])),)
+            except KeyError:
+                raise WordsError(f"{name} {value} is not in the table") from None
+        entries = self.reader.read(finding.detail or finding.value or "")
+        if len(entries) != 1 or entries[0].name != name:
+            raise WordsError(f"{name} is not a category of {self.rules.system}")
+        value = finding.value or ""
+        if not all(category.startswith(value) or category in covers.get(value, ()) for category in entries[0].values):
+            raise WordsError(f"{name} contradicts itself")
+        return (replace(entries[0], prefix=entries[0].prefix or finding.attributes.get("prefix", "")),)
 
 
-def stage_of(primary: Primary, staging: Staging) -> StageGroup | None:
+def stage_primary(primary: Primary, rules: RuleTable, assume: bool = False) -> Staged:
+    """The group of one primary's coded findings, or why there is none."""
+    return Stager(rules, assume).primary(primary)
+
+
+def stage_variables(primary: Primary, rules: RuleTable, settings: MappingSettings) -> dict[str, str | None]:
+    """What mapping rules see of the stage: the computed group and what it hangs on or assumes; the licensed table's group.
+
+    Raises SYN-620 where the licensed table has faults.
+    """
+    anatomic = stage_primary(primary, rules, settings.assume_m0) if settings.anatomic_stage else Staged()
+    licensed = Staged()
+    if settings.prognostic_table:
+        licensed = stage_primary(primary, load_licensed_table(settings.prognostic_table), settings.assume_m0)
+    prognostic = licensed.stage if licensed.stage and not licensed.stage.conditional_on else None
+    return {
+        "stage": anatomic.stage.group if anatomic.stage else None,
+        "stage_condition": anatomic.stage.conditional_on if anatomic.stage else None,
+        "stage_assumed": ", ".join({*anatomic.assumed, *licensed.assumed}) or None,
+        "prognostic_stage": prognostic.group if prognostic else None,
+        "prognostic_system": prognostic.system if prognostic else None,
+    }
+
+
+def stage_of(primary: Primary, rules: RuleTable) -> StageGroup | None:
     """The group alone, for showing."""
-    return stage_primary(primary, staging).stage
+    return stage_primary(primary, rules).stage
 
 
-def stage_line(text: str, staging: Staging) -> Staged:
-    """The group of categories written in one line, such as "pT1c N0(i+) M0"."""
-    written: dict[str, str | None] = {}
-    for word in text.split():
-        name = next((name for name in staging.table.inputs if _without_prefix(word, staging)[1].startswith(name)), None)
-        if name is None:
-            return Staged(reason=f"cannot read {word!r} as a category")
-        if name in written:
-            return Staged(reason=f"{name} is given twice")
-        written[name] = word
-    return stage_group(written, staging)
-
-
-def stage_group(written: Mapping[str, str | None], staging: Staging) -> Staged:
-    """The group of the categories as written (prefix and suffixes allowed), by input name."""
-    inputs: dict[str, str] = {}
-    for name, known in staging.table.inputs.items():
-        text = written.get(name)
-        if not text or text.casefold() in (form.casefold() for form in staging.unknown.get(name, ())):
-            continue
-        prefix, rest = _without_prefix(text, staging)
-        if prefix in staging.unstaged_prefixes:
-            return Staged(reason=staging.unstaged_prefixes[prefix])
-        category = _category(rest, known)
-        if category is None:
-            return Staged(reason=f"{name} is not a category of {staging.system}")
-        inputs[name] = category
-    return _decide(inputs, staging)
-
-
-def _decide(inputs: dict[str, str], staging: Staging) -> Staged:
-    conditional: list[str] = []
-    for assumption in staging.assumptions:
-        fits = all(inputs.get(name) in values for name, values in assumption.when.items())
-        if fits and assumption.missing not in inputs:
-            inputs[assumption.missing] = assumption.value
-            conditional += [assumption.value] if assumption.conditional else []
-    row = staging.table.decide(inputs)
-    if row is None:
-        absent = [name for name in staging.table.inputs if name not in inputs]
-        return Staged(reason=f"{', '.join(absent)} not stated")
-    if row.result is None:
-        return Staged(reason=row.not_assignable)
-    return Staged(StageGroup(group=row.result, system=staging.system, conditional_on=", ".join(conditional) or None))
-
-
-def _without_prefix(text: str, staging: Staging) -> tuple[str, str]:
-    compact = "".join(text.split())
-    for prefix in staging.prefixes:
-        if compact.startswith(prefix):
-            return prefix, compact[len(prefix) :]
-    return "", compact
-
-
-def _category(text: str, known: tuple[str, ...]) -> str | None:
-    """The longest known category that the text begins with: suffixes such as (m), (sn) do not change the group."""
-    folded = text.casefold()
-    fitting = [category for category in known if folded.startswith(category.casefold())]
-    longest = max(fitting, key=len, default=None)
-    if longest is None or folded[len(longest) :][:1].isalnum():
-        return None
-    return longest
-
-
-def _agrees(detail: str, value: str | None, name: str, staging: Staging) -> bool:
-    category = _category(_without_prefix(detail, staging)[1], staging.table.inputs[name])
-    return category is None or value is None or category.startswith(value)
+def _read_step(entry: Stated, rules: RuleTable) -> str:
+    covers = rules.table.inputs[entry.name].covers
+    parts = [", ".join(covers[value]) for value in entry.values if len(covers[value]) > 1]
+    meant = " or ".join(entry.values) + (f" (one of {'; '.join(parts)})" if parts else "")
+    said = f"{entry.text}: {entry.name} is {meant or 'not stated'}"
+    if entry.ignored:
+        said += f"; {', '.join(entry.ignored)} changes nothing"
+    return f"{said}; {entry.remark}" if entry.remark else said

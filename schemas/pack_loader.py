@@ -1,17 +1,31 @@
 """Loads a pack folder as one value, or lists every fault in all of its files at once."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 from schemas.errors import Code, SynopticError
 from schemas.frozen import Frozen
+from schemas.messages import ReportContext
+from schemas.overlay_loader import (
+    MAPPING_FILE,
+    SHIPPED_CODES,
+    SiteMapping,
+    bad_overlay,
+    digest_of,
+    load_sites,
+    read_overlays,
+)
 from schemas.pack import PackDefinition
 from schemas.pack_folder import files_of, load_folder
 from schemas.pack_mapping import Mapping
 from schemas.pack_rules import FactRules, LabelRules
-from schemas.tables import Staging
+from schemas.rule_table import RuleTable
+from schemas.settings import MappingSettings
+from schemas.stage_tables import check_rule_table, derivation_paths
 from schemas.yaml_source import Fault, load_model
 
 PACKS_FOLDER = Path(__file__).resolve().parent / "packs"
@@ -19,33 +33,49 @@ FACTS_FOLDER = "facts"
 _FILES: dict[str, type[Frozen]] = {
     "pack.yaml": PackDefinition,
     "labels.yaml": LabelRules,
-    "mapping.yaml": Mapping,
-    "staging.yaml": Staging,
+    MAPPING_FILE: Mapping,
+    "staging.yaml": RuleTable,
 }
 
 
 @dataclass(frozen=True)
 class Pack:
-    """All clinical knowledge of one site; `digest` is the SHA-256 of its files' bytes."""
+    """All clinical knowledge of one site; `digest` is the SHA-256 of its files' bytes.
+
+    `mapping_digest` is of what mapping and staging say; `overlays` are the mappings of facilities that have one of their
+    own, in the order of the settings.
+    """
 
     definition: PackDefinition
     facts: FactRules
     labels: LabelRules
     mapping: Mapping
-    staging: Staging
+    staging: RuleTable
     digest: str
+    folder: Path
+    mapping_digest: str
+    overlays: tuple[SiteMapping, ...] = ()
+    derivations: Map[str, RuleTable] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
         """The pack's name, which is its folder's."""
         return self.definition.id
 
+    def for_report(self, context: ReportContext) -> "Pack":
+        """The pack with the mapping for a report: of the first overlay that is for its sender, else its own."""
+        for site in self.overlays:
+            if site.facility is None or site.facility.fits(context):
+                return replace(self, mapping=site.mapping, mapping_digest=site.digest, overlays=())
+        return self
+
 
 def check_pack(folder: Path) -> list[Fault]:
     """Every fault in the pack's files, in order of file and line."""
-    in_facts = load_folder(folder / FACTS_FOLDER, FactRules)[1]
+    found = load_folder(folder / FACTS_FOLDER, FactRules)[1]
+    found += [fault for name, model in _FILES.items() for fault in load_model(folder / name, model)[1]]
     return sorted(
-        [*in_facts, *(fault for name, model in _FILES.items() for fault in load_model(folder / name, model)[1])]
+        [*found, *(fault for path in derivation_paths(folder).values() for fault in check_rule_table(path)[1])]
     )
 
 
@@ -55,16 +85,45 @@ def load_pack(identifier: str, packs_folder: Path = PACKS_FOLDER) -> Pack:
     folder = packs_folder / identifier
     loaded = {name: load_model(folder / name, model) for name, model in _FILES.items()}
     facts, in_facts = load_folder(folder / FACTS_FOLDER, FactRules)
-    faults = sorted([*in_facts, *(fault for _, found in loaded.values() for fault in found)])
+    derived = {name: check_rule_table(path) for name, path in derivation_paths(folder).items()}
+    faults = sorted([*in_facts, *(fault for _, found in (*loaded.values(), *derived.values()) for fault in found)])
     definition, labels, mapping, staging = (model for model, _ in loaded.values())
     if faults or not (
         isinstance(definition, PackDefinition)
         and facts is not None
         and isinstance(labels, LabelRules)
         and isinstance(mapping, Mapping)
-        and isinstance(staging, Staging)
+        and isinstance(staging, RuleTable)
     ):
         raise SynopticError(Code.BAD_PACK, "; ".join(str(fault) for fault in faults))
-    files = [*(folder / name for name in _FILES), *files_of(folder / FACTS_FOLDER)]
+    files = [*(folder / name for name in _FILES), *files_of(folder / FACTS_FOLDER), *derivation_paths(folder).values()]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
-    return Pack(definition, facts, labels, mapping, staging, digest)
+    derivations = {name: rules for name, (rules, _) in derived.items() if rules is not None}
+    mapped = digest_of(mapping, staging)
+    return Pack(definition, facts, labels, mapping, staging, digest, folder, mapped, derivations=derivations)
+
+
+def load_packs(identifiers: Iterable[str], settings: MappingSettings) -> dict[str, Pack]:
+    """The packs by id, each with the codes and overlays of the settings."""
+    packs = {identifier: load_pack(identifier) for identifier in identifiers}
+    plain = settings.codes == SHIPPED_CODES and not settings.overlays
+    return packs if plain else with_mappings(packs, settings)
+
+
+def with_mappings(packs: Map[str, Pack], settings: MappingSettings) -> dict[str, Pack]:
+    """The packs with mapping and overlays as their files are now; raises SYN-613 with every fault in any of them."""
+    overlays = read_overlays(settings.overlays, list(packs))
+    result: dict[str, Pack] = {}
+    faults: list[Fault] = []
+    for identifier, pack in packs.items():
+        own = [one for one in overlays if one.overlay.pack == identifier]
+        loaded, found = load_sites(pack.folder, settings.codes, own)
+        faults += found
+        if not found:
+            shipped, *others = (replace(one, digest=digest_of(one.mapping, pack.staging)) for one in loaded)
+            result[identifier] = replace(
+                pack, mapping=shipped.mapping, mapping_digest=shipped.digest, overlays=tuple(others)
+            )
+    if faults:
+        raise bad_overlay(faults)
+    return result

@@ -1,5 +1,6 @@
-"""`synoptic stage`: stage groups of categories written one case a line, such as "T2 N1a M0"."""
+"""`synoptic stage`: stage groups of categories such as "T2 N1a M0", one case or many, with each step explained."""
 
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -8,10 +9,18 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from mappers.staging import stage_line
+from mappers.staging import Staged, Stager
 from schemas.errors import Code, SynopticError
-from schemas.pack_loader import PACKS_FOLDER, load_pack
-from schemas.tables import Staging
+from schemas.rule_table import LicensedTable, RuleTable
+from schemas.settings import Settings
+from schemas.stage_tables import (
+    SITES_FOLDER,
+    check_rule_table,
+    derivation_paths,
+    load_licensed_table,
+    load_rule_table,
+    load_staging,
+)
 
 STANDARD_INPUT = "-"
 
@@ -24,41 +33,90 @@ class Format(StrEnum):
 
 
 def stage(
-    source: Annotated[str, typer.Argument(help="a file of lines, or - for standard input")] = STANDARD_INPUT,
-    site: Annotated[str, typer.Option(help="the pack whose stage table decides")] = "breast",
-    output: Annotated[Format, typer.Option("--format", help="one JSON line a case, or plain text")] = Format.JSONL,
+    words: Annotated[
+        list[str] | None, typer.Argument(help="one case; none or -: a case a line of standard input")
+    ] = None,
+    site: Annotated[str, typer.Option(help="breast, colorectal, lung, prostate, or a synonym")] = "breast",
+    table: Annotated[str | None, typer.Option(help="a licensed table's file, or a derivation of the site")] = None,
+    output: Annotated[Format | None, typer.Option("--format", help="text for one case, jsonl for lines")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="tell what was read, assumed and decided, and by whom")
+    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="print every fault of the --table and end")] = False,
 ) -> None:
-    """Print the group of each line, or the reason why there is none; "IIB if M0" where M is not stated."""
-    if not (PACKS_FOLDER / site).is_dir():
-        raise SynopticError(Code.BAD_PACK, f"no pack {site!r}")
-    staging = load_pack(site).staging
-    for line in _lines(source):
-        answer = _answer(line, staging)
-        if output is Format.JSONL:
-            typer.echo(orjson.dumps(answer).decode())
+    """Print the group of each case, or the reason why there is none; "IIB if M0" where M is not stated."""
+    if check:
+        _check(table, site)
+        return
+    settings = Settings()
+    rules = _rules(table, site, settings)
+    stager = Stager(rules, settings.mapping.assume_m0)
+    one = None if words in (None, [], [STANDARD_INPUT]) else " ".join(words or ())
+    for line in _lines() if one is None else [one]:
+        staged = stager.line(line)
+        if (output or (Format.JSONL if one is None else Format.TEXT)) is Format.JSONL:
+            typer.echo(orjson.dumps(_answer(line, staged, explain)).decode())
         else:
-            condition = f" if {answer['conditional_on']}" if answer["conditional_on"] else ""
-            typer.echo(f"{line}: {answer['group'] or answer['reason']}{condition}")
+            _show(line, staged, rules, explain)
+    if one is not None and not staged.readable:
+        raise typer.Exit(1)
 
 
-def _lines(source: str) -> Iterator[str]:
-    """The lines that hold anything."""
-    text = typer.get_text_stream("stdin").read() if source == STANDARD_INPUT else _read(Path(source))
-    return (line.strip() for line in text.splitlines() if line.strip())
+def _rules(table: str | None, site: str, settings: Settings) -> RuleTable:
+    """The table that decides; raises SYN-622 for AJCC's groups where a setting switches them off."""
+    if table is None:
+        if not settings.mapping.anatomic_stage:
+            raise SynopticError(Code.STAGING_OFF)
+        return load_staging(site)
+    derivation = _derivation(table, site)
+    return load_rule_table(derivation) if derivation else load_licensed_table(Path(table))
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SynopticError(Code.UNREADABLE_FILE, type(error).__name__) from None
+def _derivation(table: str, site: str) -> Path | None:
+    return derivation_paths(SITES_FOLDER / site).get(table)
 
 
-def _answer(line: str, staging: Staging) -> dict[str, Any]:
-    staged = stage_line(line, staging)
+def _check(table: str | None, site: str) -> None:
+    """Print each fault with file, line and key; ends with status 1 if there is any."""
+    faults = []
+    if table is None:
+        load_staging(site)
+    elif derivation := _derivation(table, site):
+        faults = check_rule_table(derivation)[1]
+    else:
+        faults = check_rule_table(Path(table), LicensedTable)[1]
+    for fault in faults:
+        typer.echo(str(fault))
+    typer.echo(f"{table or site}: {len(faults) or 'no'} fault{'' if len(faults) == 1 else 's'}", err=True)
+    if faults:
+        raise typer.Exit(1)
+
+
+def _lines() -> Iterator[str]:
+    """The lines of standard input that hold anything; bytes that are no UTF-8 become question marks."""
+    for raw in sys.stdin.buffer:
+        if line := raw.decode("utf-8-sig", errors="replace").strip():
+            yield line
+
+
+def _answer(line: str, staged: Staged, explain: bool) -> dict[str, Any]:
+    """The JSON line of docs/interfaces.md; `steps` only where asked for."""
     return {
         "input": line,
         "group": staged.stage.group if staged.stage else None,
         "conditional_on": staged.stage.conditional_on if staged.stage else None,
-        "reason": staged.reason,
+        "reason": staged.reason or (f"assumed {', '.join(staged.assumed)}" if staged.assumed else None),
+        **({"steps": staged.steps} if explain else {}),
     }
+
+
+def _show(line: str, staged: Staged, rules: RuleTable, explain: bool) -> None:
+    """One line for a person, and where asked for the steps under it."""
+    group = staged.stage.group if staged.stage else staged.reason
+    condition = f" if {staged.stage.conditional_on}" if staged.stage and staged.stage.conditional_on else ""
+    said = [*staged.remarks, *(f"assumed {value}" for value in staged.assumed)]
+    typer.echo(f"{line}: {group}{condition}" + (f" ({'; '.join(said)})" if said else ""))
+    if explain:
+        told = [*staged.steps, f"{rules.system}: {'; '.join(rules.source)}", *([rules.notice] if rules.notice else [])]
+        for step in told:
+            typer.echo(f"  {step}")

@@ -1,93 +1,19 @@
-"""Anatomic stage groups of the breast, AJCC 8."""
+"""The stage of a primary, from its findings; what mapping rules see of it."""
+
+from pathlib import Path
 
 import pytest
 from mapping_cases import finding, primary
 
-from mappers.staging import stage_line, stage_of, stage_primary
+from mappers.staging import stage_of, stage_primary, stage_variables
+from schemas.errors import SynopticError
+from schemas.findings import StageGroup
 from schemas.pack_loader import load_pack
+from schemas.settings import MappingSettings
 
 STAGING = load_pack("breast").staging
-
-
-@pytest.mark.parametrize(
-    ("line", "group"),
-    [
-        ("Tis N0 M0", "0"),
-        ("T1 N0 M0", "IA"),
-        ("T1mi N0 M0", "IA"),
-        ("T0 N1mi M0", "IB"),
-        ("T1c N1mi M0", "IB"),
-        ("T0 N1a M0", "IIA"),
-        ("T1 N1b M0", "IIA"),
-        ("T2 N0 M0", "IIA"),
-        ("T2 N1 M0", "IIB"),
-        ("T2 N1mi M0", "IIB"),
-        ("T3 N0 M0", "IIB"),
-        ("T0 N2 M0", "IIIA"),
-        ("T1 N2a M0", "IIIA"),
-        ("T2 N2 M0", "IIIA"),
-        ("T3 N1 M0", "IIIA"),
-        ("T3 N2 M0", "IIIA"),
-        ("T4 N0 M0", "IIIB"),
-        ("T4b N1 M0", "IIIB"),
-        ("T4d N2 M0", "IIIB"),
-        ("T1 N3 M0", "IIIC"),
-        ("T4 N3c M0", "IIIC"),
-        ("T1 N0 M1", "IV"),
-        ("TX NX M1", "IV"),
-        ("M1", "IV"),
-        ("pT1c(m) pN0(i+)(sn) cM0(i+)", "IA"),
-        ("pT2 pN0(sn) M0", "IIA"),
-        ("T2 N0 pM1", "IV"),
-    ],
-)
-def test_groups(line: str, group: str) -> None:
-    """Each line has its group, unconditionally."""
-    staged = stage_line(line, STAGING)
-    assert staged.stage is not None
-    assert (staged.stage.group, staged.stage.conditional_on) == (group, None)
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        ("T1 N1 M0", "N1mi"),
-        ("T0 N1", "N1mi"),
-        ("ypT1 ypN0 M0", "after therapy"),
-        ("T1 ypN0 M0", "after therapy"),
-        ("rT2 N0 M0", "recurrence"),
-        ("T0 N0 M0", "no tumour"),
-        ("TX N1a M0", "TX"),
-        ("T2 NX M0", "NX"),
-        ("Tis N1 M0", "in-situ"),
-        ("T2 M0", "N not stated"),
-        ("N1a M0", "T not stated"),
-        ("T7 N0 M0", "not a category"),
-        ("T2 N0 M0 grade", "cannot read"),
-        ("T2 T3 N0", "twice"),
-        ("", "not stated"),
-    ],
-)
-def test_no_group_has_a_reason(line: str, reason: str) -> None:
-    """Where there is no group, the reason says what is missing or contradictory."""
-    staged = stage_line(line, STAGING)
-    assert staged.stage is None
-    assert reason in (staged.reason or "")
-
-
-@pytest.mark.parametrize("line", ["T2 N0", "T2 N0 MX"])
-def test_m_not_stated_makes_the_group_conditional(line: str) -> None:
-    """Shown to people as "IIA if M0"."""
-    staged = stage_line(line, STAGING)
-    assert staged.stage is not None
-    assert (staged.stage.group, staged.stage.conditional_on) == ("IIA", "M0")
-
-
-def test_in_situ_without_nodes_is_cn0() -> None:
-    """Tis alone is stage 0, if M0."""
-    staged = stage_line("pTis(DCIS)", STAGING)
-    assert staged.stage is not None
-    assert (staged.stage.group, staged.stage.conditional_on) == ("0", "M0")
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "staging" / "invented-prognostic.yaml"
+TNM = {"T": finding("T2", "pT2"), "N": finding("N1", "pN1a"), "M": finding("M0", "cM0")}
 
 
 def test_a_primary_is_staged_from_its_fine_categories() -> None:
@@ -99,25 +25,75 @@ def test_a_primary_is_staged_from_its_fine_categories() -> None:
             "M": finding(None, "MX", "not_assessable"),
         }
     )
-    stage = stage_of(case, STAGING)
-    assert stage is not None
-    assert (stage.group, stage.system, stage.conditional_on) == ("IB", "AJCC 8 anatomic", "M0")
+    assert stage_of(case, STAGING) == StageGroup(group="IB", system="AJCC 8 anatomic", conditional_on="M0")
 
 
 def test_values_in_review_are_not_staged() -> None:
     """A doubtful T gives no group."""
-    case = primary(findings={"T": finding("T2", "pT2", "review"), "N": finding("N0", "pN0"), "M": finding("M0")})
-    assert stage_primary(case, STAGING).reason == "T not stated"
+    case = primary(findings={**TNM, "T": finding("T2", "pT2", "review"), "N": finding("N0", "pN0")})
+    assert (stage_primary(case, STAGING).reason or "").startswith("T not stated")
 
 
 def test_a_recurrence_or_lcis_is_not_staged() -> None:
     """Neither has an anatomic group."""
-    found = {"T": finding("T2", "pT2"), "N": finding("N0", "pN0"), "M": finding("M0")}
-    assert stage_of(primary(assertion="recurrence", findings=found), STAGING) is None
-    assert stage_of(primary(assertion="primary_in_situ", histology="LCIS", findings=found), STAGING) is None
+    assert stage_of(primary(assertion="recurrence", findings=TNM), STAGING) is None
+    assert stage_of(primary(assertion="primary_in_situ", histology="LCIS", findings=TNM), STAGING) is None
 
 
 def test_prefix_attribute_counts_where_the_detail_has_none() -> None:
     """After therapy is after therapy however it is recorded."""
-    found = {"T": finding("T1", "T1", prefix="yp"), "N": finding("N0", "N0"), "M": finding("M0")}
+    found = {**TNM, "T": finding("T1", "T1", prefix="yp")}
     assert stage_primary(primary(findings=found), STAGING).reason == "no group after therapy (yp)"
+
+
+@pytest.mark.parametrize(
+    ("value", "detail", "reason"),
+    [("T1", "pT2", "T contradicts itself"), ("T2", "N1", "T is not a category"), ("T2", "pT2 large", "cannot read")],
+)
+def test_a_finding_that_is_no_category_is_not_staged(value: str, detail: str, reason: str) -> None:
+    """A detail beside its class, of another axis, or with words that nobody knows."""
+    staged = stage_primary(primary(findings={**TNM, "T": finding(value, detail)}), STAGING)
+    assert staged.stage is None
+    assert reason in (staged.reason or "")
+
+
+def test_a_facility_that_assumes_m0_gets_the_group_with_its_assumption() -> None:
+    """`mapping.assume_m0`: no condition, and the resource can say what was assumed; nothing where M is stated."""
+    unstated = primary(findings={"T": TNM["T"], "N": TNM["N"]})
+    by_default = stage_variables(unstated, STAGING, MappingSettings())
+    assert (by_default["stage"], by_default["stage_condition"], by_default["stage_assumed"]) == ("IIB", "M0", None)
+    assumed = stage_variables(unstated, STAGING, MappingSettings(assume_m0=True))
+    assert (assumed["stage"], assumed["stage_condition"], assumed["stage_assumed"]) == ("IIB", None, "M0")
+    stated = stage_variables(primary(findings=TNM), STAGING, MappingSettings(assume_m0=True))
+    assert (stated["stage"], stated["stage_assumed"]) == ("IIB", None)
+
+
+def test_the_setting_that_turns_ajcc_off_leaves_no_computed_group() -> None:
+    """`mapping.anatomic_stage: false`."""
+    assert set(stage_variables(primary(findings=TNM), STAGING, MappingSettings(anatomic_stage=False)).values()) == {
+        None
+    }
+
+
+def test_a_licensed_table_gives_a_group_of_its_own() -> None:
+    """From the same findings, beside the anatomic one; only where all its inputs are stated and in the table."""
+    settings = MappingSettings(prognostic_table=EXAMPLE)
+    found = {**TNM, "grade": finding("G2"), "ER": finding("positive"), "PR": finding("negative")}
+    complete = primary(findings={**found, "HER2": finding("negative")})
+    variables = stage_variables(complete, STAGING, settings)
+    assert (variables["stage"], variables["prognostic_stage"]) == ("IIB", "X")
+    assert variables["prognostic_system"] == "invented example, not a classification"
+    for her2 in ({}, {"HER2": finding("equivocal")}, {"HER2": finding("negative", status="review")}):
+        assert stage_variables(primary(findings={**found, **her2}), STAGING, settings)["prognostic_stage"] is None
+    without_m = primary(findings={key: value for key, value in complete.findings.items() if key != "M"})
+    assert stage_variables(without_m, STAGING, settings)["prognostic_stage"] is None
+
+
+def test_a_broken_licensed_table_stops(tmp_path: Path) -> None:
+    """A fault in the facility's file is a fatal error with its line."""
+    broken = tmp_path / "table.yaml"
+    broken.write_text(EXAMPLE.read_text(encoding="utf-8").replace("M: M1, grade", "M: M2, grade"), encoding="utf-8")
+    with pytest.raises(
+        SynopticError, match=r"SYN-620 .*table\.yaml:\d+: table\.rows\.0\.when\.M: 'M2' is no value of M"
+    ):
+        stage_variables(primary(findings=TNM), STAGING, MappingSettings(prognostic_table=broken))
