@@ -8,7 +8,8 @@
 
 The one with the most letters is taken, and of those with about as many the first by `content_type.DocumentKind`: a stub
 such as "see attachment" never stands for the report, and tables are not lost where a plain text has them flattened. A
-form that cannot be read rejects the report only where no other can; it is said either way.
+form that cannot be read rejects the report only where no other can; it is said either way. Forms that contradict each
+other reject it: only its sender can tell which of them holds.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,10 +21,12 @@ from gateway.attachments import Attachment, Attachments, came_along
 from gateway.content_type import DocumentKind, parse_content_type
 from gateway.documents import DocumentReader, DocumentText
 from gateway.fhir_json import ReportResources, Resource
-from schemas.errors import Kind, SynopticError
+from gateway.form_differences import contradictions, shared_share
+from schemas.errors import Code, Kind, SynopticError
 
 SHORT_REPORT_LETTERS = 200
 ALIKE_SHARE = 0.8
+_SAME_TEXT_SHARE = 0.85  # of the words of the shorter of two texts that are alike in length; reports share 0.82 at most
 _PICTURES = frozenset({DocumentKind.TIFF, DocumentKind.PNG, DocumentKind.JPEG})
 _SCANS = _PICTURES | {DocumentKind.PDF}
 _PREFERENCE = {kind: rank for rank, kind in enumerate(DocumentKind)}
@@ -66,6 +69,7 @@ class _Choice:
         if not self._texts:
             raise self._faults[min(self._faults)]
         number, reason = self._choose()
+        self._check_others(number)
         if self._kinds[number] is DocumentKind.PDF:  # so far, its text layer may be all that was read of it
             self._read([number], scans=True)
         return replace(self._texts[number], notes=(*self._said(number, reason), *self._texts[number].notes))
@@ -106,6 +110,20 @@ class _Choice:
         if len(letters) == 1:
             return chosen, "the only one read"
         return chosen, "it says the most" if len(alike) == 1 else "the best format of those that say the same"
+
+    def _check_others(self, chosen: int) -> None:
+        """Raise SYN-133 where another form's text is not that of the one to take; what OCR read is no proof."""
+        taken = self._texts[chosen]
+        for number, other in sorted(self._texts.items()):
+            if number == chosen or any(page.reader == "ocr" for page in (*taken.pages, *other.pages)):
+                continue
+            numbers = f"forms {min(number, chosen)} and {max(number, chosen)}"
+            if places := contradictions(taken.text, other.text):
+                raise SynopticError(Code.FORMS_CONTRADICT, f"{numbers} differ in {places} place{'s'[: places - 1]}")
+            fewest, most = sorted((_letters(taken), _letters(other)))
+            is_alike = fewest >= max(SHORT_REPORT_LETTERS, ALIKE_SHARE * most)
+            if is_alike and shared_share(taken.text, other.text) < _SAME_TEXT_SHARE:
+                raise SynopticError(Code.FORMS_CONTRADICT, f"{numbers} hold different texts")
 
     def _said(self, chosen: int, reason: str) -> list[str]:
         """What is said of the choice: numbers, formats and reasons, never a word of the sender's."""

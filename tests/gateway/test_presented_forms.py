@@ -143,3 +143,28 @@ def test_what_came_along_goes_before_what_must_be_fetched(intake: Intake) -> Non
     """A whole report beside a url is read without a word about the url."""
     found = read(intake, {"contentType": "application/pdf", "url": "https://ehr.example/Binary/1"}, attachment(LONG))
     assert found.notes == ("presentedForm 2 of 2 (text/plain) was taken: the only one read",)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (form(pdf_of(*[(LONG[:43], "ER 95 %, PR 0 %")] * 6), "application/pdf"), "differ in"),
+        (form(f"<p>{LONG.replace('ER positive', 'ER negative')}</p>".encode(), "text/html"), "differ in"),
+        (
+            attachment("Dear colleague, thank you for sending this lady, whom we saw in our clinic last week. " * 4),
+            "hold",
+        ),
+    ],
+)
+def test_forms_that_contradict_each_other_are_refused(intake: Intake, other: Resource, said: str) -> None:
+    """Only the sender knows which holds; the reason counts the places and quotes none."""
+    mine = (
+        attachment(LONG)
+        if said == "hold" or "html" in other["contentType"]
+        else attachment("".join([LONG[:43], "\nER 0 %, PR 0 %\n"] * 6))
+    )
+    with pytest.raises(SynopticError) as caught:
+        intake.read(message(report(presentedForm=[mine, other])))
+    assert caught.value.code is Code.FORMS_CONTRADICT
+    assert caught.value.detail.startswith(f"forms 1 and 2 {said}")
+    assert "ER" not in caught.value.detail
