@@ -9,9 +9,9 @@ from mappers.mapping import Missing, Owners, map_primary
 from mappers.profiles import check_resources
 from mappers.provenance import configuration_digest, make_devices, make_manifest
 from mappers.references import Resource
-from mappers.specimens import choose_specimens
-from mappers.staging import stage_primary
-from mappers.variables import primary_variables
+from mappers.specimens import SpecimenChoice, choose_specimens
+from mappers.staging import stage_variables
+from mappers.variables import Variables, primary_variables
 from schemas.errors import Code, SynopticError
 from schemas.findings import Primary
 from schemas.messages import ReportContext, ReportFindings
@@ -58,6 +58,7 @@ def map_report(
 
     `known_conditions` names, by primary, a Condition of the EHR ("Condition/1") that is referred to in place of ours.
     """
+    pack = pack.for_report(context)
     known = dict(known_conditions or {})
     by_id: dict[str, Resource] = {}
     missing: list[Missing] = []
@@ -67,7 +68,7 @@ def map_report(
         by_id.update({f"{resource['resourceType']}/{resource['id']}": resource for resource in resources})
     clinical = tuple(by_id.values())
     devices = make_devices(findings.configuration)
-    configuration = configuration_digest(findings.configuration, settings)
+    configuration = configuration_digest(findings.configuration, pack.mapping_digest, settings)
     manifest = make_manifest(context, clinical, devices, findings.content_digest, configuration, known, settings)
     version = context.version
     identifier = derived_id(
@@ -93,16 +94,9 @@ def _map_primary(
     primary: Primary, context: ReportContext, pack: Pack, settings: Settings, known_condition: str | None
 ) -> tuple[tuple[Resource, ...], tuple[Missing, ...]]:
     specimens = choose_specimens(primary, context)
-    choice = "known" if known_condition else ("none" if settings.fhir.condition == "none" else "write")
-    staged = stage_primary(primary, pack.staging)
-    stage = staged.stage if settings.mapping.anatomic_stage else None
     mapped = map_primary(
         primary,
-        {
-            **primary_variables(primary, context, specimens, choice),
-            "stage": stage.group if stage else None,
-            "stage_condition": stage.conditional_on if stage else None,
-        },
+        known_variables(primary, context, pack, settings, specimens, known_condition),
         specimens,
         Owners(report=context.report_key, patient=context.patient_key),
         pack.mapping,
@@ -110,6 +104,22 @@ def _map_primary(
         settings.mapping.review_values,
     )
     return mapped.resources, mapped.missing
+
+
+def known_variables(
+    primary: Primary,
+    context: ReportContext,
+    pack: Pack,
+    settings: Settings,
+    specimens: SpecimenChoice,
+    known_condition: str | None = None,
+) -> Variables:
+    """What rules see of a primary beside its findings: the report, the primary and its computed stage."""
+    choice = "known" if known_condition else ("none" if settings.fhir.condition == "none" else "write")
+    return {
+        **primary_variables(primary, context, specimens, choice),
+        **stage_variables(primary, pack.staging, settings.mapping),
+    }
 
 
 def withdraw(resource: Resource) -> Resource:

@@ -29,7 +29,7 @@ FINDING_VARIABLES = (
 )  # fmt: skip
 PRIMARY_VARIABLES = (
     "assertion", "certainty", "histology", "behaviour", "procedure", "therapy_before", "side", "condition_choice",
-    "stage", "stage_condition",
+    "stage", "stage_condition", "stage_assumed", "prognostic_stage", "prognostic_system",
 )  # fmt: skip
 REPORT_VARIABLES = ("gender", "report_status", "year")
 RESOURCE_VARIABLES = (
@@ -148,6 +148,13 @@ class Case(Frozen):
     )
 
 
+class OwnProfile(Frozen):
+    """A profile of a facility's own, and what each resource that claims it must have."""
+
+    resource: str = Field(description="the resource's type, such as Observation")
+    required: tuple[str, ...] = Field(default=(), description="elements that must be there, such as code.coding")
+
+
 class Mapping(Frozen):
     """mapping.yaml; `attributes` are the names that findings may carry beside their value."""
 
@@ -164,6 +171,13 @@ class Mapping(Frozen):
         default_factory=dict, description="an Observation's code: the tables and codes that its value may come from"
     )
     denied: dict[str, str] = Field(default_factory=dict, description="codes that must never go out: why")
+    known_condition: tuple[str, ...] = Field(
+        default=(),
+        description="tables whose codes tell the cancer among the EHR's own Conditions; a key names its side",
+    )
+    profiles: dict[str, OwnProfile] = Field(
+        default_factory=dict, description="profiles beside those of mCODE and US Core"
+    )
     cases: tuple[Case, ...] = Field(default=(), description="findings, and the codes that must come of them")
 
     def faults(self) -> Iterator[tuple[Location, str]]:

@@ -1,15 +1,17 @@
 """The stage of a primary, from its findings; what mapping rules see of it."""
 
+import json
 from pathlib import Path
 
 import pytest
-from mapping_cases import finding, primary
+from mapping_cases import finding, mapped, of_type, primary
 
+from mappers.identity import EXTENSIONS
 from mappers.staging import stage_of, stage_primary, stage_variables
 from schemas.errors import SynopticError
 from schemas.findings import StageGroup
 from schemas.pack_loader import load_pack
-from schemas.settings import MappingSettings
+from schemas.settings import MappingSettings, Settings
 
 STAGING = load_pack("breast").staging
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "staging" / "invented-prognostic.yaml"
@@ -97,3 +99,40 @@ def test_a_broken_licensed_table_stops(tmp_path: Path) -> None:
         SynopticError, match=r"SYN-620 .*table\.yaml:\d+: table\.rows\.0\.when\.M: 'M2' is no value of M"
     ):
         stage_variables(primary(findings=TNM), STAGING, MappingSettings(prognostic_table=broken))
+
+
+def observations(*, found: dict, **choices: object) -> list[dict]:
+    """The stage Observations of a report mapped under these settings."""
+    settings = Settings(mapping=MappingSettings(**choices))
+    report = mapped(primary(findings=found), settings=settings)
+    return [one for one in of_type(report, "Observation") if "stage" in json.dumps(one.get("meta", {}))]
+
+
+def test_what_a_facility_assumed_is_recorded_on_the_stage() -> None:
+    """An extension and a note; without the choice an M that is not stated sends no stage."""
+    unstated = {"T": TNM["T"], "N": TNM["N"]}
+    assert observations(found=unstated) == []
+    (stage,) = observations(found=unstated, assume_m0=True)
+    assert stage["note"] == [{"text": "M not stated, M0 assumed by the facility"}]
+    assert {"url": f"{EXTENSIONS}/stage-assumption", "valueString": "M0"} in stage["extension"]
+    (stated,) = observations(found=TNM, assume_m0=True)
+    assert "note" not in stated
+    assert all("assumption" not in one["url"] for one in stated["extension"])
+
+
+def test_a_licensed_group_names_its_system() -> None:
+    """Beside the computed group, or alone where AJCC's groups are off."""
+    biomarkers = {
+        "grade": finding("G2"),
+        "ER": finding("positive"),
+        "PR": finding("negative"),
+        "HER2": finding("negative"),
+    }
+    anatomic, licensed = observations(found={**TNM, **biomarkers}, prognostic_table=EXAMPLE)
+    assert anatomic["valueCodeableConcept"]["text"] == "IIB"
+    assert (licensed["method"], licensed["valueCodeableConcept"]) == (
+        {"text": "invented example, not a classification"},
+        {"text": "X"},
+    )
+    only = observations(found={**TNM, **biomarkers}, prognostic_table=EXAMPLE, anatomic_stage=False)
+    assert [one["valueCodeableConcept"]["text"] for one in only] == ["X"]
