@@ -219,8 +219,7 @@ class LabelRule(Frozen):
     What makes a contradiction, which goes to review: `unanimous` facts of equal standing that give different values,
     and `checked_by` rules of the same label none of whose facts, in a section of the same priority or a higher one,
     gives this rule's value (a negative status beside 5 %). Facts with `later_marks` (a repeated test) stand above those
-    without, facts with `earlier_marks` below. `supersedes` are values that this rule settles (in situ hybridisation
-    settles an equivocal score): they contradict nothing. A rule with `contradicts` never answers: as a check it
+    without. `supersedes` are values that this rule settles (in situ hybridisation settles an equivocal score): they contradict nothing. A rule with `contradicts` never answers: as a check it
     contradicts those values only (tumour in a node is at odds with N0, and with no other category).
     """
 
@@ -242,7 +241,6 @@ class LabelRule(Frozen):
     unanimous: bool = False
     checked_by: tuple[str, ...] = ()
     later_marks: tuple[str, ...] = ()
-    earlier_marks: tuple[str, ...] = ()
     supersedes: tuple[str, ...] = ()
     contradicts: tuple[str, ...] = ()
     zero_marks: tuple[str, ...] = ()
@@ -261,10 +259,15 @@ class LabelRule(Frozen):
 class LabelSet(Frozen):
     """How one task or further finding follows from facts.
 
-    `missing` maps values to a status for findings that are no task of the pack.
+    `missing` maps values to a status for findings that are no task of the pack. Facts with one of `lesser_marks` or in
+    `lesser_sections` (of another sample) count only where the others give no value. `of_largest`: so do those of smaller foci, and where it is
+    not known which focus is the largest, values that differ from focus to focus contradict each other.
     """
 
     rules: tuple[LabelRule, ...]
+    lesser_marks: tuple[str, ...] = ()
+    lesser_sections: tuple[str, ...] = ()
+    of_largest: bool = False
     missing: dict[str, Literal["not_assessable", "pending", "not_performed"]] = Field(default_factory=dict)
     cases: tuple[LabelCase, ...] = ()
 
@@ -318,10 +321,17 @@ class LabelRules(Frozen):
 
     `sole_primary_kinds`: facts that belong to the report's only primary even where they stand in text of the other side
     (a closing line on receptors or the stage after the benign breast); `principal_by`: the labels whose values, in this order, make
-    one of two primaries the principal one.
+    one of two primaries the principal one; `largest_by`: the labels, of which the first that differs makes one of several foci the
+    largest.
     """
 
     labels: dict[str, LabelSet] = Field(default_factory=dict)
     hints: tuple[HintRule, ...] = ()
     sole_primary_kinds: tuple[str, ...] = ()
     principal_by: tuple[str, ...] = ()
+    largest_by: tuple[str, ...] = ()
+
+    @property
+    def kinds_of_largest(self) -> frozenset[str]:
+        """The kinds of facts on which labels of the largest focus rest."""
+        return frozenset(rule.kind for label in self.labels.values() if label.of_largest for rule in label.rules)

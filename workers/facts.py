@@ -55,7 +55,8 @@ class Fact:
 
     `attributes` hold what the rule captured beside the value; `marks` name the contexts around it and `score` is the
     sum of their weights: how well the surroundings fit. `quote` is the wording, without runs of white space. `part` is the
-    letter of the specimen described, where it is known to be another than the tumour's (workers/reading.py).
+    letter of the specimen described, where it is known to be another than the tumour's (workers/reading.py), `focus` the
+    tumour mass (workers/foci.py).
     """
 
     kind: str
@@ -69,6 +70,7 @@ class Fact:
     score: int = 0
     quote: str = field(default="", repr=False)
     part: str = ""
+    focus: str = ""
 
 
 def read_facts(document: SectionedText, rules: FactRules) -> tuple[Fact, ...]:

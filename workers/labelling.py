@@ -6,10 +6,11 @@ from decimal import Decimal
 
 from schemas.findings import Basis, Status
 from schemas.pack import PackDefinition
-from schemas.pack_rules import Band, LabelRule, LabelRules
+from schemas.pack_rules import Band, LabelRule, LabelRules, LabelSet
 from workers.conversion import number
 from workers.counting import counted_once
 from workers.facts import Fact
+from workers.foci import OTHER_FOCUS
 
 _EVIDENCE_LIMIT = 5
 
@@ -19,7 +20,8 @@ class TaskLabel:
     """What the rules make of one task: a value or the reason for its absence, with evidence.
 
     A label in review keeps its value as the best guess; `conflicts` are the values that contradict it, whose evidence
-    is among `spans`. `support` leads from every value that some rule would give to the spans of the facts behind it.
+    is among `spans`, or `reason` says what else is doubtful. `support` leads from every value that some rule would give to
+    the spans of the facts behind it.
     """
 
     task: str
@@ -32,6 +34,7 @@ class TaskLabel:
     rule: str | None = None
     conflicts: tuple[str, ...] = ()
     support: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,16 @@ class LabellingEngine:
             self._missing.setdefault(task.key, {}).update(stated)
 
     def label(self, task: str, facts: Sequence[Fact], properties: Mapping[str, str]) -> TaskLabel:
+        """What the facts of this sample's largest focus say; where they give no value, what those of others say."""
+        label_set = self._rules.labels[task]
+        largest = [fact for fact in facts if OTHER_FOCUS not in fact.marks] if label_set.of_largest else facts
+        for pool in (_of_this_sample(label_set, largest), largest, _of_this_sample(label_set, facts)):
+            label = self._label(task, pool, properties)
+            if label.value is not None or (pool is largest and label.status is not Status.NOT_STATED):
+                return label
+        return self._label(task, facts, properties)
+
+    def _label(self, task: str, facts: Sequence[Fact], properties: Mapping[str, str]) -> TaskLabel:
         """The first rule that finds facts answers; facts of equal standing that give another value contradict it."""
         candidates = {
             rule.name: (rule, [fact for fact in facts if _takes_part(rule, fact)])
@@ -82,6 +95,8 @@ class LabellingEngine:
         for rule, taking_part in candidates.values():
             if not rule.contradicts and (answer := self._answer(rule, taking_part)) is not None:
                 against = self._contradicting(rule, answer, candidates)
+                if self._rules.labels[task].of_largest:
+                    against |= self._of_another_focus(task, rule, answer, candidates)
                 return self._task_label(task, rule, answer, against, support)
         return TaskLabel(task, None, Status.NOT_STATED)
 
@@ -129,13 +144,24 @@ class LabellingEngine:
             if check.contradicts and answer.value not in check.contradicts:
                 continue
             equals = _latest(check, [fact for fact in facts if self._priority(fact) >= standing])
-            if not _is_earlier(rule, answer.facts[0]):
-                equals = [fact for fact in equals if not _is_earlier(check, fact)]
             said = _said(check, equals)
             for value, fact in said if all(value != answer.value for value, _ in said) else ():
                 against.setdefault(value, []).append(fact)
         settled = {answer.value, *rule.supersedes}
         return {value: facts for value, facts in against.items() if value not in settled}
+
+    def _of_another_focus(
+        self, task: str, rule: LabelRule, answer: _Answer, candidates: Mapping[str, tuple[LabelRule, list[Fact]]]
+    ) -> dict[str, list[Fact]]:
+        """The values of other foci than the answer's, where it is not known which focus is the largest."""
+        focus = answer.facts[0].focus
+        against: dict[str, list[Fact]] = {}
+        for name in (rule.name, *rule.checked_by) if focus else ():
+            check, facts = candidates.get(name, (rule, []))
+            for value, fact in _valued(check, [fact for fact in facts if fact.focus not in ("", focus)]):
+                if value != answer.value and value not in self._missing.get(task, {}):
+                    against.setdefault(value, []).append(fact)
+        return against
 
     def _priority(self, fact: Fact) -> int:
         return self._priorities.get(fact.section, 0)
@@ -190,16 +216,14 @@ def _takes_part(rule: LabelRule, fact: Fact) -> bool:
     )
 
 
+def _of_this_sample(label_set: LabelSet, facts: Sequence[Fact]) -> list[Fact]:
+    lesser = set(label_set.lesser_marks)
+    return [fact for fact in facts if not fact.marks & lesser and fact.section not in label_set.lesser_sections]
+
+
 def _latest(rule: LabelRule, facts: list[Fact]) -> list[Fact]:
-    """The facts of a repeated test where there are any, else those that are not quoted from an earlier one."""
-    later = [fact for fact in facts if any(mark in fact.marks for mark in rule.later_marks)]
-    current = [fact for fact in facts if not _is_earlier(rule, fact)]
-    return later or current or facts
-
-
-def _is_earlier(rule: LabelRule, fact: Fact) -> bool:
-    """Whether the fact is of another sample, and stands below those of this one."""
-    return any(mark in fact.marks for mark in rule.earlier_marks)
+    """The facts of a repeated test where there are any, else all."""
+    return [fact for fact in facts if any(mark in fact.marks for mark in rule.later_marks)] or facts
 
 
 def _valued(rule: LabelRule, facts: list[Fact]) -> list[tuple[str, Fact]]:

@@ -1,6 +1,6 @@
 """Reads a report in one call: lays it out, segments, reads facts, finds the primaries and labels each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -8,7 +8,8 @@ from schemas.findings import Assertion, Certainty, Side
 from schemas.pack_loader import Pack
 from workers.document import Document, Span, merge_spans
 from workers.facts import Fact, read_facts
-from workers.labelling import TaskLabel, label_primary
+from workers.foci import Measure, by_focus
+from workers.labelling import LabellingEngine, TaskLabel, label_primary
 from workers.layout import LaidOut, lay_out
 from workers.primaries import PrimaryDecision, find_primaries, of_this_specimen
 from workers.segment import segment
@@ -59,9 +60,13 @@ def read_report(text: str, pack: Pack, side: Side | None = None) -> tuple[Primar
     facts = tuple(_of_part(fact, document, pack) for fact in read_facts(document, pack.facts))
     decisions = find_primaries(document, facts, pack.definition, side)
     if len(decisions) == 1:
-        readings = [_reading(decisions[0], _facts_of_sole(document, decisions[0], facts, pack), pack)]
+        own = [_facts_of_sole(document, decisions[0], facts, pack)]
     else:
-        readings = [_reading(decision, _facts_in(document, decision, facts, pack), pack) for decision in decisions]
+        own = [_facts_in(document, decision, facts, pack) for decision in decisions]
+    readings = [
+        _reading(decision, of_this_specimen(found, decision.assertion, pack.definition.primaries), document, pack)
+        for decision, found in zip(decisions, own, strict=True)
+    ]
     principal = max(readings, key=lambda reading: _extent(reading, pack), default=None)
     return tuple(_in_place(replace(reading, principal=reading is principal), laid) for reading in readings)
 
@@ -137,9 +142,9 @@ def _facts_of_sole(
     return tuple(fact for fact in facts if decision.block.holds(fact.start, fact.end) or follows(fact))
 
 
-def _reading(decision: PrimaryDecision, own: tuple[Fact, ...], pack: Pack) -> PrimaryReading:
+def _reading(decision: PrimaryDecision, own: tuple[Fact, ...], document: Document, pack: Pack) -> PrimaryReading:
     block = decision.block
-    own = of_this_specimen(own, decision.assertion, pack.definition.primaries)
+    own = by_focus(own, document, pack.labels.kinds_of_largest, _measure(pack))
     reading = PrimaryReading(
         key=decision.key,
         organ=block.organ,
@@ -159,14 +164,27 @@ def _reading(decision: PrimaryDecision, own: tuple[Fact, ...], pack: Pack) -> Pr
     return replace(reading, labels=label_primary(own, pack.labels, pack.definition, reading.properties))
 
 
+def _measure(pack: Pack) -> Measure:
+    """A function from the facts of a focus to what the pack compares foci by."""
+    engine = LabellingEngine(pack.labels, pack.definition)
+
+    def measure(facts: Sequence[Fact]) -> list[float | None]:
+        values = {key: engine.label(key, facts, {}).value for key in pack.labels.largest_by}
+        return [None if value is None else _rank(key, value, pack) for key, value in values.items()]
+
+    return measure
+
+
 def _extent(reading: PrimaryReading, pack: Pack) -> tuple[float, ...]:
     """Orders primaries by severity, then by the labels that the pack compares; the report's own order breaks ties."""
-    ranks: list[float] = [-_SEVERITY.index(reading.assertion) if reading.assertion in _SEVERITY else -len(_SEVERITY)]
-    classes = {task.key: task.classes for task in pack.definition.tasks}
-    for key in pack.labels.principal_by:
-        value = reading.labels[key].value
-        if key in classes:
-            ranks.append(classes[key].index(value) if value in classes[key] else -1)
-        else:
-            ranks.append(float(value) if value else -1)
-    return tuple(ranks)
+    severity = _SEVERITY.index(reading.assertion) if reading.assertion in _SEVERITY else len(_SEVERITY)
+    values = {key: reading.labels[key].value for key in pack.labels.principal_by}
+    return -severity, *(-1.0 if value is None else _rank(key, value, pack) for key, value in values.items())
+
+
+def _rank(key: str, value: str, pack: Pack) -> float:
+    """A label's value as a number: the place of a task's class, or the number that it is."""
+    classes = next((task.classes for task in pack.definition.tasks if task.key == key), None)
+    if classes is None:
+        return float(value)
+    return classes.index(value) if value in classes else -1

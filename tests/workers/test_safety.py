@@ -21,7 +21,7 @@ CASES: list[dict[str, Any]] = [
 ]
 PACK = load_pack("breast")
 TASKS = PACK.definition.tasks
-OF_LABELS = {"values", "silent", "never"}
+OF_LABELS = {"values", "silent", "never", "review"}
 
 
 @cache
@@ -71,11 +71,13 @@ def test_case_yields_exactly_its_primaries(case: dict[str, Any]):
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_findings_are_those_that_the_case_allows(case: dict[str, Any]):
-    """What must be coded is, what must not have any value has none, and no forbidden value or side is given."""
+    """What must be coded is, what must not have any value has none, what is doubtful waits, nothing forbidden is given."""
     for reading, task, value in labelled(case, "values"):
         assert (task, reading.labels[task].value, reading.labels[task].status) == (task, value, Status.CODED)
     for reading, task, _ in labelled(case, "silent"):
         assert (task, reading.labels[task].value) == (task, None)
+    for reading, task, _ in labelled(case, "review"):
+        assert (task, reading.labels[task].status) == (task, Status.REVIEW)
     for reading, task, refused in labelled(case, "never"):
         assert reading.labels[task].value not in refused
     assert not {reading.laterality for reading in read(case["text"])} & set(case.get("never_side", ()))
