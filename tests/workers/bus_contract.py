@@ -5,6 +5,7 @@ A subclass gives a `buses` fixture: an object with `open()` (the same durable bu
 """
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -255,3 +256,24 @@ class BusContract:
         for shown in (repr(sent), repr(batch.records[0]), repr(batch)):
             assert "Erika" not in shown
             assert "4711" not in shown
+
+    def test_a_group_may_begin_anew(self, buses, bus):
+        """At an offset or an instant, forwards and back, while nobody consumes for it; others keep their place."""
+        topic = buses.topic("in")
+        bus.publish([Outgoing(topic, b"%d" % number) for number in range(5)])
+        subscription = bus.subscribe("group", [topic])
+        while bus.lag("group", [topic])[topic]:
+            subscription.commit(subscription.poll(10, WAIT_SECONDS), [])
+        with pytest.raises(SynopticError) as caught:
+            bus.move("group", topic, offset=0)
+        assert caught.value.code in (Code.BUS_IN_USE, Code.REGISTRY_RUNS)
+        subscription.close()
+        first = next(bus.read(topic)).offset
+        bus.move("group", topic, offset=first + 2)
+        subscription = bus.subscribe("group", [topic])
+        assert values(subscription, 3) == [b"2", b"3", b"4"]
+        subscription.close()
+        for changes, waiting in (({"since": time.time() + 3600}, 0), ({"since": 0.0}, 5), ({"offset": 10**6}, 0)):
+            bus.move("group", topic, **changes)
+            assert bus.lag("group", [topic]) == {topic: waiting}
+        assert bus.lag("other", [topic]) == {topic: 5}

@@ -125,6 +125,17 @@ def test_expiry_erases_what_is_old_and_read(bus, tmp_path):
     assert b"CANARY" not in (tmp_path / "data" / "bus.sqlite").read_bytes()
 
 
+def test_a_group_that_is_no_more_keeps_nothing(bus):
+    """What only a registry that was removed has not read is erased once its place is forgotten."""
+    bus.publish([Outgoing(TOPIC_REPORTS, b"old")])
+    bus.move("gone", TOPIC_REPORTS, offset=0)
+    bus.move("kept", TOPIC_REPORTS, offset=1)
+    later = time.time() + 30 * 86_400
+    assert bus.expire(later) == 0
+    bus.forget(lambda group: group == "gone")
+    assert bus.expire(later) == 1
+
+
 @pytest.mark.parametrize(
     "content", [b"this is no database, but long enough to be one" * 50, b"SQLite format 3\x00" + bytes(200)]
 )
