@@ -1,16 +1,18 @@
 """XML to text: the title, the section titles and the narrative blocks of a CDA document, in their order.
 
-What the header and the entries hold beside them is coded, or names people, and is no report text. The XML parser builds
-no tree, knows no entities but XML's own, and loads nothing.
+What the entries hold beside them is coded, and is no report text; whom the header names is known to be removed from it
+(gateway/cda_people.py). The XML parser builds no tree, knows no entities but XML's own, and loads nothing.
 """
 
 import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.parsers import expat
 
+from gateway.cda_people import HeaderPeople
+from gateway.fhir_json import Resource
 from gateway.html_text import html_to_text
 from gateway.page_styles import hides
 from gateway.text_writer import TextWriter
@@ -26,11 +28,12 @@ _WHITESPACE = re.compile(r"\s+")
 
 @dataclass(frozen=True, repr=False)
 class CdaText:
-    """A document's text; or, where its body is another document, that one's bytes and contentType."""
+    """A document's text; or, where its body is another document, that one's bytes and contentType; and whom it names."""
 
     text: str = ""
     embedded: bytes | None = None
     content_type: str = ""
+    people: tuple[Resource, ...] = ()
 
 
 def xml_to_text(xml: str) -> CdaText:
@@ -67,6 +70,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._writer = TextWriter()
+        self._people = HeaderPeople()
         self._open: list[str] = []  # the elements around, from the root
         self._shown: list[str] = []  # of those within a narrative block, what the writer took them for
         self._preformatted = 0
@@ -85,6 +89,8 @@ class _Reader:
             self._is_document = local in _ROOTS
         self._is_document |= local == _DOCUMENT
         self._open.append(local)
+        if not self._shown:
+            self._people.enter(self._open, attributes)
         if self._skipped or (self._shown and _is_hidden(attributes)):
             self._skipped += 1
         elif self._shown:
@@ -96,6 +102,8 @@ class _Reader:
 
     def leave(self, _name: str) -> None:
         """An element ends."""
+        if not self._shown:
+            self._people.leave(self._open)
         self._open.pop()
         if self._skipped:
             self._skipped -= 1
@@ -110,14 +118,16 @@ class _Reader:
             self._writer.text(content, self._preformatted > 0)
         elif self._embedded is not None and self._open[-2:] == ["nonXMLBody", "text"]:
             self._embedded.append(content)
+        elif not self._shown:
+            self._people.text(self._open, content)
 
     def result(self) -> CdaText:
         """What was read."""
         if not self._is_document:
             raise SynopticError(Code.UNKNOWN_XML, "neither CDA nor XHTML")
         if self._embedded is None:
-            return CdaText(self._writer.result())
-        return _embedded("".join(self._embedded), self._media)
+            return CdaText(self._writer.result(), people=self._people.result())
+        return replace(_embedded("".join(self._embedded), self._media), people=self._people.result())
 
     def _show(self, tag: str, attributes: dict[str, str]) -> None:
         self._writer.enter(tag, attributes)

@@ -37,11 +37,11 @@ def _handle(header: Header, data: bytes) -> tuple[Header, bytes]:
 
 
 def _read_xml(data: bytes) -> tuple[Header, bytes]:
-    """The text, or the document that is the body, with its contentType under "embedded"."""
+    """The text and whom it names, or the document that is the body, with its contentType under "embedded"."""
     found = xml_to_text(data.decode())
     if found.embedded is not None:
-        return {"embedded": found.content_type}, found.embedded
-    return {}, found.text.encode()
+        return {"people": found.people, "embedded": found.content_type}, found.embedded
+    return {"people": found.people}, found.text.encode()
 
 
 if __name__ == "__main__":

@@ -1,21 +1,23 @@
 """Documents to text: plain, HTML, RTF, PDF with a text layer, scans by OCR; page by page, with who read which page.
 
-The text is exactly what was read: plain text keeps its line ends and spaces (only a byte order mark goes), so that the
-offsets of evidence count characters of the source. Everything that a hostile file could exhaust runs in a subprocess.
+The text is what was read: plain text keeps its line ends and spaces (a byte order mark and signs that nobody sees go), and
+the offsets of evidence count its characters. Everything that a hostile file could exhaust runs in a subprocess.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from gateway.charsets import decode_text
 from gateway.content_type import ContentType, DocumentKind, check_magic, parse_content_type
+from gateway.format_characters import without_format_characters
+from gateway.known_identifiers import people_identifiers
 from gateway.limited_process import LimitedProcess
 from gateway.ocr import OcrEngine, OcrPage, find_engine
 from gateway.text_quality import TextQuality
 from schemas.errors import Code, SynopticError
-from schemas.messages import PageSpan
+from schemas.messages import KnownIdentifier, PageSpan
 from schemas.settings import IntakeSettings
 
 _PAGE_GAP = "\n\n"
@@ -24,11 +26,15 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, repr=False)
 class DocumentText:
-    """A document's text, its pages, and what is to be said of how it was read, without a word of it."""
+    """A document's text, its pages, and what is to be said of how it was read, without a word of it.
+
+    `known`: identifiers that the document states of itself, to be removed from its text.
+    """
 
     text: str
     pages: tuple[PageSpan, ...] = ()
     notes: tuple[str, ...] = ()
+    known: tuple[KnownIdentifier, ...] = ()
 
 
 @dataclass
@@ -121,11 +127,12 @@ class DocumentReader:
         decoded = decode_text(data, declared.kind, declared.charset)
         operation = "html" if declared.kind is DocumentKind.HTML else "xml"
         answer, content = self._process.request({"operation": operation}, decoded.text.encode())
+        known = people_identifiers(answer.get("people", ()))
         if "embedded" not in answer:
-            return _one_page(content.decode(), "html", decoded.note)
+            return replace(_one_page(content.decode(), "html", decoded.note), known=known)
         if parse_content_type(answer["embedded"]).kind is DocumentKind.XML:
             raise SynopticError(Code.UNKNOWN_XML, "a document within a document")
-        return self.read(content, answer["embedded"])
+        return replace(self.read(content, answer["embedded"]), known=known)
 
     def _read_pdf(self, data: bytes, scans: bool) -> DocumentText:
         answer, _ = self._process.request({"operation": "pdf"}, data)
@@ -168,5 +175,5 @@ def _says_more(scan: str, layer: str) -> bool:
 
 def _one_page(text: str, reader: str, note: str | None = None) -> DocumentText:
     pages = _Pages(notes=[note] if note else [])
-    pages.add(1, text, reader)
+    pages.add(1, without_format_characters(text), reader)
     return pages.document()

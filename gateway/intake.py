@@ -148,7 +148,7 @@ class Intake:
             pages=document.pages,
             side=side,
             context=context,
-            known_identifiers=tuple(known),
+            known_identifiers=tuple(dict.fromkeys((*known, *document.known))),
             content_digest=content_digest(action, document.text, context, side),
         )
 

@@ -62,7 +62,17 @@ _ORGANISATION_WORDS = re.compile(
 
 def known_identifiers(resources: ReportResources) -> tuple[KnownIdentifier, ...]:
     """Every identifier once, in a stable order."""
-    found = [*_of_report(resources.report), *(item for other in resources.others for item in _of_resource(other))]
+    return _unique(
+        [*_of_report(resources.report), *(item for other in resources.others for item in _of_resource(other))]
+    )
+
+
+def people_identifiers(people: Iterable[Resource]) -> tuple[KnownIdentifier, ...]:
+    """The identifiers of people whom a document itself names, such as the header of a CDA document."""
+    return _unique(item for person in people for item in _of_resource(person))
+
+
+def _unique(found: Iterable[Found]) -> tuple[KnownIdentifier, ...]:
     unique = dict.fromkeys((kind, " ".join(value.split())) for kind, value in found if value and value.strip())
     return tuple(KnownIdentifier(kind=kind, value=value) for kind, value in sorted(unique))
 

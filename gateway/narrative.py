@@ -8,6 +8,7 @@ from gateway.attachments import Attachments
 from gateway.content_type import DocumentKind
 from gateway.documents import DocumentReader, DocumentText
 from gateway.fhir_json import ReportResources, Resource
+from gateway.format_characters import without_format_characters
 from gateway.presented_forms import read_presented_form
 from gateway.result_text import concept_texts, result_lines
 from schemas.errors import Code, SynopticError
@@ -21,7 +22,7 @@ def read_narrative(resources: ReportResources, reader: DocumentReader, attachmen
     report = resources.report
     if forms := report.get("presentedForm"):
         return read_presented_form(forms, resources, reader, attachments)
-    text = "\n".join([*_conclusion(report), *result_lines(resources)])
+    text = without_format_characters("\n".join([*_conclusion(report), *result_lines(resources)]))
     if text.strip():
         return DocumentText(text, (PageSpan(page=1, start=0, end=len(text), reader="plain"),))
     narrative = report.get("text") or {}

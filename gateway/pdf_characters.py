@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.format_characters import FORMAT_CHARACTERS
+from gateway.hyphenation import SOFT_HYPHEN
+
 _SLANT = 0.1
 _LIGATURES = range(0xFB00, 0xFB07)
 _FULL_WIDTH = range(0xFF01, 0xFF5F)
-_INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff")
+_INVISIBLE = frozenset(FORMAT_CHARACTERS) - {SOFT_HYPHEN}  # which was drawn as a hyphen
 _BREAK_HYPHEN = 0x0002  # pdfium's mark for a hyphen at the end of a line
 
 Box = tuple[float, float, float, float]

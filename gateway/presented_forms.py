@@ -72,7 +72,10 @@ class _Choice:
         self._check_others(number)
         if self._kinds[number] is DocumentKind.PDF:  # so far, its text layer may be all that was read of it
             self._read([number], scans=True)
-        return replace(self._texts[number], notes=(*self._said(number, reason), *self._texts[number].notes))
+        known = tuple(dict.fromkeys(item for text in self._texts.values() for item in text.known))
+        return replace(
+            self._texts[number], notes=(*self._said(number, reason), *self._texts[number].notes), known=known
+        )
 
     def _open(self, numbers: Sequence[int]) -> None:
         for number in numbers:

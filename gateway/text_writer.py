@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.format_characters import FORMAT_CHARACTERS
+
 CELL_GAP = "  "
 _BLOCK = re.compile(
     r"address|article|aside|blockquote|body|caption|center|d[dlt]|details|div|fieldset|figcaption|figure|footer|form|h[1-6r]"
@@ -19,7 +21,7 @@ _LISTS = frozenset({"ol", "ul"})
 _ROW_GROUPS = frozenset({"thead", "tbody", "tfoot"})
 _WHITESPACE = re.compile(r"[ \t\r\n\f]+")
 _HARD_SPACES = " \xa0\u2007\u202f"
-_SHOWN = str.maketrans({**dict.fromkeys(_HARD_SPACES, " "), **dict.fromkeys("\xad\u200b\u2060\ufeff")})
+_SHOWN = str.maketrans({**dict.fromkeys(_HARD_SPACES, " "), **dict.fromkeys(FORMAT_CHARACTERS)})
 _LONGEST_LABEL = 60
 _MOST_COLUMNS = 200  # below which a cell may reach over rows
 _TO_THE_END = 1 << 20  # of the group of rows, as HTML reads a rowspan of 0

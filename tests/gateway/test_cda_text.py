@@ -149,3 +149,34 @@ def test_the_charset_of_the_declaration_holds(reader: DocumentReader) -> None:
         document = f'<?xml version="1.0" encoding="{prolog}"?><text>Größe 2 cm</text>'
         read = reader.read(document.encode(charset), "text/xml")
         assert (read.text, read.notes) == ("Größe 2 cm", ())
+
+
+PEOPLE = """<recordTarget><patientRole><id extension="7712345" root="1.2.3"/><id root="1.2.4"/>
+  <addr><streetAddressLine>12 Elm Street</streetAddressLine><city>Springfield</city><postalCode>62704</postalCode></addr>
+  <telecom value="tel:+1-555-0100"/><patient><name use="L"><prefix>Mrs.</prefix><given>Anna</given><given>Maria</given>
+  <family>Petersen</family></name><birthTime value="19540312"/></patient>
+  <providerOrganization><name>Breast Center</name></providerOrganization></patientRole></recordTarget>
+  <legalAuthenticator><time value="2024"/><assignedEntity><assignedPerson><name>Ruth Quill MD</name></assignedPerson>
+  </assignedEntity></legalAuthenticator>"""
+
+
+def test_whom_the_header_names_is_known() -> None:
+    """The patient's names, numbers, birth date, address and telecom, who signed, and what is a place's name as such."""
+    document = clinical_document(section("Diagnosis", "pT2")).replace("<title>", f"{PEOPLE}<title>", 1)
+    reader = DocumentReader(IntakeSettings())
+    try:
+        read = reader.read(document.encode(), "application/xml")
+    finally:
+        reader.close()
+    assert read.text == "Pathology report\nDiagnosis\npT2"
+    assert {(item.kind, item.value) for item in read.known} == {
+        ("ID", "7712345"),
+        ("LOCATION", "12 Elm Street"),
+        ("LOCATION", "Springfield"),
+        ("LOCATION", "62704"),
+        ("CONTACT", "+1-555-0100"),
+        *(("NAME", name) for name in ("Anna", "Maria", "Petersen", "Anna Maria Petersen", "Mrs. Anna Maria Petersen")),
+        ("DATE", "1954-03-12"),
+        ("LOCATION", "Breast Center"),
+        *(("NAME", name) for name in ("Ruth Quill MD", "Ruth", "Quill")),
+    }
