@@ -46,6 +46,10 @@ class MemoryStore:
         with self._guard:
             return iter([one for name, one in self._stored.items() if name.startswith("Task/")])
 
+    def conditions_of(self, patient: str, codes: Collection[str]) -> tuple[Resource, ...]:
+        """None: no EHR keeps its own here."""
+        return ()
+
     def look_up(self, references: Sequence[Reference]) -> Targets:
         """All as they are."""
         return Targets({reference: reference for reference in references})

@@ -16,11 +16,13 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
+from gateway.audit import make_audit
+from gateway.known_conditions import known_conditions
 from gateway.lanes import gravest, work_in_lanes
 from gateway.mapping_tools.unmapped import unmapped_messages
 from gateway.mapping_tools.watch import WatchedPacks
 from gateway.reconciliation import Current, Incoming, Outcome, Plan, concerned, reconcile, review_tasks
-from gateway.resource_store import MissingTargetError, Resource, ResourceStore, Stored, reference_of
+from gateway.resource_store import MissingTargetError, Put, Resource, ResourceStore, Stored, reference_of
 from gateway.review import Reviews, prepare, settle_item, standing_reviews
 from mappers.bundle import MappedReport, map_report
 from mappers.mapping import Missing
@@ -201,7 +203,7 @@ class EmissionHop:
         for _ in range(_ATTEMPTS):
             mapped, plan = self._settle(report, report.decision) if report.decision else self._compare(report)
             writes = plan.outcome is Outcome.WRITE
-            if not writes or self._store.transact(plan.puts, plan.tasks):
+            if not writes or self._store.transact((*plan.puts, *self._audit(report, plan)), plan.tasks):
                 if writes:
                     self._has_written = True
                     self._failing.clear()
@@ -216,14 +218,20 @@ class EmissionHop:
         name = reference_of(mapped.manifest)
         stored = self._store.read([name, *map(reference_of, mapped.resources)])
         manifest = stored.pop(name, None)
+        known = known_conditions(
+            findings, context, pack.for_report(context).mapping, manifest, self._settings, self._store
+        )
+        asked = frozenset(map(reference_of, mapped.resources))
         reviews = Reviews(context, pack, self._settings, findings.content_digest)
-        incoming = Incoming(findings.action, mapped.resources, mapped.manifest, received)
         if manifest is not None:
             # A server reads a batch in any order: what came with the manifest may be older than what it says.
-            stored = self._store.read(concerned(manifest.resource, incoming))
+            asked = concerned(manifest.resource, Incoming(findings.action, mapped.resources, mapped.manifest))
+            stored = self._store.read(asked)
             reviews = self._reviews(report, manifest, stored)
-            mapped = reviews.map(findings, self._mapping_of(report, manifest))
-            stored |= self._store.read({*map(reference_of, mapped.resources)} - concerned(manifest.resource, incoming))
+        if manifest is not None or known.chosen:
+            mapped = reviews.map(findings, self._mapping_of(report, known.chosen))
+            stored |= self._store.read({*map(reference_of, mapped.resources)} - asked)
+        reviews = replace(reviews, known=known)
         with_persons = reviews.with_persons(findings)
         incoming = Incoming(findings.action, mapped.resources, mapped.manifest, received, with_persons)
         # Nobody speaks of a Device; and as every report shares them, a new report has nothing else to ask about.
@@ -238,7 +246,8 @@ class EmissionHop:
         if manifest is None:
             raise SynopticError(Code.NOT_IN_REVIEW)
         reviews = self._reviews(report, manifest, self._store.read(review_tasks(manifest.resource)))
-        prepared = prepare(decision.task, decision.settlement, reviews, manifest, self._mapping_of(report, manifest))
+        known = read_manifest(manifest.resource).known_conditions
+        prepared = prepare(decision.task, decision.settlement, reviews, manifest, self._mapping_of(report, known))
         return prepared.after, settle_item(decision, prepared, manifest, self._store)
 
     def _reviews(self, report: _Report, manifest: Stored, stored: Mapping[str, Stored]) -> Reviews:
@@ -246,10 +255,20 @@ class EmissionHop:
             manifest.resource, stored, report.context, report.pack, self._settings, report.findings.content_digest, self._seal
         )  # fmt: skip
 
-    def _mapping_of(self, report: _Report, manifest: Stored) -> Callable[[ReportFindings], MappedReport]:
-        """How findings of the report are mapped, beside the Conditions that the manifest refers to."""
-        known = read_manifest(manifest.resource).known_conditions
+    def _mapping_of(self, report: _Report, known: Mapping[str, str]) -> Callable[[ReportFindings], MappedReport]:
+        """How findings of the report are mapped, beside the Conditions of the EHR that are known."""
         return lambda findings: map_report(findings, report.context, report.pack, self._settings, known)
+
+    def _audit(self, report: _Report, plan: Plan) -> tuple[Put, ...]:
+        """The AuditEvent of the write, where the site wants one."""
+        if not self._settings.fhir.audit:
+            return ()
+        now = self._clock()
+        begun = moment(report.record, RECEIVED)
+        devices = [agent["who"]["reference"] for agent in plan.manifest["agent"]]
+        by = report.decision.settlement.by if report.decision else None
+        begun = now if begun is None else min(begun, now)
+        return (Put(make_audit(plan.puts, report.context, devices, self._settings, begun, now, by), None),)
 
     def _note_conflicts(self, plan: Plan) -> None:
         """Tell that there are conflicts, which the store has kept."""

@@ -57,7 +57,7 @@ def check_fhir(settings: Settings) -> Iterator[Outcome]:
 
 def written_types(settings: Settings) -> tuple[str, ...]:
     """Every type of resource that the packs of the settings and the program itself write."""
-    types = set(OF_THE_PROGRAM)
+    types = {*OF_THE_PROGRAM, *(["AuditEvent"] if settings.fhir.audit else [])}
     for identifier in settings.packs:
         mapping = load_pack(identifier).mapping
         templates = [*mapping.templates.values(), *(rule.resource for rule in mapping.rules)]

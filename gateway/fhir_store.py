@@ -75,6 +75,14 @@ class FhirStore:
         for task in self._client.search("Task", {"code": code, "status": "requested", "_count": _PAGE}):
             yield _stored(task, version_of(task))
 
+    def conditions_of(self, patient: str, codes: Collection[str]) -> tuple[Resource, ...]:
+        """The Conditions of a patient with any of the codes, in the order of their ids."""
+        asked = {"patient": _checked(patient), "code": ",".join(sorted(codes)), "_count": _PAGE}
+        found = {
+            one["id"]: one for one in self._client.search("Condition", asked) if one["resourceType"] == "Condition"
+        }
+        return tuple(found[identifier] for identifier in sorted(found))
+
     def look_up(self, references: Sequence[Reference]) -> Targets:
         """How to refer to each of the EHR's own resources, and those that are not there."""
         return self._targets.look_up(references)

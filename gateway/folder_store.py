@@ -79,6 +79,19 @@ class FolderStore:
             if stored.resource.get("status") == "requested" and REVIEW_TASK in codes:
                 yield stored
 
+    def conditions_of(self, patient: str, codes: Collection[str]) -> tuple[Resource, ...]:
+        """The Conditions of a patient with any of the codes, in the order of their ids."""
+        with self._locked():
+            found = [_load(path) for path in sorted((self._folder / "Condition").glob("*.json"))]
+        return tuple(
+            one
+            for one in found
+            if one.get("subject", {}).get("reference") == patient
+            and not {
+                f"{item.get('system')}|{item.get('code')}" for item in one.get("code", {}).get("coding", [])
+            }.isdisjoint(codes)
+        )
+
     def look_up(self, references: Sequence[Reference]) -> Targets:
         """All as they are: a folder stands for no EHR, so what the report refers to is taken as given."""
         return Targets({reference: reference for reference in references})

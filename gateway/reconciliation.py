@@ -260,6 +260,7 @@ def _plan(
 ) -> Plan:
     puts = []
     newly_shared = _stated_elsewhere(current).intersection(_read_ledger(manifest).active).difference(ledger.active)
+    newly_shared -= verified(current.provenances)
     for resource in offered:
         name = reference_of(resource)
         stored = current.stored.get(name)
@@ -287,7 +288,10 @@ def _offer(
     with_persons: frozenset[str] = frozenset(),
     released: frozenset[str] = frozenset(),
 ) -> tuple[tuple[Resource, ...], tuple[Conflict, ...]]:
-    """The resources to write, stamped, without those that a person holds; and a conflict for each of these."""
+    """The resources to write, stamped, without those that a person holds; and a conflict for each of these.
+
+    What a person verified, and nobody has to settle, is published as it stands.
+    """
     offered: list[Resource] = []
     conflicts: list[Conflict] = []
     people = verified(current.provenances)
@@ -295,10 +299,13 @@ def _offer(
         name = reference_of(resource)
         stored = current.stored.get(name)
         reason = _held(name, stored, people) if stored else (DELETED if name in ledger.deleted else None)
+        is_settled = resource["id"] in with_persons or _says_the_same(resource, stored, reason)
         if reason is None or resource["id"] in released:
             offered.append(resource)
-        elif not (resource["id"] in with_persons or _says_the_same(resource, stored, reason)):
+        elif not is_settled:
             conflicts.append(Conflict(name, reason, resource))
+        elif stored is not None and reason == VERIFIED:
+            offered.append(unversioned(stored.resource))
     return tuple(offered), tuple(conflicts)
 
 
@@ -348,7 +355,7 @@ def _is_held(name: str, current: Current) -> bool:
     return stored is not None and _held(name, stored, verified(current.provenances)) is not None
 
 
-def _says_the_same(offered: Resource, stored: Stored | None, reason: str) -> bool:
+def _says_the_same(offered: Resource, stored: Stored | None, reason: str | None) -> bool:
     """Whether nobody has to settle anything: what a person verified may differ in what is beside the statement."""
     if stored is None:
         return False

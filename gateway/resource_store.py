@@ -75,6 +75,10 @@ class ResourceStore(Protocol):
         """The Tasks of code REVIEW_TASK that nobody has settled."""
         ...
 
+    def conditions_of(self, patient: str, codes: Collection[str]) -> tuple[Resource, ...]:
+        """The Conditions of a patient ("Patient/1") with any of the codes (system|code), in the order of their ids."""
+        ...
+
     def look_up(self, references: Sequence[Reference]) -> Targets:
         """The EHR's own resources: by literal reference, else by a search for the identifier with exactly one hit."""
         ...

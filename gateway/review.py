@@ -8,11 +8,12 @@ under whatever model, pack or mapping; another content of the report asks anew.
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from uuid import UUID
 
 from gateway.authorship import is_same, is_withdrawn
+from gateway.known_conditions import KnownConditions
 from gateway.reconciliation import (
     DELETED,
     Change,
@@ -44,7 +45,10 @@ MapReport = Callable[[ReportFindings], MappedReport]
 
 @dataclass(frozen=True)
 class Reviews:
-    """The Tasks of a report: those that its manifest names, and what stands there; `content` is the digest at hand."""
+    """The Tasks of a report: those that its manifest names, and what stands there; `content` is the digest at hand.
+
+    `known`: the Conditions of the EHR that its primaries are.
+    """
 
     context: ReportContext
     pack: Pack
@@ -52,6 +56,7 @@ class Reviews:
     content: str
     named: tuple[str, ...] = ()
     standing: tuple[Review, ...] = ()
+    known: KnownConditions = field(default_factory=KnownConditions)
 
     @cached_property
     def mapping(self) -> Mapping:
@@ -126,7 +131,7 @@ class Reviews:
         return None if stands else Put(task, review.stored.version)
 
     def _awaiting(self, findings: ReportFindings) -> Iterable[ReviewItem]:
-        return awaiting(findings, self.context, self.mapping, self.settings)
+        return awaiting(findings, self.context, self.mapping, self.settings, self.known)
 
     def _conflict(self, findings: ReportFindings, conflict: Conflict) -> ReviewItem:
         key, finding = finding_of(conflict.reference, findings, self.context, self.mapping) or (None, None)

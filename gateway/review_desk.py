@@ -3,8 +3,9 @@
 A decision is tried here first, so that whoever gives it is told at once what emission would say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from gateway.reconciliation import review_tasks
 from gateway.resource_store import Resource, ResourceStore, Stored, reference_of
@@ -23,7 +24,7 @@ from schemas.messages import (
     Settlement,
     Verdict,
 )
-from schemas.pack_loader import load_pack
+from schemas.pack_loader import Pack, load_packs
 from schemas.settings import Settings
 from workers.bus import Bus
 from workers.sealing import Seal
@@ -56,6 +57,10 @@ class ReviewDesk:
         self._settings = settings
         self._store = store
         self._seal = seal
+
+    @cached_property
+    def _packs(self) -> Mapping[str, Pack]:
+        return load_packs(self._settings.packs, self._settings.mapping)
 
     def waiting(self) -> Iterator[Review]:
         """Everything that awaits a decision; what was sealed elsewhere, or erased, does not show."""
@@ -103,7 +108,7 @@ class ReviewDesk:
 
     def _question(self, review: Review) -> _Question:
         findings, context, settings = review.item.findings, self.context(review), self._settings
-        pack = load_pack(findings.pack)
+        pack = self._packs[findings.pack]
         name = f"Provenance/{manifest_id(context)}"
         manifest = self._store.read([name]).get(name)
         if manifest is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from gateway.known_conditions import KnownConditions
 from mappers.identity import derived_id
 from mappers.specimens import choose_specimens
 from mappers.variables import finding_variables, primary_variables
@@ -11,23 +12,31 @@ from schemas.pack_mapping import Mapping
 from schemas.settings import Settings
 
 NOT_PLAIN = "the report does not say plainly whether this is a cancer"
+SEVERAL = "the EHR holds several such Conditions, or one whose side it does not say"
 SUSPECTED = "the report suspects and does not diagnose"
 LEFT_OPEN = "the mapping needs more than the report says, such as a prefix"
 
 
 def awaiting(
-    findings: ReportFindings, context: ReportContext, mapping: Mapping, settings: Settings
+    findings: ReportFindings,
+    context: ReportContext,
+    mapping: Mapping,
+    settings: Settings,
+    known: KnownConditions,
 ) -> Iterator[ReviewItem]:
-    """Each primary that is uncertain or suspected, and each finding in review that the mapping has a resource for."""
+    """Each primary that is uncertain or suspected, or may be one of several Conditions, and each finding in review that
+    the mapping has a resource for.
+    """
     mapped = {rule.finding for rule in mapping.rules}
     for primary in findings.primaries:
-        reason = _doubt(primary)
+        reason = _doubt(primary) or (SEVERAL if primary.key in known.several else None)
         if reason is not None:
             value = None if primary.assertion is Assertion.UNCERTAIN else primary.assertion.value
             yield ReviewItem(
                 kind="primary", primary=primary.key, value=value, reason=reason, findings=alone(findings, primary)
             )
-        open_by_mapping = set(_left_open(primary, context, mapping, settings))
+        choice = "known" if primary.key in known.chosen else ("none" if settings.fhir.condition == "none" else "write")
+        open_by_mapping = set(_left_open(primary, context, mapping, choice))
         for key, finding in primary.findings.items():
             if key in mapped and (finding.status is Status.REVIEW or key in open_by_mapping):
                 yield ReviewItem(
@@ -77,10 +86,9 @@ def _doubt(primary: Primary) -> str | None:
     return SUSPECTED if primary.certainty is Certainty.PROVISIONAL else None
 
 
-def _left_open(primary: Primary, context: ReportContext, mapping: Mapping, settings: Settings) -> Iterator[str]:
+def _left_open(primary: Primary, context: ReportContext, mapping: Mapping, choice: str) -> Iterator[str]:
     """The coded findings that the mapping's assumptions send to review."""
     specimens = choose_specimens(primary, context)
-    choice = "none" if settings.fhir.condition == "none" else "write"
     known = primary_variables(primary, context, specimens, choice)
     for key, finding in primary.findings.items():
         if _is_value(finding) and finding_variables(key, finding, known, mapping, specimens)["state"] == Status.REVIEW:

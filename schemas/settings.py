@@ -183,9 +183,12 @@ class FhirSettings(Section):
         default=900, ge=0, description="how long findings wait for the Patient or report that they refer to"
     )
     target_retry_seconds: float = Field(default=15, gt=0, description="how often that is looked up again")
-    condition: Literal["write", "none"] = Field(
-        default="write", description="whether the Observations focus on a Condition that Synoptic writes, or on none"
+    condition: Literal["write", "reference_existing", "none"] = Field(
+        default="write",
+        description="what the Observations focus on: a Condition that Synoptic writes; the EHR's own, where it holds "
+        "exactly one active one of that patient and side, else as write; or none",
     )
+    audit: bool = Field(default=False, description="write an AuditEvent with each report and each decision")
     organization: Annotated[
         str, _like(r"Organization/[A-Za-z0-9.-]{1,64}", "give Organization/ and its id, such as Organization/synoptic")
     ] = Field(default="Organization/synoptic", description="Provenance.agent.onBehalfOf; must be on the server")

@@ -44,6 +44,10 @@ class Renamed:
         """As the store."""
         return self._store.awaiting()
 
+    def conditions_of(self, patient: str, codes: Collection[str]) -> tuple[Resource, ...]:
+        """As the store."""
+        return self._store.conditions_of(patient, codes)
+
     def look_up(self, references: Sequence[Reference]) -> Targets:
         """As the store."""
         return self._store.look_up(references)
