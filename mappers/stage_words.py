@@ -11,7 +11,7 @@ from schemas.tables import Input
 
 LONGEST_LINE = 500
 _SHOWN = 30
-_SEPARATORS = re.compile(r"(?:[\s,;|/()\[\]]|[.:](?!\d))+")
+_SEPARATORS = re.compile(r"(?:[\s,;|/()\[\]&\"']|[.:](?!\d))+")
 _QUALIFIER = re.compile(r"\s?\(\s?([^()]{1,20}?)\s?\)")
 _NUMBER = r"(?P<comparator><=|>=|<|>)?\s?(?P<number>\d{1,6}(?:\.\d{1,4}|,\d{1,2})?)"
 _END = r"(?![\w+=(]|[-.,]\d)"
@@ -66,7 +66,7 @@ class StageReader:
         prefix = rf"(?:(?P<prefix>{_any_of(prefixes)})\s?)?"
         bodies = {self._without_prefix(form) for form in (*self._forms, *self._refused) if "(" not in form}
         spaced = "|".join(
-            rf"{re.escape(body[0])}\s?{re.escape(body[1:])}" for body in sorted(bodies, key=len, reverse=True)
+            rf"{re.escape(body[0])}\s?{_spaced_mi(body[1:])}" for body in sorted(bodies, key=len, reverse=True)
         )
         self._category = re.compile(rf"{prefix}(?P<form>{spaced or '(?!)'})(?=$|[^\w+]|{follows}[0-9xoil])", re.I)
         self._like = re.compile(rf"{prefix}(?P<letter>{letters})\s?[0-9][\w+]{{0,20}}", re.I)
@@ -208,6 +208,11 @@ def _loosely(text: str) -> Iterator[str]:
             yield rf"\s?{re.escape(part)}\s?"
         else:
             yield re.escape(part)
+
+
+def _spaced_mi(text: str) -> str:
+    """A pattern for the rest of a category: "N1 mi" is N1mi."""
+    return re.escape(text).replace("mi", r"\s?mi")
 
 
 def _any_of(texts: Iterable[str]) -> str:

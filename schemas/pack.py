@@ -1,7 +1,7 @@
 """The shape of a pack: clinical knowledge as data. The engine never asks which pack it runs.
 
 A pack is a folder with pack.yaml (this module), facts/ and labels.yaml (schemas/pack_rules.py), mapping.yaml
-(schemas/pack_mapping.py) and staging.yaml (schemas/tables.py). schemas/pack_loader.py loads them together.
+(schemas/pack_mapping.py) and staging.yaml (schemas/rule_table.py). schemas/pack_loader.py loads them together.
 """
 
 from typing import Literal
@@ -103,7 +103,8 @@ class Segmentation(Frozen):
     `opening_section`: the key and rank of text before any header; `sides`: words of a side in a part's first line;
     `side_phrases`: wordings that name the side of the organ anywhere in a sentence; `side_statements`: those that
     settle it for a whole section of one side ("Laterality: left"). `side_switches`: where the report is of two sides,
-    wordings after which the text is of that side ("Right tumor:"). `part_mentions`: a part's letter as the subject of a
+    wordings after which the text is of that side ("Right tumor:"); `both_sides`: wordings that assert cancer of both
+    sides at once. `part_mentions`: a part's letter as the subject of a
     statement, with the group `part`. `organ_words` name the organ.
     """
 
@@ -115,6 +116,7 @@ class Segmentation(Frozen):
     side_phrases: SideWords
     side_statements: SideWords
     side_switches: SideWords | None = None
+    both_sides: str | None = None
     part_mentions: str | None = None
     specimen_headers: tuple[str, ...] = ()
     specimen_kinds: tuple[SpecimenKind, ...] = ()

@@ -42,6 +42,7 @@ def group(line: str, site: str = "breast") -> str | None:
         ("pT1c pN0(i-) M0", "IA"),
         ("T1(mi) N1(mi)(sn) M0", "IB"),
         ("T1mic N1mic M0", "IB"),
+        ("pT1 mi pN1 mi & M0", "IB"),
         ("pTis (DCIS)", "0 if M0"),
         ("pTis(Paget's) N0 M0", "0"),
         ("T2 N0", "IIA if M0"),
