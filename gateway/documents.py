@@ -5,7 +5,7 @@ the offsets of evidence count its characters. Everything that a hostile file cou
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -13,14 +13,15 @@ from gateway.charsets import decode_text
 from gateway.content_type import ContentType, DocumentKind, check_magic, parse_content_type
 from gateway.format_characters import without_format_characters
 from gateway.known_identifiers import people_identifiers
-from gateway.limited_process import LimitedProcess
-from gateway.ocr import OcrEngine, OcrPage, find_engine
+from gateway.limited_process import Header, LimitedProcess
+from gateway.ocr import LEAST_CONFIDENCE, USUAL_LEAST_CONFIDENCE, OcrEngine, OcrPage, find_engine
+from gateway.page_layout import PageLayout, pack_runs, unpack_runs
+from gateway.running_lines import joined_pages
 from gateway.text_quality import TextQuality
 from schemas.errors import Code, SynopticError
 from schemas.messages import KnownIdentifier, PageSpan
 from schemas.settings import IntakeSettings
 
-_PAGE_GAP = "\n\n"
 _log = structlog.get_logger(__name__)
 
 
@@ -37,36 +38,39 @@ class DocumentText:
     known: tuple[KnownIdentifier, ...] = ()
 
 
-@dataclass
-class _Pages:
-    least_confidence: float = 0.0
-    parts: list[str] = field(default_factory=list)
-    spans: list[PageSpan] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    length: int = 0
+@dataclass(frozen=True, repr=False)
+class _ReadPage:
+    """One page, by whom it was read, and how sure that was."""
 
-    def add(
-        self, number: int, text: str, reader: str, layout: Sequence[int] = (), confidence: float | None = None
-    ) -> None:
-        if self.parts:
-            self.parts.append(_PAGE_GAP)
-            self.length += len(_PAGE_GAP)
-        self.spans.append(
+    layout: PageLayout
+    reader: str
+    confidence: float | None = None
+    doubtful: bool = False
+
+
+def _document(pages: Sequence[_ReadPage], *notes: str) -> DocumentText:
+    """The pages one after the other."""
+    parts: list[str] = []
+    spans: list[PageSpan] = []
+    start = 0
+    for number, (page, (gap, layout)) in enumerate(
+        zip(pages, joined_pages([page.layout for page in pages]), strict=True), start=1
+    ):
+        parts += (gap, layout.text)
+        start += len(gap)
+        spans.append(
             PageSpan(
                 page=number,
-                start=self.length,
-                end=self.length + len(text),
-                reader=reader,
-                confidence=confidence,
-                doubtful=confidence is not None and confidence < self.least_confidence,
-                layout=tuple(layout),
+                start=start,
+                end=start + len(layout.text),
+                reader=page.reader,
+                confidence=page.confidence,
+                doubtful=page.doubtful,
+                layout=tuple(pack_runs(layout.runs)),
             )
         )
-        self.parts.append(text)
-        self.length += len(text)
-
-    def document(self) -> DocumentText:
-        return DocumentText("".join(self.parts), tuple(self.spans), tuple(self.notes))
+        start += len(layout.text)
+    return DocumentText("".join(parts), tuple(spans), notes)
 
 
 class DocumentReader:
@@ -136,29 +140,35 @@ class DocumentReader:
 
     def _read_pdf(self, data: bytes, scans: bool) -> DocumentText:
         answer, _ = self._process.request({"operation": "pdf"}, data)
-        pages = _Pages(self._settings.ocr_least_confidence)
-        if unseen := [str(number) for number, page in enumerate(answer["pages"], start=1) if page["unseen"]]:
-            _log.warning("text that nobody sees was left out", pages=len(unseen))
-            pages.notes.append(f"text that nobody sees was left out of page {', '.join(unseen)}")
-        for index, page in enumerate(answer["pages"]):
-            scan = self._read_scan(data, index) if scans and not page["usable"] else None
-            if scan is not None and _says_more(scan.text, page["text"]):
-                pages.add(index + 1, scan.text, "ocr", scan.layout, scan.confidence)
-            else:
-                pages.add(index + 1, page["text"], "digital", page["layout"])
-        return pages.document()
+        pages = [self._pdf_page(data, index, page, scans) for index, page in enumerate(answer["pages"])]
+        unseen = [str(number) for number, page in enumerate(answer["pages"], start=1) if page["unseen"]]
+        if not unseen:
+            return _document(pages)
+        _log.warning("text that nobody sees was left out", pages=len(unseen))
+        return _document(pages, f"text that nobody sees was left out of page {', '.join(unseen)}")
 
-    def _read_scan(self, data: bytes, index: int) -> OcrPage:
-        return self._ocr().read(self.render(data, DocumentKind.PDF.value, index), 0)
+    def _pdf_page(self, data: bytes, index: int, page: Header, scans: bool) -> _ReadPage:
+        if scans and not page["usable"]:
+            scan = self._ocr().read(self.render(data, DocumentKind.PDF.value, index), 0)
+            if _says_more(scan.text, page["text"]):
+                return self._scanned(scan)
+        return _ReadPage(PageLayout(page["text"], tuple(unpack_runs(page["layout"]))), "digital")
 
     def _read_image(self, data: bytes) -> DocumentText:
-        pages = _Pages(self._settings.ocr_least_confidence)
-        frame, frames = 0, 1
-        while frame < frames:
-            page = self._ocr().read(data, frame)
-            pages.add(frame + 1, page.text, "ocr", page.layout, page.confidence)
-            frame, frames = frame + 1, page.frames
-        return pages.document()
+        pages: list[_ReadPage] = []
+        frames = 1
+        while len(pages) < frames:
+            scan = self._ocr().read(data, len(pages))
+            pages.append(self._scanned(scan))
+            frames = scan.frames
+        return _document(pages)
+
+    def _scanned(self, scan: OcrPage) -> _ReadPage:
+        least = self._settings.ocr_least_confidence
+        if least is None:
+            least = LEAST_CONFIDENCE.get(self._ocr().name, USUAL_LEAST_CONFIDENCE)
+        doubtful = scan.confidence is not None and scan.confidence < least
+        return _ReadPage(PageLayout(scan.text, tuple(unpack_runs(scan.layout))), "ocr", scan.confidence, doubtful)
 
     def _ocr(self) -> OcrEngine:
         if self._engine is None:
@@ -174,6 +184,5 @@ def _says_more(scan: str, layer: str) -> bool:
 
 
 def _one_page(text: str, reader: str, note: str | None = None) -> DocumentText:
-    pages = _Pages(notes=[note] if note else [])
-    pages.add(1, without_format_characters(text), reader)
-    return pages.document()
+    page = _ReadPage(PageLayout(without_format_characters(text)), reader)
+    return _document([page], *([note] if note else []))

@@ -8,6 +8,7 @@ from PIL import Image, ImageOps, ImageSequence
 
 from gateway.limited_process import Handler, Header, serve
 from gateway.page_layout import pack_runs
+from gateway.page_turning import turn_of, turned, turned_back
 from gateway.text_lines import join_lines
 from schemas.errors import Code, SynopticError
 
@@ -32,7 +33,11 @@ def prepare(arguments: tuple[str, ...]) -> Handler:
         opened, frames = open_frame(image, header["frame"])
         page = repair(opened)
         pieces, confidence = recognize(page.image)
-        layout = join_lines(pieces, page.to_page)
+        quarters = turn_of(opened, pieces, lambda turned_page: recognize(turned_page)[0])
+        if quarters:
+            page = repair(turned(opened, quarters))
+            pieces, confidence = recognize(page.image)
+        layout = join_lines(pieces, turned_back(page.to_page, quarters))
         answer = {"confidence": confidence, "frames": frames, "layout": pack_runs(layout.runs)}
         return answer, layout.text.encode()
 

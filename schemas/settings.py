@@ -80,8 +80,11 @@ class IntakeSettings(Section):
     ocr_engine: Literal["auto", "tesserocr", "rapidocr", "easyocr"] = Field(
         default="auto", description="auto: the first of these that is installed with its data (docs/ocr.md)"
     )
-    ocr_least_confidence: float = Field(
-        default=0.85, ge=0, le=1, description="what a page says that was read with less is for a person (docs/ocr.md)"
+    ocr_least_confidence: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="what a page says that was read with less is for a person; without one, the engine's own (docs/ocr.md)",
     )
 
 
@@ -189,6 +192,9 @@ class FhirSettings(Section):
         "exactly one active one of that patient and side, else as write; or none",
     )
     audit: bool = Field(default=False, description="write an AuditEvent with each report and each decision")
+    companion_report: bool = Field(
+        default=False, description="write a preliminary, unsigned DiagnosticReport over what was extracted"
+    )
     organization: Annotated[
         str, _like(r"Organization/[A-Za-z0-9.-]{1,64}", "give Organization/ and its id, such as Organization/synoptic")
     ] = Field(default="Organization/synoptic", description="Provenance.agent.onBehalfOf; must be on the server")

@@ -54,17 +54,24 @@ def test_scanned_page_after_a_digital_one_is_read_by_ocr(reader: DocumentReader)
 
 def test_frames_of_an_image_are_pages() -> None:
     """A fax of two frames gives two pages, in order."""
-    engine = SpokenEngine("first page", "second page")
+    engine = SpokenEngine("First page", "Second page")
     document = DocumentReader(IntakeSettings(), engine).read(image_of(LINES, "TIFF"), "image/tiff")
-    assert document.text == "first page\n\nsecond page"
+    assert document.text == "First page\n\nSecond page"
     assert [(span.page, span.reader, span.confidence) for span in document.pages] == [(1, "ocr", 0.9), (2, "ocr", 0.9)]
     assert [frame for _, frame in engine.shown] == [0, 1]
 
 
-@pytest.mark.parametrize(("least", "doubtful"), [(0.85, False), (0.95, True)])
-def test_a_page_read_with_less_confidence_than_asked_is_doubtful(least: float, doubtful: bool) -> None:
-    """The page says so itself, since the hop that decides has no settings of intake."""
-    reader = DocumentReader(IntakeSettings(ocr_least_confidence=least), SpokenEngine("Breast, left."))
+@pytest.mark.parametrize(
+    ("engine", "least", "doubtful"),
+    [("spoken", 0.85, False), ("spoken", 0.95, True), ("spoken", None, False), ("rapidocr", None, True), ("rapidocr", 0.9, False)],
+)  # fmt: skip
+def test_a_page_read_with_less_confidence_than_asked_is_doubtful(
+    engine: str, least: float | None, doubtful: bool
+) -> None:
+    """The page says so itself; where nothing is asked for, each engine has a bound of its own."""
+    spoken = SpokenEngine("Breast, left.")
+    spoken.name = engine
+    reader = DocumentReader(IntakeSettings(ocr_least_confidence=least), spoken)
     (page,) = reader.read(image_of(LINES), "image/png").pages
     reader.close()
     assert page.doubtful is doubtful
@@ -107,14 +114,16 @@ def test_tessdata_is_found_by_its_environment_variable(tmp_path: Path, monkeypat
     assert find_tessdata() == folder
 
 
-def test_engine_choice_prefers_tesseract_and_obeys_the_settings(
+def test_engine_choice_follows_the_measured_error_and_obeys_the_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tesseract where its data is found, and another engine only where it is asked for."""
+    """The engine with the fewest errors that is installed, and another one where it is asked for."""
     (tmp_path / "eng.traineddata").touch()
     monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
+    assert find_engine(IntakeSettings()).name == "rapidocr"
+    assert find_engine(IntakeSettings(ocr_engine="tesserocr")).name == "tesserocr"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "rapidocr" else name)
     assert find_engine(IntakeSettings()).name == "tesserocr"
-    assert find_engine(IntakeSettings(ocr_engine="rapidocr")).name == "rapidocr"
 
 
 def test_easyocr_without_its_weights_is_refused_with_their_names(
@@ -140,5 +149,5 @@ def test_missing_engine_is_a_reject_that_says_what_to_install(monkeypatch: pytes
     with pytest.raises(SynopticError) as caught:
         find_engine(IntakeSettings())
     assert caught.value.code is Code.OCR_UNAVAILABLE
-    assert "tesserocr is not installed, rapidocr is not installed" in caught.value.one_line()
+    assert "rapidocr is not installed, tesserocr is not installed" in caught.value.one_line()
     assert "extra `ocr`" in caught.value.one_line()
