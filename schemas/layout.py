@@ -12,11 +12,13 @@ class TickStyle(Frozen):
     """One way to tick a box: the wording of a `ticked` and of an `empty` one.
 
     `beside`: what may be an empty box, but a blank or a tick as well, counts as one only beside a ticked one.
+    `blank`: an empty one may lead from a label to a value, and is a box only in a list with others.
     """
 
     ticked: str
     empty: str
     beside: bool = False
+    blank: bool = False
 
 
 class FormLabel(Frozen):

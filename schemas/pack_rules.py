@@ -261,13 +261,16 @@ class LabelSet(Frozen):
 
     `missing` maps values to a status for findings that are no task of the pack. Facts with one of `lesser_marks` or in
     `lesser_sections` (of another sample) count only where the others give no value. `of_largest`: so do those of smaller foci, and where it is
-    not known which focus is the largest, values that differ from focus to focus contradict each other.
+    not known which focus is the largest, values that differ from focus to focus contradict each other. `bounded`: two
+    labels with numbers; where that of the first exceeds that of the second, they and what is derived go to
+    review.
     """
 
     rules: tuple[LabelRule, ...]
     lesser_marks: tuple[str, ...] = ()
     lesser_sections: tuple[str, ...] = ()
     of_largest: bool = False
+    bounded: tuple[str, str] | None = None
     missing: dict[str, Literal["not_assessable", "pending", "not_performed"]] = Field(default_factory=dict)
     cases: tuple[LabelCase, ...] = ()
 

@@ -126,7 +126,7 @@ def decide_task(
     if not evidence:
         reason = NO_SPAN
     elif label.status is Status.REVIEW:
-        reason = CONTRADICTION
+        reason = label.reason or CONTRADICTION
     elif value != classifier.value or not classifier.says_stated:
         reason = DISAGREEMENT
     elif not classifier.sure:
@@ -147,7 +147,7 @@ def decide_task(
 def by_rules(label: TaskLabel, locate: Locate) -> Finding:
     """A finding that rules alone decide; contradicting evidence, or none, sends it to review."""
     evidence = locate(label.spans)
-    reason = CONTRADICTION if label.status is Status.REVIEW else None
+    reason = (label.reason or CONTRADICTION) if label.status is Status.REVIEW else None
     if label.status is Status.CODED and not evidence:
         reason = NO_SPAN
     return Finding(

@@ -1,7 +1,7 @@
 """Facts to labels: one label for each task and further finding of a primary, by the ordered rules of a pack."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from schemas.findings import Basis, Status
@@ -12,6 +12,10 @@ from workers.counting import counted_once
 from workers.facts import Fact
 from workers.foci import OTHER_FOCUS
 
+# The mark of a fact of a specimen without a side, in a report of two.
+UNSIDED = "unsided"
+UNSIDED_REASON = "it may be of the other side"
+IMPOSSIBLE = "its numbers are impossible"
 _EVIDENCE_LIMIT = 5
 
 
@@ -51,7 +55,23 @@ def label_primary(
 ) -> dict[str, TaskLabel]:
     """A label for each key of the rules; `properties` are the primary's assertion, procedure and therapy_before."""
     engine = LabellingEngine(rules, definition)
-    return {task: engine.label(task, facts, properties) for task in rules.labels}
+    sure = [fact for fact in facts if UNSIDED not in fact.marks]
+    labels = {task: engine.label(task, sure, properties) for task in rules.labels}
+    if len(sure) < len(facts):
+        labels |= {task: engine.doubted(label, facts, properties) for task, label in labels.items()}
+    return {task: _bounded(label, rules.labels[task].bounded, labels) for task, label in labels.items()}
+
+
+def _bounded(label: TaskLabel, bounded: tuple[str, str] | None, labels: Mapping[str, TaskLabel]) -> TaskLabel:
+    """The label, in review where it was derived from more of a number than there can be."""
+    if bounded is None or label.status is not Status.CODED:
+        return label
+    if label.basis is not Basis.DERIVED and label.task not in bounded:
+        return label
+    part, whole = (number(labels[key].value or "") for key in bounded)
+    if part is None or whole is None or part <= whole:
+        return label
+    return replace(label, status=Status.REVIEW, reason=IMPOSSIBLE)
 
 
 class LabellingEngine:
@@ -79,6 +99,15 @@ class LabellingEngine:
             if label.value is not None or (pool is largest and label.status is not Status.NOT_STATED):
                 return label
         return self._label(task, facts, properties)
+
+    def doubted(self, sure: TaskLabel, facts: Sequence[Fact], properties: Mapping[str, str]) -> TaskLabel:
+        """A label not stated by its own side's text, in review where text of neither side gives it too."""
+        if sure.status is not Status.NOT_STATED and sure.basis is not Basis.DERIVED:
+            return sure
+        unsided = [fact for fact in facts if UNSIDED in fact.marks]
+        if self.label(sure.task, unsided, properties).value is None:
+            return sure
+        return replace(self.label(sure.task, facts, properties), status=Status.REVIEW, reason=UNSIDED_REASON)
 
     def _label(self, task: str, facts: Sequence[Fact], properties: Mapping[str, str]) -> TaskLabel:
         """The first rule that finds facts answers; facts of equal standing that give another value contradict it."""

@@ -161,6 +161,8 @@ class _Forms:
                 for column, title in enumerate(titles):
                     columns.append(f"\n\n{title}:\n")
                     for label, words, answers in rows:
+                        # Behind the title no word of a row looks like the header of a section.
+                        columns += [] if label else [f"{title}, "]
                         columns += self._beside(text, label, words, answers[column])
                 yield (cells[index].start, cells[index + used].end), (*columns, "\n")
             index += 1 + (used if len(rows) > 1 else 0)

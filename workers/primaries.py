@@ -4,6 +4,7 @@ A block (one side of the organ) is a primary where an undismissed assertion of c
 history, not a metastasis. Where two sides are named, each needs an assertion in text of its own.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -91,8 +92,8 @@ class _Assessor:
 
     def decide(self, block: Block, whole: bool) -> PrimaryDecision:
         """The verdict on a block, from all of its text (`whole`) or only from what names its side."""
-        asserting = self._settled(self._standing("assertion", block, whole))
-        row, support = self._first_row(asserting)
+        standing = self._standing("assertion", block, whole)
+        row, support = self._first_row(self._settled(standing or self._of_both_sides()))
         decision = PrimaryDecision(block=block, laterality=block.side)
         if row is None:
             return decision
@@ -139,6 +140,20 @@ class _Assessor:
         strong = [fact for fact in found if fact.section not in self._rules.weak_sections]
         dismissed = [fact for fact in found if fact.marks & set(self._rules.dismissed_by)]
         return _outside(strong or found, dismissed)
+
+    def _of_both_sides(self) -> list[Fact]:
+        """What the report asserts of both sides at once; no mark dismisses it."""
+        pattern = self._definition.segmentation.both_sides
+        stretches = (
+            [match.span() for match in re.finditer(pattern, self._document.text, re.IGNORECASE)] if pattern else []
+        )
+        return [
+            fact
+            for fact in self._facts
+            if fact.kind == "assertion"
+            and not fact.marks & set(self._rules.dismissed_by)
+            and any(fact.start < end and start < fact.end for start, end in stretches)
+        ]
 
     def _settled(self, asserting: list[Fact]) -> list[Fact]:
         """What is asserted, less what merely told sections add to a diagnosis that leaves no cancer."""

@@ -9,7 +9,7 @@ from schemas.pack_loader import Pack
 from workers.document import Document, Span, merge_spans
 from workers.facts import Fact, read_facts
 from workers.foci import Measure, by_focus
-from workers.labelling import LabellingEngine, TaskLabel, label_primary
+from workers.labelling import UNSIDED, LabellingEngine, TaskLabel, label_primary
 from workers.layout import LaidOut, lay_out
 from workers.primaries import PrimaryDecision, find_primaries, of_this_specimen
 from workers.segment import segment
@@ -98,13 +98,12 @@ def _in_place(reading: PrimaryReading, laid: LaidOut) -> PrimaryReading:
 
 
 def _facts_in(document: Document, decision: PrimaryDecision, facts: tuple[Fact, ...], pack: Pack) -> tuple[Fact, ...]:
-    """The facts of one primary of several; a sentence on both sides at once, or a part of no side, belongs to none."""
+    """The facts of one primary of several; those of a part without a side are marked; a sentence on both belongs to none."""
     side, segmentation = decision.block.side, pack.definition.segmentation
     return tuple(
-        fact
+        replace(fact, marks=fact.marks | {UNSIDED}) if _of_no_side(document, fact) else fact
         for fact in facts
         if decision.block.holds(fact.start, fact.end)
-        and not _of_no_side(document, fact)
         and not concerns_other_side(document, fact.start, fact.end, side, segmentation)
     )
 
