@@ -1,7 +1,8 @@
 """Bytes to text: byte order mark, declared charset, UTF-8, UTF-16 without a mark, then the likeliest of a few.
 
 The declared charset wins unless the bytes contradict it: they are no text in it, or they are UTF-8 beyond chance where a
-charset of single bytes was declared. What was declared wrongly is read as what it is, and said (`Decoded.note`).
+charset of single bytes was declared. What was declared wrongly is read as what it is, and said (`Decoded.note`). Guessed is
+only among charsets of Western Europe, and a guess that gives no Western text is none.
 """
 
 import codecs
@@ -19,6 +20,8 @@ _SAMPLE = 1 << 16  # bytes that a guess looks at
 _BEFORE = 1 << 10
 _BESIDE_LETTERS = re.compile(r"(?<=[A-Za-z])[^\x00-\x7f]|[^\x00-\x7f](?=[A-Za-z])")
 _LETTER = re.compile("[À-ÖØ-öø-ÿ’]")
+_FOREIGN_WORD = re.compile(r"[^\W\d_\x00-\x7f]{3}")
+_OF_TWO_BYTES = re.compile(rb"[\xa4\xa6\xa8\xac\xaf\xb6\xb8][A-Za-z]")  # Chinese; signs that begin no Western word
 _CAPITAL_WITHIN = re.compile("[a-z][À-ÖØ-Þ]")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _WIDENED_CHARSETS = {"iso8859-1": "cp1252"}  # what senders mean by it
@@ -48,8 +51,8 @@ def decode_text(data: bytes, kind: DocumentKind, charset: str | None) -> Decoded
         if name is not None and (text := _decoded(data, name)) is not None:
             return Decoded(text, _note(declared, named, name))
     _check_cut(data, named)
-    for name in _guesses(data):
-        if (text := _decoded(data, name)) is not None:
+    for name in () if _OF_TWO_BYTES.search(data) else _guesses(data):
+        if (text := _decoded(data, name)) is not None and _is_western(text):
             return Decoded(text, _note(declared, named, name) or f"no charset declared, guessed {name}")
     raise SynopticError(Code.UNDECODABLE_TEXT)
 
@@ -78,6 +81,11 @@ def _spells(sample: bytes, charset: str) -> bool:
     return (
         bool(beside) and text is not None and not _CAPITAL_WITHIN.search(text) and all(map(_LETTER.fullmatch, beside))
     )
+
+
+def _is_western(text: str) -> bool:
+    """Whether a guess makes sense: EBCDIC, Chinese or Cyrillic bytes are rows of accented letters in any of these charsets."""
+    return 2 * len(text.encode("ascii", "ignore")) >= len(text) and not _FOREIGN_WORD.search(text)
 
 
 def _declared_within(data: bytes, kind: DocumentKind) -> str | None:

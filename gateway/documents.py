@@ -89,6 +89,11 @@ class DocumentReader:
         """As `read`, but of a PDF its text layer alone."""
         return self._checked(data, content_type, scans=False)
 
+    def check_length(self, text: str) -> None:
+        """Raise SYN-134 for what is no report: every step reads the text from one end to the other."""
+        if len(text) > self._settings.maximum_text_characters:
+            raise SynopticError(Code.TEXT_TOO_LONG, f"at most {self._settings.maximum_text_characters} characters")
+
     def render(self, data: bytes, content_type: str, page: int) -> bytes:
         """A page (0-based) of a PDF or an image as a PNG, as it was read."""
         is_pdf = parse_content_type(content_type).kind is DocumentKind.PDF
@@ -109,6 +114,7 @@ class DocumentReader:
             )
         check_magic(data, declared)
         document = self._read(data, declared, scans)
+        self.check_length(document.text)
         if not document.text.strip():
             raise SynopticError(Code.NO_TEXT, f"an empty {declared.kind.value} document")
         return document

@@ -23,6 +23,7 @@ def read_narrative(resources: ReportResources, reader: DocumentReader, attachmen
     if forms := report.get("presentedForm"):
         return read_presented_form(forms, resources, reader, attachments)
     text = without_format_characters("\n".join([*_conclusion(report), *result_lines(resources)]))
+    reader.check_length(text)
     if text.strip():
         return DocumentText(text, (PageSpan(page=1, start=0, end=len(text), reader="plain"),))
     narrative = report.get("text") or {}

@@ -387,6 +387,11 @@ class Code(Enum):
         "let this client read Binary there, at that very url; then `synoptic rejected replay`",
     )
     CUT_DOCUMENT = _reject(132, "the document breaks off ({detail})", "send it whole")
+    TEXT_TOO_LONG = _reject(
+        134,
+        "the text is longer than any report ({detail})",
+        "send the report alone, or raise intake.maximum_text_characters",
+    )
     FORMS_CONTRADICT = _reject(
         133,
         "the presentedForms of one report say different things ({detail})",

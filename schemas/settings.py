@@ -73,6 +73,9 @@ class IntakeSettings(Section):
         default=("*",), description="ordered; the first system that a report carries is its identity; * takes any"
     )
     maximum_attachment_bytes: int = Field(default=24 * 1024 * 1024, gt=0, description="decoded, one attachment")
+    maximum_text_characters: int = Field(
+        default=1_000_000, gt=0, description="of one report, in whatever format it came"
+    )
     pdf_seconds: float = Field(default=10, gt=0, description="for one PDF or other document, in its subprocess")
     pdf_memory_mib: int = Field(default=512, gt=0, description="of that subprocess")
     ocr_seconds: float = Field(default=60, gt=0, description="for one page, in its subprocess")

@@ -96,3 +96,17 @@ def test_a_single_umlaut_in_a_name_is_read_as_it_was_written(charset: str) -> No
     """The name that the resource knows would not be found in a text that is guessed wrongly."""
     words = "Patient: Müller, Jürgen. Carcinoma of the left breast, pT1c pN0. Jürgen Müller returns for surgery."
     assert decode_text(words.encode(charset), DocumentKind.PLAIN, None).text == words
+
+
+@pytest.mark.parametrize(
+    "charset", ["cp037", "cp500", "cp273", "gb18030", "big5", "shift_jis", "cp1251", "koi8-r", "cp1253"]
+)
+def test_what_is_no_western_text_is_never_guessed(charset: str) -> None:
+    """EBCDIC, Chinese, Japanese, Cyrillic and Greek are read where they are declared, and refused where they are not."""
+    foreign = {"cp1251": "опухоль груди", "koi8-r": "опухоль груди", "cp1253": "καρκίνος του μαστού"}
+    text = f"Left breast, mastectomy: {foreign.get(charset, '' if charset.startswith('cp') else '癌症病理報告')} 2.3 cm, pT2"
+    data = text.encode(charset)
+    assert decode_text(data, DocumentKind.PLAIN, charset).text == text
+    with pytest.raises(SynopticError) as caught:
+        decode_text(data, DocumentKind.PLAIN, None)
+    assert caught.value.code is Code.UNDECODABLE_TEXT

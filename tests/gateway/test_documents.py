@@ -292,3 +292,16 @@ def test_a_pdf_that_was_cut_is_refused_rather_than_read_in_part(reader: Document
         assert cut in (Code.CUT_DOCUMENT, Code.MALFORMED_PDF)
     cut_update = whole + b"\n99 0 obj\n<</Length 9000>>\nstream\n" + b"x" * 6000
     assert refusal(reader, cut_update, "application/pdf") is Code.CUT_DOCUMENT
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "text/html", "text/rtf"])
+def test_a_text_longer_than_any_report_is_refused(content_type: str) -> None:
+    """In whatever format: the steps after this one would read it for hours."""
+    short = DocumentReader(IntakeSettings(maximum_text_characters=20))
+    long = "Left breast, mastectomy"
+    document = f"{{\\rtf1 {long}}}" if content_type == "text/rtf" else long
+    try:
+        assert refusal(short, document.encode(), content_type) is Code.TEXT_TOO_LONG
+        assert short.read(document.replace(", mastectomy", "").encode(), content_type).text == "Left breast"
+    finally:
+        short.close()
