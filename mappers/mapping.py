@@ -90,7 +90,7 @@ def _plan(
     mapping: Mapping,
     review_values: bool,
 ) -> Iterator[_Planned]:
-    by_finding = _variables_by_finding(primary, known, specimens, mapping, review_values)
+    by_finding = variables_by_finding(primary, known, specimens, mapping, review_values)
     answered: set[str] = set()
     for rule in mapping.rules:
         variables = by_finding.get(rule.finding) if rule.finding else known
@@ -105,9 +105,10 @@ def _plan(
             yield _Planned(rule, derived_id(owner, primary.key, rule.slot), variables)
 
 
-def _variables_by_finding(
+def variables_by_finding(
     primary: Primary, known: Variables, specimens: SpecimenChoice, mapping: Mapping, review_values: bool
 ) -> dict[str, Variables]:
+    """The variables of each finding; a value in review counts as coded, and is labelled, where those go out."""
     result = {}
     for key, finding in primary.findings.items():
         variables = finding_variables(key, finding, known, mapping, specimens)
@@ -119,13 +120,14 @@ def _variables_by_finding(
 
 def _references(planned: list[_Planned], mapping: Mapping) -> dict[str, Resource]:
     return {
-        plan.rule.slot: reference_to({**_template(plan.rule, mapping), "id": plan.identifier})
+        plan.rule.slot: reference_to({**template_of(plan.rule, mapping), "id": plan.identifier})
         for plan in planned
         if plan.rule.of == "primary"
     }
 
 
-def _template(rule: Rule, mapping: Mapping) -> dict[str, Any]:
+def template_of(rule: Rule, mapping: Mapping) -> dict[str, Any]:
+    """What a rule fills: its own resource laid over its template, and that over the ones it builds on."""
     return merged(_named_template(rule.template, mapping), rule.resource) if rule.template else rule.resource
 
 
@@ -136,5 +138,5 @@ def _named_template(name: str, mapping: Mapping) -> dict[str, Any]:
 
 
 def _fill(plan: _Planned, mapping: Mapping, references: Map[str, Resource]) -> Resource:
-    filled = Filling(mapping, plan.variables, references).fill(_template(plan.rule, mapping))
+    filled = Filling(mapping, plan.variables, references).fill(template_of(plan.rule, mapping))
     return {"resourceType": filled.pop("resourceType"), "id": plan.identifier, **filled}

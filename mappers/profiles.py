@@ -54,7 +54,7 @@ def check_resources(resources: Sequence[Resource], mapping: Mapping, elsewhere: 
         f"{resource['resourceType']}/{resource['id']}: {fault}"
         for resource in resources
         for fault in (
-            *_profile_faults(resource),
+            *_profile_faults(resource, mapping),
             *_code_faults(resource, mapping),
             *_value_faults(resource, mapping),
             *_reference_faults(resource, ids),
@@ -62,9 +62,10 @@ def check_resources(resources: Sequence[Resource], mapping: Mapping, elsewhere: 
     )
 
 
-def _profile_faults(resource: Resource) -> Iterator[str]:
+def _profile_faults(resource: Resource, mapping: Mapping) -> Iterator[str]:
     for url in resource.get("meta", {}).get("profile", []):
-        rule = load_profiles().get(url)
+        own = mapping.profiles.get(url)
+        rule = ProfileRule(**own.model_dump()) if own else load_profiles().get(url)
         if rule is None:
             yield f"{url} is no profile that Synoptic knows"
             continue

@@ -1,9 +1,10 @@
 """The shape of overlay.yaml: what a facility has otherwise than the pack's mapping, laid over it key by key.
 
-    systems, codes, tables, texts, templates, allowed, denied   a key takes the place of the shipped one, null removes it;
-                                                 templates and tables are laid over key by key; a code written
-                                                 "+system|code" stands beside the shipped codes, not for them
-    attributes, readings, assumptions            come after the shipped ones
+    systems, codes, tables, texts,               a key takes the place of the shipped one, null removes it; tables and
+    templates, allowed, denied, profiles         templates are laid over key by key; a code written "+system|code"
+                                                 stands beside the shipped codes, not for them
+    attributes, readings, assumptions,           come after the shipped ones
+    known_condition
     rules                                        with the `id` of a shipped rule: its keys are laid over that rule;
                                                  with the same slot, finding and conditions: in its place;
                                                  else a new one: `before` or `after` a rule's id, else first of its slot
@@ -19,7 +20,7 @@ from pydantic import Field, StringConstraints
 
 from schemas.frozen import Frozen
 from schemas.messages import ReportContext
-from schemas.pack_mapping import Assumption, Case, OneOrMore, Reading, Rule
+from schemas.pack_mapping import Assumption, Case, OneOrMore, OwnProfile, Reading, Rule
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
 CodeChoice = Literal["snomed", "ajcc"]
@@ -75,4 +76,6 @@ class Overlay(Frozen):
     without: tuple[str, ...] = Field(default=(), description="ids of shipped rules that do not hold here")
     allowed: dict[str, tuple[str, ...] | None] = Field(default_factory=dict)
     denied: dict[str, str | None] = Field(default_factory=dict)
+    known_condition: tuple[str, ...] = ()
+    profiles: dict[str, OwnProfile | None] = Field(default_factory=dict, description="the facility's own profiles")
     cases: tuple[Case, ...] = ()

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 from schemas.mapping_faults import nearest
 from schemas.pack_mapping import Location
-from schemas.yaml_source import Fault, dotted, line_of, plain
+from schemas.yaml_source import Fault, line_of, plain
 
-_BY_KEY = ("systems", "codes", "tables", "texts", "templates", "allowed", "denied")
+_BY_KEY = ("systems", "codes", "tables", "texts", "templates", "allowed", "denied", "profiles")
 _WITH_CODES = ("codes", "tables")
-_LISTS = ("attributes", "readings", "assumptions")
+_LISTS = ("attributes", "readings", "assumptions", "known_condition")
 _PLACES = ("before", "after")
 _BESIDE = "+"
 
@@ -97,7 +97,7 @@ class Layers:
     def _lay_rule(self, held: list[_Placed], rule: dict[str, Any], own: Location) -> None:
         """Change a rule, take the place of one, or come as a new one."""
         body = {key: value for key, value in rule.items() if key not in _PLACES}
-        known = {one.rule.get("id"): at for at, one in enumerate(held) if one.rule.get("id")}
+        known = {str(one.rule["id"]): at for at, one in enumerate(held) if one.rule.get("id")}
         same = [at for at, one in enumerate(held) if _conditions(one.rule) == _conditions(body)]
         if body.get("id") in known:
             at = known[body["id"]]
@@ -126,7 +126,7 @@ class Layers:
         return None
 
     def _tell(self, own: Location, message: str) -> None:
-        self.faults.append(Fault(self._file, line_of(self._sources[self._file], own), dotted(own), message))
+        self.faults.append(Fault.at(self._file, self._sources[self._file], own, message))
 
 
 def _laid_over(held: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

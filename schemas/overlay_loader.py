@@ -26,12 +26,16 @@ SHIPPED_CODES: CodeChoice = "snomed"
 
 @dataclass(frozen=True)
 class SiteMapping:
-    """The mapping of one facility's reports; `digest` is of what it says, not of how it is written."""
+    """The mapping of one facility's reports; `digest` is of what it says, not of how it is written.
+
+    `places` names, for each rule, the file and line that it stands on.
+    """
 
     name: str
     mapping: Mapping
     digest: str
     facility: Facility | None = None
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def load_site(
     if mapping is None or faults:
         return None, faults
     name, facility = (laid.overlay.overlay, laid.overlay.facility) if laid else ("", None)
-    return SiteMapping(name, mapping, digest_of(mapping), facility), []
+    return SiteMapping(name, mapping, digest_of(mapping), facility, _places(layers)), []
 
 
 def load_sites(
@@ -132,6 +136,11 @@ def digest_of(mapping: Mapping, *more: BaseModel) -> str:
     """SHA-256 of what a mapping and what goes with it say: comments and cases change nothing."""
     parts = [mapping.model_dump_json(exclude={"cases"}), *(one.model_dump_json() for one in more)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _places(layers: Layers) -> tuple[str, ...]:
+    found = (layers.place(("rules", index)) for index in range(len(layers.data["rules"])))
+    return tuple(f"{file}:{line}" for file, line, _ in found)
 
 
 def _checked(layers: Layers) -> tuple[Mapping | None, list[Fault]]:

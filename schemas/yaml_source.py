@@ -26,6 +26,11 @@ class Fault:
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.key}: {self.message}"
 
+    @classmethod
+    def at(cls, file: str, source: Any, place: tuple[int | str, ...], message: str) -> "Fault":
+        """The fault at a place of what was read from the file."""
+        return cls(file, line_of(source, place), dotted(place), message)
+
 
 @runtime_checkable
 class SelfChecking(Protocol):
@@ -58,7 +63,7 @@ def load_model(path: Path, model: type[Model]) -> tuple[Model | None, list[Fault
     loaded, faults = shaped(data, model, path.name)
     checked: Any = loaded
     found = checked.faults() if isinstance(checked, SelfChecking) else ()
-    faults += [Fault(path.name, line_of(data, place), dotted(place), message) for place, message in found]
+    faults += [Fault.at(path.name, data, place, message) for place, message in found]
     return (None, faults) if faults else (loaded, [])
 
 

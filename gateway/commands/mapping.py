@@ -1,58 +1,194 @@
-"""`synoptic mapping check`: every fault of a pack's mapping, each with file, line, key, what was expected."""
+"""`synoptic mapping`: check, try and change what turns findings into FHIR."""
 
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
 
+from gateway.listing import print_rows
+from gateway.mapping_tools import concepts, live
+from gateway.mapping_tools.chosen import Chosen, choose, place_of
 from schemas.errors import Code, SynopticError
 from schemas.mapping_faults import nearest
+from schemas.mapping_schema import SchemaName, schema_of
+from schemas.overlay_loader import OVERLAY_FILE, load_site, read_overlay
 from schemas.pack import PackDefinition
-from schemas.pack_loader import PACKS_FOLDER, check_pack
-from schemas.pack_mapping import Mapping
+from schemas.pack_loader import check_pack
+from schemas.pack_mapping import Case, CaseFinding, Location
 from schemas.pack_rules import LabelRules
-from schemas.yaml_source import Fault, load_model, load_yaml
+from schemas.settings import Settings, load_settings
+from schemas.yaml_source import Fault, load_model, load_yaml, plain
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
+Which = Annotated[
+    str, typer.Argument(metavar="MAPPING", help="a pack's id, or a folder with mapping.yaml or overlay.yaml")
+]
+Given = Annotated[str, typer.Option("--mapping", help="a pack's id, or a folder with mapping.yaml or overlay.yaml")]
 
 
 @app.callback()
 def mapping() -> None:
-    """Check and try the mapping from findings to FHIR."""
+    """Check, try and change the mapping from findings to FHIR."""
 
 
 @app.command()
-def check(
-    pack: Annotated[str, typer.Argument(help="The pack's id, or a folder that holds one.")] = "breast",
-) -> None:
-    """Check a pack's files and its mapping; prints every fault with file, line and key, and ends with status 1 if any."""
-    folder = Path(pack) if Path(pack).is_dir() else PACKS_FOLDER / pack
-    if not folder.is_dir():
-        known = ", ".join(sorted(entry.name for entry in PACKS_FOLDER.iterdir() if entry.is_dir()))
-        raise SynopticError(Code.BAD_PACK, f"no pack {pack!r}; expected one of: {known}, or a folder")
-    faults = check_pack(folder) or finding_faults(folder)
+def check(which: Which = "breast") -> None:
+    """Print every fault of a pack, or of an overlay, with file, line and key; exit 1 if there is any."""
+    faults = faults_of(which)
     for fault in faults:
         typer.echo(str(fault))
+    name = Path(which).name
     if faults:
-        typer.echo(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in {folder.name}", err=True)
+        typer.echo(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in {name}", err=True)
         raise typer.Exit(1)
-    typer.echo(f"{folder.name}: no faults", err=True)
+    typer.echo(f"{name}: no faults", err=True)
 
 
-def finding_faults(folder: Path) -> list[Fault]:
-    """Findings that the mapping reads and nothing in the pack finds."""
-    path = folder / "mapping.yaml"
-    mapped, definition, labels = (
-        load_model(folder / name, model)[0]
-        for name, model in (("mapping.yaml", Mapping), ("pack.yaml", PackDefinition), ("labels.yaml", LabelRules))
-    )
-    if not (isinstance(mapped, Mapping) and isinstance(definition, PackDefinition) and isinstance(labels, LabelRules)):
-        return []
-    known = {*(task.key for task in definition.tasks), *labels.labels}
+@app.command()
+def show(
+    findings: Annotated[
+        str | None, typer.Argument(help="findings as in a case: 'T: {value: T2, detail: pT2}'", show_default=False)
+    ] = None,
+    case: Annotated[str | None, typer.Option(help="the mapping's inline case of that name")] = None,
+    over: Annotated[Path | None, typer.Option(help="recorded findings, or lines of `synoptic extract`")] = None,
+    line: Annotated[int, typer.Option(min=1, help="which report of that file")] = 1,
+    finding: Annotated[str | None, typer.Option(help="only this finding, such as T")] = None,
+    given: Given = "breast",
+) -> None:
+    """Take one report's findings through the mapping, and explain each step: values, rules tried, resource made."""
+    from gateway.mapping_tools.cases import report_of
+    from gateway.mapping_tools.explanation import explain
+    from gateway.mapping_tools.recorded import read_recorded
+
+    if sum(one is not None for one in (findings, case, over)) != 1:
+        raise typer.BadParameter("give findings, --case or --over")
+    settings = load_settings()
+    chosen = _choose(given, settings)
+    only: tuple[str, ...] = (finding,) if finding else ()
+    if over is not None:
+        recorded = next((one for number, one in enumerate(read_recorded(over), 1) if number == line), None)
+        if recorded is None:
+            raise SynopticError(Code.BAD_RECORDED, f"{over.name} has no report {line}")
+    else:
+        stated = _typed_case(findings) if findings is not None else _named_case(case or "", chosen)
+        recorded, only = report_of(stated, chosen.pack), only or tuple(stated.findings)
+    for text in explain(recorded, chosen, settings, only):
+        typer.echo(text)
+
+
+@app.command("test")
+def run_cases_of(which: Which = "breast") -> None:
+    """Run the inline cases of a mapping or an overlay; exit 1 where one does not give what it expects."""
+    from gateway.mapping_tools.cases import run_cases
+
+    settings = load_settings()
+    outcomes = list(run_cases(_choose(which, settings).pack, settings))
+    for outcome in outcomes:
+        typer.echo(f"{'FAILED' if outcome.faults else 'passed'}  {outcome.case.name}")
+        for fault in outcome.faults:
+            typer.echo(f"        {fault}")
+    failed = sum(bool(outcome.faults) for outcome in outcomes)
+    typer.echo(f"{len(outcomes) - failed} of {len(outcomes)} cases passed", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(help="a pack's id, or a folder with mapping.yaml or overlay.yaml")],
+    after: Annotated[str, typer.Argument(help="the same")],
+    over: Annotated[Path, typer.Option(help="recorded findings, or lines of `synoptic extract`")],
+) -> None:
+    """Say what another mapping would change over recorded findings: by resource, element and code, with counts."""
+    from gateway.mapping_tools.differences import compare
+    from gateway.mapping_tools.recorded import read_recorded
+
+    settings = load_settings()
+    sides = [_choose(given, settings).pack for given in (before, after)]
+    found = compare(read_recorded(over), sides[0], sides[1], settings)
+    rows = sorted(found.changes.items(), key=lambda item: (-item[1], item[0]))
+    if rows:
+        print_rows(
+            ("count", "resource", "change", "element", "before", "after"),
+            ((str(count), one.slot, one.kind, one.element, one.before, one.after) for one, count in rows),
+        )
+    for reason, count in found.refused.items():
+        typer.echo(f"{count} not compared, {reason}", err=True)
+    typer.echo(f"{found.touched} of {found.reports} reports would change", err=True)
+    if found.refused:
+        raise typer.Exit(1)
+
+
+@app.command()
+def schema(name: Annotated[SchemaName, typer.Argument(help="of mapping.yaml or of overlay.yaml")] = "mapping") -> None:
+    """Print the JSON Schema of mapping.yaml or overlay.yaml, for an editor."""
+    typer.echo(orjson.dumps(schema_of(name), option=orjson.OPT_INDENT_2).decode())
+
+
+for command in (live.record, live.unmapped, live.replay, concepts.export_conceptmap, concepts.import_conceptmap):
+    app.command()(command)
+
+
+def faults_of(which: str) -> list[Fault]:
+    """Every fault of a pack's files, or of an overlay and the mapping under it."""
+    place, faults = place_of(which)
+    if place.overlay is None:
+        return check_pack(place.folder) or _unknown_findings(place.folder, place.folder / "mapping.yaml")
+    laid, _ = read_overlay(place.overlay)
+    if laid is None:
+        return faults
+    codes = load_settings().mapping.codes
+    return load_site(place.folder, codes, laid)[1] or _unknown_findings(place.folder, place.overlay / OVERLAY_FILE)
+
+
+def _unknown_findings(folder: Path, path: Path) -> list[Fault]:
+    """Findings that rules and cases of the file speak of and nothing in the pack finds."""
+    definition = load_model(folder / "pack.yaml", PackDefinition)[0]
+    labels = load_model(folder / "labels.yaml", LabelRules)[0]
     lines, _ = load_yaml(path)
+    if definition is None or labels is None:
+        return []
+    known = sorted({*(task.key for task in definition.tasks), *labels.labels})
+    written = plain(lines)
+    named: list[tuple[Location, str]] = [
+        (("rules", index, "finding"), rule["finding"])
+        for index, rule in enumerate(written.get("rules") or [])
+        if rule.get("finding") is not None
+    ]
+    named += [
+        (("cases", index, "findings", key), key)
+        for index, case in enumerate(written.get("cases") or [])
+        for key in case.get("findings") or {}
+    ]
+    label = f"{path.parent.name}/{path.name}" if path.name == OVERLAY_FILE else path.name
     return [
-        Fault(path.name, int(lines["rules"].lc.item(index)[0]) + 1, f"rules.{index}.finding",
-              f"nothing in the pack finds {rule.finding!r}; {nearest(rule.finding, sorted(known))}")
-        for index, rule in enumerate(mapped.rules)
-        if rule.finding is not None and rule.finding not in known
-    ]  # fmt: skip
+        Fault.at(label, lines, place, f"nothing in the pack finds {key!r}; {nearest(key, known)}")
+        for place, key in named
+        if key not in known
+    ]
+
+
+def _choose(given: str, settings: Settings) -> Chosen:
+    return choose(given, settings.mapping, settings.packs)
+
+
+def _typed_case(text: str) -> Case:
+    """The findings of the command line, as a case of a typical primary."""
+    from pydantic import TypeAdapter, ValidationError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        given = TypeAdapter(dict[str, CaseFinding]).validate_python(plain(YAML(typ="rt").load(text)))
+    except (YAMLError, ValidationError):
+        raise typer.BadParameter("give findings such as 'T: {value: T2, detail: pT2}'") from None
+    return Case(name="given", findings=given, expect={})
+
+
+def _named_case(name: str, chosen: Chosen) -> Case:
+    found = next((case for case in chosen.pack.mapping.cases if case.name == name), None)
+    if found is None:
+        names = [case.name for case in chosen.pack.mapping.cases]
+        raise SynopticError(Code.NO_CASE, f"{name!r}; {nearest(name, names)}" if names else f"{name!r}; it has none")
+    return found

@@ -1,0 +1,99 @@
+"""The running emission takes up a changed mapping between batches, and refuses a broken one."""
+
+import os
+from pathlib import Path
+
+import orjson
+import structlog
+from findings_made import SEAL, message
+
+from gateway.emission import EmissionHop
+from gateway.folder_store import FolderStore
+from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS
+from schemas.metrics import MAPPING_CHANGES, value_of
+from schemas.settings import BusSettings, MappingSettings, Settings
+from workers.bus import Outgoing
+from workers.bus_embedded import EmbeddedBus
+from workers.runner import Runner
+
+HEAD = "overlay: x\ntitle: Facility X\nversion: '1'\npack: breast\nsystems: {lab: https://x.example/lab}\n"
+TABLE = "tables: {T.pathologic: {T2: +lab|T-TWO}}\n"
+
+
+class Site:
+    """Emission over the embedded bus, under an overlay that a test rewrites."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "x").mkdir()
+        self._overlay = folder / "x" / "overlay.yaml"
+        self._seconds = 1_700_000_000
+        self.write(HEAD)
+        self.bus = EmbeddedBus(folder / "bus.sqlite")
+        settings = Settings(mapping=MappingSettings(overlays=(folder / "x",)))
+        self.runner = Runner(EmissionHop(settings, FolderStore(folder / "fhir"), SEAL), self.bus, BusSettings())
+
+    def write(self, text: str) -> None:
+        """Write the overlay, long ago, at another second than before."""
+        self._overlay.write_text(text)
+        self._seconds += 10
+        os.utime(self._overlay, (self._seconds, self._seconds))
+
+    def codes(self, report: str) -> set[str]:
+        """Send one report through; the codes of the published Bundle."""
+        self.bus.publish([Outgoing(TOPIC_FINDINGS, message(report=report, T="T2"))])
+        self.runner.step(0.0)
+        *_, last = self.bus.read(TOPIC_BUNDLES)
+        entries = orjson.loads(last.value)["entry"]
+        values = [entry["resource"].get("valueCodeableConcept", {}).get("coding", []) for entry in entries]
+        return {coding["code"] for codings in values for coding in codings}
+
+    def close(self) -> None:
+        """End the hop and the bus."""
+        self.runner.close()
+        self.bus.close()
+
+
+def test_a_sound_change_is_taken_up_without_restart(tmp_path: Path) -> None:
+    """The next batch is mapped by the new overlay, and that is counted."""
+    site = Site(tmp_path)
+    taken = value_of(MAPPING_CHANGES, action="taken")
+    assert "T-TWO" not in site.codes("one")
+    site.write(HEAD + TABLE)
+    assert {"T-TWO", "1229852009"} <= site.codes("two")
+    assert value_of(MAPPING_CHANGES, action="taken") == taken + 1
+    site.close()
+
+
+def test_a_broken_change_is_refused_and_the_old_mapping_stays(tmp_path: Path) -> None:
+    """One numbered line with file and line, one count, and the reports go on; the corrected file is taken up."""
+    site = Site(tmp_path)
+    site.write(HEAD + TABLE)
+    assert "T-TWO" in site.codes("one")
+    refused = value_of(MAPPING_CHANGES, action="refused")
+    site.write(HEAD + TABLE.replace("T.pathologic", "T.patho") + "rules: [{slot: A, template: no}]\n")
+    with structlog.testing.capture_logs() as lines:
+        assert "T-TWO" in site.codes("two")
+        assert "T-TWO" in site.codes("three")
+    (line,) = [line for line in lines if line["event"] == "changed mapping refused"]
+    assert line["error"].code.label == "SYN-411"
+    assert "x/overlay.yaml:7: rules.0.template: no template 'no'" in str(line["error"])
+    assert value_of(MAPPING_CHANGES, action="refused") == refused + 1
+    site.write(HEAD)
+    assert "T-TWO" not in site.codes("four")
+    site.close()
+
+
+def test_a_file_that_is_just_being_written_waits(tmp_path: Path) -> None:
+    """What was written within the last second is looked at again before the next batch."""
+    from gateway.mapping_tools.watch import WatchedPacks
+
+    (tmp_path / "overlay.yaml").write_text(HEAD)
+    os.utime(tmp_path / "overlay.yaml", (1_000, 1_000))
+    now = 2_000.0
+    watched = WatchedPacks(Settings(mapping=MappingSettings(overlays=(tmp_path,))), clock=lambda: now)
+    before = watched.current()["breast"]
+    (tmp_path / "overlay.yaml").write_text(HEAD + TABLE)
+    os.utime(tmp_path / "overlay.yaml", (1_999.5, 1_999.5))
+    assert watched.current()["breast"] is before
+    now = 2_001.0
+    assert watched.current()["breast"] is not before
