@@ -4,6 +4,7 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from uuid import UUID
 
+from mappers.companion import make_companion
 from mappers.identity import CANONICAL, derived_id
 from mappers.mapping import Missing, Owners, map_primary
 from mappers.profiles import check_resources
@@ -14,7 +15,7 @@ from mappers.staging import stage_variables
 from mappers.variables import Variables, primary_variables
 from schemas.errors import Code, SynopticError
 from schemas.findings import Primary
-from schemas.messages import ReportContext, ReportFindings
+from schemas.messages import Action, ReportContext, ReportFindings
 from schemas.pack_loader import Pack
 from schemas.settings import Settings
 
@@ -66,7 +67,8 @@ def map_report(
         resources, unmapped = _map_primary(primary, context, pack, settings, known.get(primary.key))
         missing += unmapped
         by_id.update({f"{resource['resourceType']}/{resource['id']}": resource for resource in resources})
-    clinical = tuple(by_id.values())
+    companion = _companion(findings, context, by_id, settings)
+    clinical = (*by_id.values(), *companion)
     devices = make_devices(findings.configuration)
     configuration = configuration_digest(findings.configuration, pack.mapping_digest, settings)
     manifest = make_manifest(context, clinical, devices, findings.content_digest, configuration, known, settings)
@@ -88,6 +90,16 @@ def map_report(
         more = f"; {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
         raise SynopticError(Code.BAD_RESOURCES, "; ".join(faults[:_SHOWN_FAULTS]) + more)
     return mapped
+
+
+def _companion(
+    findings: ReportFindings, context: ReportContext, by_id: Map[str, Resource], settings: Settings
+) -> tuple[Resource, ...]:
+    """The companion report where it is wanted; an addendum alone leaves that of the whole report as it is."""
+    if not settings.fhir.companion_report or findings.action is Action.MERGE:
+        return ()
+    companion = make_companion(context, by_id.values())
+    return (companion,) if companion else ()
 
 
 def _map_primary(

@@ -66,6 +66,7 @@ def configuration_digest(configuration: Configuration, mapping: str, settings: S
             "configuration": configuration.model_dump(mode="json"),
             "mapping": {**settings.mapping.model_dump(mode="json", exclude={"overlays"}), "digest": mapping},
             "condition": settings.fhir.condition,
+            "companion_report": settings.fhir.companion_report,
             "organization": settings.fhir.organization,
             "revision": MAPPER_REVISION,
         }

@@ -102,5 +102,5 @@ def test_an_unknown_profile_is_refused() -> None:
 
 
 def test_profiles_are_loaded_from_data() -> None:
-    """The must-haves of fifteen profiles."""
-    assert len(load_profiles()) == 15
+    """The must-haves of sixteen profiles."""
+    assert len(load_profiles()) == 16
