@@ -6,9 +6,10 @@
 | same version, same digests         | nothing                     | nothing                   | nothing                   |
 | same version, other digests        | as newer if it came later   | as newer if later         | as newer if later         |
 | of an older version                | writes, withdraws the rest  | adds or supersedes        | withdraws all             |
-| of a newer version                 | nothing                     | nothing                   | nothing                   |
-| of newer addenda without a report  | adds beneath them           | nothing                   | nothing                   |
+| of newer addenda alone             | what they do not say        | what they do not say      | withdraws what they leave |
+| of a newer replacement             | nothing                     | nothing                   | nothing                   |
 
+What comes late finds its place among the addenda (gateway/ledger.py), so that any order of arrival ends as the right one.
 Which of two came later tells the instant at which they were received, where both are known; else the one at hand did.
 Withdrawn ids stay listed in the manifest, so that the same Bundle can be published again. What another report of the
 patient still states is not withdrawn; who states what stands there already makes a new version of it, so that another who has
@@ -19,32 +20,31 @@ conflict, unless the person has settled it for this content (gateway/review.py),
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from gateway.authorship import agrees, is_same, is_stamped, stamp, stated_again, unversioned, verified, with_labels
+from gateway.ledger import (
+    REVIEW_TASKS,
+    Ledger,
+    Part,
+    State,
+    came_later,
+    joined,
+    names_in,
+    order_of,
+    part_of,
+    published,
+    read_ledger,
+    received,
+    with_ledger,
+)
 from gateway.resource_store import Put, Resource, Stored, reference_of
 from mappers.bundle import withdraw
-from mappers.identity import EXTENSIONS, RECEIVED
-from mappers.provenance import read_manifest
 from schemas.messages import Action, ReportVersion
 
-MANIFEST_STATE = f"{EXTENSIONS}/manifest-state"
-WITHDRAWN_TARGET = f"{EXTENSIONS}/withdrawn-target"
-DELETED_TARGET = f"{EXTENSIONS}/deleted-target"
-REVIEW_TASKS = f"{EXTENSIONS}/review-task"
 EDITED = "edited by a person"
 VERIFIED = "verified by a person"
 DELETED = "deleted by a person"
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-class State(StrEnum):
-    """What a manifest stands for."""
-
-    COMPLETE = "complete"
-    ADDENDA_ONLY = "addenda_only"
-    WITHDRAWN = "withdrawn"
 
 
 class Outcome(StrEnum):
@@ -81,11 +81,15 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Change:
-    """What a person's decision makes of a report's resources: written or withdrawn, also where a person held them."""
+    """What a person's decision makes of a report's resources: written or withdrawn, also where a person held them.
+
+    `content`: the digest of the report's version that the decision is about.
+    """
 
     resources: tuple[Resource, ...] = field(repr=False)
     withdrawn: tuple[str, ...] = ()
     released: frozenset[str] = frozenset()
+    content: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,33 +118,9 @@ class Plan:
     adds: bool = False
 
 
-@dataclass(frozen=True)
-class _Ledger:
-    """What a manifest says of its ids; one that is not there, or holds no digest of ours, says nothing."""
-
-    is_silent: bool
-    version: ReportVersion
-    digests: tuple[str | None, str | None]
-    state: State
-    active: tuple[str, ...]
-    withdrawn: tuple[str, ...]
-    deleted: tuple[str, ...]
-    received: float | None
-
-
-def order_of(version: ReportVersion) -> tuple[datetime, datetime, int]:
-    """What puts two versions of a report in order: issued (else lastUpdated), then lastUpdated, then versionId."""
-    number = version.version_id or ""
-    return (
-        _instant(version.issued or version.last_updated),
-        _instant(version.last_updated),
-        int(number) if number.isascii() and number.isdigit() else 0,
-    )
-
-
 def concerned(manifest: Resource, incoming: Incoming) -> frozenset[str]:
     """The references that a decision needs to know from the store."""
-    ledger = _read_ledger(manifest)
+    ledger = read_ledger(manifest)
     ours = (*ledger.active, *ledger.withdrawn, *ledger.deleted, *review_tasks(manifest))
     return frozenset([*ours, *map(reference_of, incoming.resources)])
 
@@ -161,68 +141,65 @@ def with_review_tasks(plan: Plan, tasks: Sequence[str]) -> Plan:
 def reconcile(incoming: Incoming, current: Current) -> Plan:
     """Decide what to write, withdraw, leave and publish."""
     standing = current.manifest.resource if current.manifest else {}
-    ledger, offer = _as_stands(_read_ledger(standing), current), _read_ledger(incoming.manifest)
-    outcome, beneath = _decide(incoming, offer, ledger)
+    ledger, offer = _as_stands(read_ledger(standing), current), read_ledger(incoming.manifest)
+    outcome = _decide(incoming, offer, ledger)
     if outcome is Outcome.LATE:
         return Plan(outcome, offered=tuple(map(stamp, incoming.resources)), manifest=incoming.manifest)
     if outcome is Outcome.UNCHANGED:
         offered, _ = _offer(incoming.resources, current, ledger, incoming.with_persons)
         taken_back, _ = _withdrawals(ledger.withdrawn, current, incoming.with_persons)
-        return Plan(outcome, offered=(*offered, *taken_back), manifest=_published(standing))
-    if beneath:
-        return _write_beneath(incoming, current, ledger, standing)
+        return Plan(outcome, offered=(*offered, *taken_back), manifest=published(standing))
     return _write(incoming, current, ledger, offer)
 
 
-def _decide(incoming: Incoming, offer: _Ledger, ledger: _Ledger) -> tuple[Outcome, bool]:
-    """The outcome, and whether a replacement goes beneath newer addenda."""
-    if ledger.is_silent or order_of(offer.version) > order_of(ledger.version):
-        return Outcome.WRITE, False
-    if order_of(offer.version) == order_of(ledger.version):
-        if offer.digests == ledger.digests:
-            return Outcome.UNCHANGED, False
-        came_later = incoming.received is None or ledger.received is None or incoming.received >= ledger.received
-        return (Outcome.WRITE if came_later else Outcome.LATE), False
-    beneath = ledger.state is State.ADDENDA_ONLY and incoming.action is Action.REPLACE
-    return (Outcome.WRITE if beneath else Outcome.LATE), beneath
+def _decide(incoming: Incoming, offer: Ledger, ledger: Ledger) -> Outcome:
+    """The outcome: a version counts where none that replaces it is newer, and it is not there as it is."""
+    order = order_of(offer.version)
+    if not ledger.is_silent and order == order_of(ledger.version) and offer.digests == ledger.digests:
+        return Outcome.UNCHANGED
+    if any(part.replaces and part.order > order for part in ledger.parts):
+        return Outcome.LATE
+    standing = next((part for part in ledger.parts if part.order == order), None)
+    if standing is None or (standing.digests != offer.digests and came_later(incoming.received, standing.received)):
+        return Outcome.WRITE
+    return Outcome.LATE
 
 
-def _write(incoming: Incoming, current: Current, ledger: _Ledger, offer: _Ledger) -> Plan:
-    produced = () if incoming.action is Action.WITHDRAW else offer.active
-    adds = incoming.action is Action.MERGE
+def _write(incoming: Incoming, current: Current, ledger: Ledger, offer: Ledger) -> Plan:
+    """Write the version in its place: what newer addenda state stays theirs, and the newest is the manifest's own."""
+    part = part_of(incoming.action, offer, incoming.received)
+    parts = joined(ledger.parts, part)
+    newer = names_in([one for one in parts if one.order > part.order])
+    resources = tuple(item for item in incoming.resources if reference_of(item) not in newer)
+    stated = names_in(parts[::-1])
     kept = tuple(
         name
         for name in ledger.active
-        if name not in produced and (adds or (_id(name) in incoming.with_persons and _is_held(name, current)))
+        if name not in stated and _id(name) in incoming.with_persons and _is_held(name, current)
     )
-    leaving = [name for name in (*ledger.active, *ledger.withdrawn) if name not in (*produced, *kept)]
+    leaving = [name for name in (*ledger.active, *ledger.withdrawn) if name not in (*stated, *kept)]
     taken_back, refused = _withdrawals(leaving, current, incoming.with_persons)
-    offered, held = _offer(incoming.resources, current, ledger, incoming.with_persons)
+    offered, held = _offer(resources, current, ledger, incoming.with_persons)
     withdrawn = [reference_of(resource) for resource in taken_back]
-    state = _next_state(incoming.action, ledger)
-    manifest = _with_ledger(incoming.manifest, (*produced, *kept), withdrawn, ledger.deleted, state)
-    manifest = _received(manifest, incoming.received)
+    is_newest = parts[-1] is part
+    head = incoming.manifest if is_newest or current.manifest is None else current.manifest.resource
+    state = _state(incoming.action, parts, is_newest)
+    manifest = with_ledger(head, (*stated, *kept), withdrawn, ledger.deleted, state, parts)
+    manifest = received(manifest, incoming.received) if is_newest else manifest
     plan = _plan(current, ledger, (*offered, *taken_back), manifest, (*held, *refused))
-    return replace(plan, adds=adds)
+    return replace(plan, adds=len(parts) > 1)
 
 
-def _write_beneath(incoming: Incoming, current: Current, ledger: _Ledger, standing: Resource) -> Plan:
-    """An older report under its newer addenda: it adds what they do not say, and their manifest stays the newest."""
-    missing = tuple(
-        item for item in incoming.resources if reference_of(item) not in (*ledger.active, *ledger.withdrawn)
-    )
-    offered, held = _offer(missing, current, ledger, incoming.with_persons)
-    targets = _read_ledger(incoming.manifest).active
-    added = tuple(name for name in targets if name not in ledger.active)
-    active = (*ledger.active, *added)
-    manifest = _with_ledger(standing, active, ledger.withdrawn, ledger.deleted, State.COMPLETE)
-    return replace(_plan(current, ledger, offered, manifest, held), adds=True)
+def _state(action: Action, parts: Sequence[Part], is_newest: bool) -> State:
+    if action is Action.WITHDRAW and is_newest:
+        return State.WITHDRAWN
+    return State.COMPLETE if any(part.replaces for part in parts) else State.ADDENDA_ONLY
 
 
 def settle(change: Change, manifest: Stored, stored: Mapping[str, Stored], provenances: Sequence[Resource]) -> Plan:
     """Write what a person decided upon the manifest that stands, which keeps its version and its digests."""
     current = Current(reference_of(manifest.resource), manifest, stored, tuple(provenances))
-    ledger = _read_ledger(manifest.resource)
+    ledger = read_ledger(manifest.resource)
     offered, _ = _offer(change.resources, current, ledger, released=change.released)
     taken_back, _ = _withdrawals(change.withdrawn, current, released=change.released)
     back = [reference_of(item) for item in taken_back]
@@ -232,34 +209,36 @@ def settle(change: Change, manifest: Stored, stored: Mapping[str, Stored], prove
     active = [name for name in (*ledger.active, *added) if name not in back]
     withdrawn = [*(name for name in ledger.withdrawn if name not in added), *back]
     deleted = [name for name in ledger.deleted if name not in added]
-    return _plan(
-        current,
-        ledger,
-        (*offered, *taken_back),
-        _with_ledger(manifest.resource, active, withdrawn, deleted, ledger.state),
-        (),
-    )
+    # What was decided belongs to the version that asked.
+    parts = [
+        replace(part, names=tuple(name for name in (*part.names, *added) if name not in back))
+        if part.digests[0] == change.content
+        else part
+        for part in ledger.parts
+    ]
+    after = with_ledger(manifest.resource, active, withdrawn, deleted, ledger.state, parts)
+    return _plan(current, ledger, (*offered, *taken_back), after, ())
 
 
 def is_newer(manifest: Resource, version: ReportVersion) -> bool:
     """Whether the manifest stands for a later version of the report than this one."""
-    return order_of(_read_ledger(manifest).version) > order_of(version)
+    return order_of(read_ledger(manifest).version) > order_of(version)
 
 
 def stated_by(manifest: Resource) -> tuple[str, ...]:
     """The references that a manifest says are stated at present."""
-    return _read_ledger(manifest).active
+    return read_ledger(manifest).active
 
 
 def _plan(
     current: Current,
-    ledger: _Ledger,
+    ledger: Ledger,
     offered: Sequence[Resource],
     manifest: Resource,
     conflicts: Sequence[Conflict],
 ) -> Plan:
     puts = []
-    newly_shared = _stated_elsewhere(current).intersection(_read_ledger(manifest).active).difference(ledger.active)
+    newly_shared = _stated_elsewhere(current).intersection(read_ledger(manifest).active).difference(ledger.active)
     newly_shared -= verified(current.provenances)
     for resource in offered:
         name = reference_of(resource)
@@ -276,7 +255,7 @@ def _plan(
         Outcome.WRITE,
         puts=(*puts, Put(manifest, current.manifest.version if current.manifest else None)),
         offered=tuple(offered),
-        manifest=_published(manifest),
+        manifest=published(manifest),
         conflicts=tuple(conflicts),
     )
 
@@ -284,7 +263,7 @@ def _plan(
 def _offer(
     resources: Sequence[Resource],
     current: Current,
-    ledger: _Ledger,
+    ledger: Ledger,
     with_persons: frozenset[str] = frozenset(),
     released: frozenset[str] = frozenset(),
 ) -> tuple[tuple[Resource, ...], tuple[Conflict, ...]]:
@@ -332,7 +311,7 @@ def _withdrawals(
     return tuple(taken_back), tuple(conflicts)
 
 
-def _as_stands(ledger: _Ledger, current: Current) -> _Ledger:
+def _as_stands(ledger: Ledger, current: Current) -> Ledger:
     """The ledger after what persons deleted since, or brought back."""
     stated = (*ledger.active, *ledger.deleted)
     return replace(
@@ -373,72 +352,5 @@ def _differs(one: Resource, other: Resource) -> bool:
 
 def _stated_elsewhere(current: Current) -> frozenset[str]:
     """What the manifests of other reports still state: a Condition belongs to the patient, not to one report."""
-    others = (_read_ledger(item) for item in current.provenances if reference_of(item) != current.name)
+    others = (read_ledger(item) for item in current.provenances if reference_of(item) != current.name)
     return frozenset(name for ledger in others if not ledger.is_silent for name in ledger.active)
-
-
-def _next_state(action: Action, ledger: _Ledger) -> State:
-    if action is Action.WITHDRAW:
-        return State.WITHDRAWN
-    first = ledger.is_silent or ledger.state is State.ADDENDA_ONLY
-    return State.ADDENDA_ONLY if action is Action.MERGE and first else State.COMPLETE
-
-
-def _with_ledger(
-    manifest: Resource, active: Sequence[str], withdrawn: Sequence[str], deleted: Sequence[str], state: State
-) -> Resource:
-    """The manifest with its targets and the state of its ids; Provenance needs a target, so the report stands in."""
-    standing = [name for name in active if name not in deleted]
-    names = [*standing, *(name for name in withdrawn if name not in standing)]
-    own = (MANIFEST_STATE, WITHDRAWN_TARGET, DELETED_TARGET)
-    return {
-        **unversioned(manifest),
-        "extension": [
-            *(item for item in manifest.get("extension", []) if item["url"] not in own),
-            {"url": MANIFEST_STATE, "valueCode": state.value},
-            *({"url": WITHDRAWN_TARGET, "valueString": name} for name in withdrawn),
-            *({"url": DELETED_TARGET, "valueString": name} for name in deleted),
-        ],
-        "target": [{"reference": name} for name in names] or [entity["what"] for entity in manifest["entity"]],
-    }
-
-
-def _received(manifest: Resource, received: float | None) -> Resource:
-    """The manifest as it is stored: with the instant at which its report came in."""
-    instant = [] if received is None else [{"url": RECEIVED, "valueString": f"{received:.3f}"}]
-    return {**manifest, "extension": [*instant, *manifest["extension"]]}
-
-
-def _published(manifest: Resource) -> Resource:
-    """The manifest without what only the store keeps, so that its Bundle is the same whenever the report came in."""
-    kept = [item for item in manifest["extension"] if item["url"] not in (RECEIVED, REVIEW_TASKS)]
-    return {**unversioned(manifest), "extension": kept}
-
-
-def _read_ledger(resource: Resource) -> _Ledger:
-    manifest = read_manifest(resource)
-    reports = {entity.get("what", {}).get("reference") for entity in resource.get("entity", [])}
-    extensions = resource.get("extension", [])
-    withdrawn = tuple(item["valueString"] for item in extensions if item["url"] == WITHDRAWN_TARGET)
-    deleted = tuple(item["valueString"] for item in extensions if item["url"] == DELETED_TARGET)
-    instants = [float(item["valueString"]) for item in extensions if item["url"] == RECEIVED]
-    states = [State(item["valueCode"]) for item in extensions if item["url"] == MANIFEST_STATE]
-    return _Ledger(
-        is_silent=manifest.content_digest is None,
-        version=manifest.version,
-        digests=(manifest.content_digest, manifest.configuration_digest),
-        state=states[0] if states else State.COMPLETE,
-        active=tuple(name for name in manifest.targets if name not in reports and name not in withdrawn),
-        withdrawn=withdrawn,
-        deleted=deleted,
-        received=instants[0] if instants else None,
-    )
-
-
-def _instant(text: str | None) -> datetime:
-    """The moment, or the earliest one where there is none that can be read."""
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return _NEVER
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

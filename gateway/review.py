@@ -189,6 +189,7 @@ def prepare(task: str, settlement: Settlement, reviews: Reviews, manifest: Store
         change = Change(tuple(later.verification(review, settlement, [name]) for name in kept))
     elif not any(one["id"] in change.released for one in change.resources) and not change.withdrawn:
         raise SynopticError(Code.NOTHING_TO_WRITE)
+    change = replace(change, content=item.findings.content_digest)
     return Prepared(review, change, replace(after, identifier=UUID(derived_id(after.identifier, task))))
 
 

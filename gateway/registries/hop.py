@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from threading import Event
 
-from gateway.reconciliation import order_of
+from gateway.ledger import order_of
 from gateway.registries.coded import CodedReport, read_coded
 from gateway.registries.delivery import Delivery, open_delivery
 from gateway.registries.ledger import Ledger, Sent

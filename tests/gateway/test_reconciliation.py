@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.authorship import STATED_AGAIN, unversioned
 from gateway.folder_store import FolderStore
+from gateway.ledger import order_of
 from gateway.reconciliation import (
     DELETED,
     EDITED,
@@ -18,7 +19,6 @@ from gateway.reconciliation import (
     Outcome,
     Plan,
     concerned,
-    order_of,
     reconcile,
 )
 from gateway.resource_store import reference_of
@@ -76,7 +76,16 @@ CASES = {
         "late",
         {T: "2", G: "3"},
     ),
-    "an addendum older than another is late": ([("merge", 2, "g"), ("merge", 1, "t g")], "late", {G: "2"}),
+    "an addendum older than another adds what that leaves open": (
+        [("merge", 2, "g"), ("merge", 1, "t g")],
+        "write",
+        {T: "1", G: "2"},
+    ),
+    "an amendment beneath a newer addendum replaces what was before it": (
+        [("replace", 1, "t condition"), ("merge", 3, "g"), ("replace", 2, "t g")],
+        "write",
+        {T: "2", G: "3", C: "withdrawn"},
+    ),
     "an older addendum is late": ([("replace", 2, "t"), ("merge", 1, "g")], "late", {T: "2"}),
     "a withdrawal takes all back": (
         [("replace", 1, "t g"), ("merge", 2, "condition"), ("withdraw", 3, "")],
@@ -178,6 +187,30 @@ def test_when_a_report_came_in_is_kept_and_not_published():
     assert again.outcome is Outcome.UNCHANGED
     assert again.manifest == first.manifest
     assert RECEIVED not in str(first.manifest)
+
+
+def test_a_report_with_an_addendum_is_brought_up_to_date_as_well():
+    """Another configuration changes the report's values beneath the addendum, and what it drops is taken back; once."""
+    world = World()
+    report, addendum = {"names": "t g condition", "content": "one"}, {"names": "g", "content": "two"}
+    replayed = {"names": "t g", "content": "one", "value": "new", "configuration": "other"}
+    world.emit(incoming(day=1, **report))
+    world.emit(incoming("merge", 2, **addendum))
+    versions = [incoming(day=1, **replayed), incoming("merge", 2, **addendum, value="newer", configuration="other")]
+    assert [world.emit(one).outcome for one in versions] == [Outcome.WRITE, Outcome.WRITE]
+    assert world.states() == {T: "new", G: "newer", C: "withdrawn"}
+    written = world.written
+    assert [world.emit(one).outcome for one in versions] == [Outcome.LATE, Outcome.UNCHANGED]
+    assert world.written == written
+
+
+def test_what_a_manifest_keeps_of_its_versions_is_published_to_nobody():
+    """The parts are for the store: subscribers see targets and the newest version."""
+    world = World()
+    world.emit(incoming(names="t"))
+    plan = world.emit(incoming("merge", 2, "g"))
+    assert "report-part" in str(plan.puts[-1].resource)
+    assert "report-part" not in str(plan.manifest)
 
 
 def test_another_report_of_the_patient_keeps_the_condition():
@@ -372,7 +405,7 @@ def test_order_of_versions(older, newer):
 
 
 VERSIONS = st.lists(
-    st.tuples(st.sampled_from(["replace", "replace", "withdraw"]), st.sets(st.sampled_from(["t", "g", "condition"]))),
+    st.tuples(st.sampled_from(["replace", "replace", "merge", "merge", "withdraw"]), st.sets(st.sampled_from(["t", "g", "condition"]))),
     min_size=1,
     max_size=5,
 )
@@ -380,19 +413,20 @@ VERSIONS = st.lists(
 
 @settings(max_examples=120, deadline=None)
 @given(VERSIONS, st.randoms(use_true_random=False))
-def test_any_order_of_versions_ends_as_the_newest_alone(versions, random):
-    """However versions arrive, and however often, what is active is what the newest one states."""
+def test_any_order_of_versions_ends_as_the_right_one(versions, random):
+    """However versions arrive, and however often, what is active is what they leave in their own order."""
     reports = [
         incoming(action, day, "" if action == "withdraw" else " ".join(sorted(names)))
         for day, (action, names) in enumerate(versions, start=1)
     ]
     arriving = [*reports, *random.sample(reports, k=random.randint(0, len(reports)))]
     random.shuffle(arriving)
-    world, newest_alone = World(), World()
+    world, in_order = World(), World()
     for report in arriving:
         world.emit(report)
-    newest_alone.emit(reports[-1])
-    assert world.active() == newest_alone.active()
+    for report in reports:
+        in_order.emit(report)
+    assert world.active() == in_order.active()
     assert world.conflicts == []
 
 
