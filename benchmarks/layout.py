@@ -37,6 +37,7 @@ _SENTENCE = re.compile(r"(?<=[.:;])\s+(?=[A-Z])")
 _LABEL = re.compile(r"([A-Z][\w /()-]{2,38}):\s+(\S.{0,78})")
 _POINTS = {1: 10, 2: 9}
 _LEFT, _TOP, _BOTTOM, _PAGE_WIDTH, _GUTTER = 15.0, 18.0, 280.0, 180.0, 10.0
+_VALUE_INDENT = 70.0
 
 
 class Sheet:
@@ -62,9 +63,9 @@ class Sheet:
             self._pdf.text(_LEFT + self._column * (self.width + _GUTTER) + indent, self._y, text)
         self._y += self.step
 
-    def fits(self, text: str) -> bool:
-        """True where the text is no wider than a column."""
-        return bool(self._pdf.get_string_width(text) <= self.width)
+    def fits(self, text: str, indent: float = 0.0) -> bool:
+        """True where the text is no wider than a column, so far from its left."""
+        return bool(indent + self._pdf.get_string_width(text) <= self.width)
 
     def content(self) -> bytes:
         """The file."""
@@ -101,8 +102,8 @@ def as_table(text: str) -> bytes:
     sheet = Sheet(1)
     for sentence in _SENTENCE.split(text):
         row = _LABEL.fullmatch(sentence)
-        if row is not None:
-            sheet.line((0, f"{row[1]}:"), (70, row[2]))
+        if row is not None and sheet.fits(row[2], indent=_VALUE_INDENT):
+            sheet.line((0, f"{row[1]}:"), (_VALUE_INDENT, row[2]))
             continue
         for line in wrapped(sentence, sheet, hyphenate=False):
             sheet.line((0, line))

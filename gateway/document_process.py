@@ -25,7 +25,8 @@ def _handle(header: Header, data: bytes) -> tuple[Header, bytes]:
         case "pdf":
             return {"pages": read_pages(data)}, b""
         case "render":
-            return {}, render_page(data, header["page"])
+            picture, blank = render_page(data, header["page"])
+            return {"blank": blank}, picture
         case "frame":
             return {}, frame_as_png(data, header["page"])
         case "html":

@@ -97,7 +97,7 @@ class DocumentReader:
     def render(self, data: bytes, content_type: str, page: int) -> bytes:
         """A page (0-based) of a PDF or an image as a PNG, as it was read."""
         is_pdf = parse_content_type(content_type).kind is DocumentKind.PDF
-        return self._process.request({"operation": "render" if is_pdf else "frame", "page": page}, data)[1]
+        return self._picture(data, page, "render" if is_pdf else "frame")[1]
 
     def close(self) -> None:
         """End the subprocesses."""
@@ -155,10 +155,14 @@ class DocumentReader:
 
     def _pdf_page(self, data: bytes, index: int, page: Header, scans: bool) -> _ReadPage:
         if scans and not page["usable"]:
-            scan = self._ocr().read(self.render(data, DocumentKind.PDF.value, index), 0)
-            if _says_more(scan.text, page["text"]):
+            shown, picture = self._picture(data, index, "render")
+            scan = None if shown["blank"] else self._ocr().read(picture, 0)  # no engine is started for a blank page
+            if scan is not None and _says_more(scan.text, page["text"]):
                 return self._scanned(scan)
         return _ReadPage(PageLayout(page["text"], tuple(unpack_runs(page["layout"]))), "digital")
+
+    def _picture(self, data: bytes, page: int, operation: str) -> tuple[Header, bytes]:
+        return self._process.request({"operation": operation, "page": page}, data)
 
     def _read_image(self, data: bytes) -> DocumentText:
         pages: list[_ReadPage] = []

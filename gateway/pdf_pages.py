@@ -15,7 +15,7 @@ from typing import Any
 from gateway.columns import Piece
 from gateway.page_layout import THOUSANDTHS, PageLayout, Point, Run, append_layouts, pack_runs
 from gateway.pdf_characters import Character, read_characters
-from gateway.pdf_visibility import unseen_characters
+from gateway.pdf_visibility import LEAST_CONTRAST, unseen_characters
 from gateway.text_lines import join_lines
 from gateway.text_quality import TextQuality
 from schemas.errors import Code, SynopticError
@@ -43,8 +43,8 @@ def read_pages(data: bytes) -> list[dict[str, Any]]:
         return [_read_page(document, number) for number in range(count)]
 
 
-def render_page(data: bytes, number: int) -> bytes:
-    """One page as a PNG for OCR; large pages lose resolution rather than take all memory."""
+def render_page(data: bytes, number: int) -> tuple[bytes, bool]:
+    """One page as a PNG for OCR, and whether it is blank; large pages lose resolution rather than take all memory."""
     with _opened(data) as document:
         return _render(document[number])
 
@@ -187,13 +187,14 @@ def _largest_image_share(page: Any, raw: Any) -> float:
     return max(shares)
 
 
-def _render(page: Any) -> bytes:
+def _render(page: Any) -> tuple[bytes, bool]:
     width, height = page.get_size()
     scale = OCR_DOTS_PER_INCH / 72
     pixels = max(width * height * scale * scale, 1.0)
     if pixels > _MAXIMUM_PIXELS:
         scale *= (_MAXIMUM_PIXELS / pixels) ** 0.5
-    bitmap = page.render(scale=scale, grayscale=True)
+    picture = page.render(scale=scale, grayscale=True).to_pil()
+    darkest, lightest = picture.getextrema()
     target = io.BytesIO()
-    bitmap.to_pil().save(target, format="PNG", compress_level=1)
-    return target.getvalue()
+    picture.save(target, format="PNG", compress_level=1)
+    return target.getvalue(), lightest - darkest < LEAST_CONTRAST

@@ -14,8 +14,10 @@ from typing import Any
 from gateway.page_layout import THOUSANDTHS, Point
 from gateway.pdf_characters import Box, Character
 
+LEAST_CONTRAST = 12
+"""Of 255, between ink and what is around it."""
+
 _LONGEST_SIDE = 1400  # points of the rendered page, 120 an inch of A4
-_LEAST_CONTRAST = 12  # of 255, between the letters and what is around them
 _LEAST_HEIGHT = 2.0  # of the rendered points: less than half a millimetre of A4
 _MIDDLE = 0.3  # of a line's height, above and below which most letters have ink
 _FORM_DEPTH = 4
@@ -85,7 +87,7 @@ class _Look:
         if left >= right or top >= bottom:  # off the page
             return False
         extremes = self._picture.crop((left, top, right, bottom)).getextrema()
-        return any(most - least >= _LEAST_CONTRAST for least, most in extremes)
+        return any(most - least >= LEAST_CONTRAST for least, most in extremes)
 
 
 def _around(boxes: Sequence[Box]) -> Box:

@@ -10,6 +10,7 @@ from fpdf.enums import TextMode
 from gateway.documents import DocumentReader
 from gateway.ocr import OcrPage
 from gateway.pdf_pages import read_pages
+from schemas.errors import Code, SynopticError
 from schemas.settings import IntakeSettings
 
 SEEN = "BT /F 11 Tf 50 700 Td (Left breast, mastectomy: invasive carcinoma) Tj ET "
@@ -115,6 +116,9 @@ def test_the_layer_behind_a_scan_is_read_from_the_scan(reader: DocumentReader) -
 
 
 def test_a_page_with_nothing_but_unseen_text_goes_to_ocr(reader: DocumentReader) -> None:
-    """Its print may be drawn by lines, with the words laid invisibly under it."""
-    read = reader.read(drawn(UNSEEN["invisible mode"]), "application/pdf")
+    """Its print may be drawn by lines, with the words laid invisibly under it; a blank page is not even shown to OCR."""
+    read = reader.read(drawn(UNSEEN["invisible mode"] + " 50 500 200 3 re f"), "application/pdf")
     assert [page.reader for page in read.pages] == ["ocr"]
+    with pytest.raises(SynopticError) as caught:
+        reader.read(drawn(UNSEEN["invisible mode"]), "application/pdf")
+    assert caught.value.code is Code.NO_TEXT
