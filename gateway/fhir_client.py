@@ -79,7 +79,8 @@ class FhirClient:
     def send(self, method: str, path: str, resource: Resource) -> Answer:
         """Write a resource to a path below the base that holds no more than an id of our own making."""
         headers = {"Content-Type": _FHIR, "Prefer": "return=minimal"}
-        return self._send(method, httpx.URL(f"{self._base}/{path}"), orjson.dumps(resource), headers)
+        url = httpx.URL(f"{self._base}/{path}")
+        return self._send(method, url, orjson.dumps(resource), headers, may_be_empty=True)
 
     def probe(self, bundle: Resource) -> Answer:
         """Send a small batch once, even while the server is left alone: where it answers, that is over."""
@@ -112,7 +113,9 @@ class FhirClient:
         """Close the connections."""
         self._http.close()
 
-    def _send(self, method: str, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def _send(
+        self, method: str, url: httpx.URL, body: bytes, headers: Mapping[str, str], may_be_empty: bool = False
+    ) -> Answer:
         """The answer, after as many attempts as the settings allow while the server cannot answer."""
         for attempt in count(1):
             away = self._breaker.admit()
@@ -121,7 +124,7 @@ class FhirClient:
             if self._stopping.is_set() and self._breaker.is_failing:
                 raise SynopticError(Code.STORE_UNAVAILABLE, "not waited for, since this process is to end")
             try:
-                return self._exchange(method, url, body, headers)
+                return self._exchange(method, url, body, headers, may_be_empty)
             except SynopticError as error:
                 asked = error.retry_after or 0.0
                 if error.code is not Code.STORE_UNAVAILABLE or attempt >= self._attempts or asked > LONGEST_PAUSE:
@@ -129,13 +132,15 @@ class FhirClient:
             self.rest(attempt, asked)
         raise AssertionError("count never ends")
 
-    def _exchange(self, method: str, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def _exchange(
+        self, method: str, url: httpx.URL, body: bytes, headers: Mapping[str, str], may_be_empty: bool = False
+    ) -> Answer:
         """One request, or two where a token was renewed."""
         token = self._token.current()
         response = self._once(method, url, body, {**headers, **_authorization(token)})
         if response.status_code == 401 and (renewed := self._token.renewed(token)) is not None:
             response = self._once(method, url, body, {**headers, **_authorization(renewed)})
-        answer = _read(response)
+        answer = _read(response, may_be_empty)
         if self._passes(answer):
             self._breaker.failed()
             asked = read_retry_after(response.headers.get("Retry-After"), self._clock())
@@ -197,14 +202,14 @@ def read_retry_after(value: str | None, now: float) -> float | None:
     return min(max(seconds, 0.0), LONGEST_ASKED)
 
 
-def _read(response: httpx.Response) -> Answer:
-    """The status, and the body where it is a JSON object; a success must be one or empty."""
+def _read(response: httpx.Response, may_be_empty: bool) -> Answer:
+    """The status, and the body where it is a JSON object; a success must be one, or empty where it may be."""
     try:
         body = orjson.loads(response.content) if response.content else None
     except orjson.JSONDecodeError:
         body = ""
     answer = Answer(response.status_code, body if isinstance(body, dict) else None)
-    if answer.is_success and answer.body is None:
+    if answer.is_success and answer.body is None and (response.content or not may_be_empty):
         raise SynopticError(Code.STORE_UNAVAILABLE, f"status {answer.status} without FHIR JSON")
     return answer
 

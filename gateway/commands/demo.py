@@ -29,11 +29,12 @@ from schemas.messages import (
     ReportText,
 )
 from schemas.pack_loader import load_pack
-from schemas.settings import BusSettings, FhirSettings, LoggingSettings, Settings, load_settings
+from schemas.settings import BusSettings, FhirSettings, LoggingSettings, RegistrySettings, Settings, load_settings
 from workers.bus import Bus, Outgoing, Record
 from workers.runner import Runner, run_until_idle
 from workers.sealing import Seal, load_seal
 
+DELIVERED = "registry"
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "reports"
 
 
@@ -67,7 +68,12 @@ def _settings(out: Path) -> Settings:
     if (out / "bus.sqlite").exists():
         shutil.rmtree(out)
     bus = BusSettings(kind="embedded", path=out / "bus.sqlite")
-    return load_settings().model_copy(update={"bus": bus, "fhir": FhirSettings(folder=out / "fhir")})
+    registry = RegistrySettings(folder=out / "registries", state=out / "registries.sqlite")
+    registry.folder.mkdir(parents=True)
+    subscription = {"title": "The demo's registry", "deliver": {"folder": {"path": str(out / DELIVERED)}}}
+    (registry.folder / "demo.yaml").write_bytes(orjson.dumps(subscription))  # JSON is YAML
+    fhir = FhirSettings(folder=out / "fhir")
+    return load_settings().model_copy(update={"bus": bus, "fhir": fhir, "registry": registry})
 
 
 def _code(files: Sequence[Path], settings: Settings) -> Iterator[Coded]:
@@ -113,7 +119,7 @@ def _show(console: Console, coded: Sequence[Coded], settings: Settings, out: Pat
     """The table, the evidence, the rejects with their reasons, and where everything was written."""
     packs = {identifier: load_pack(identifier) for identifier in settings.packs}
     outcomes = [one.extracted for one in coded]
-    console.print(table(outcomes, packs))
+    console.print(table(outcomes, packs, settings.mapping))
     console.print("\n[bold]Evidence[/bold] (quote and its place in the text as read from the document)")
     for one in outcomes:
         for line in evidence_lines(one):
@@ -130,6 +136,8 @@ def _show(console: Console, coded: Sequence[Coded], settings: Settings, out: Pat
     console.print(
         f"\n{len(published)} Bundles in {out / 'bundles'}, resources in {settings.fhir.folder}, bus in {settings.bus.path}"
     )
+    delivered = len(list((out / DELIVERED).glob("*.ndjson")))
+    console.print(f"{delivered} delivered to a registry, with their patients and narratives, in {out / DELIVERED}")
 
 
 def _draw(files: Sequence[Path], outcomes: Sequence[Extracted], settings: Settings, folder: Path) -> None:

@@ -28,7 +28,8 @@ class RegistryServer:
 
     def __init__(self) -> None:
         """Take everything."""
-        self.status, self.body = 200, {"resourceType": "Bundle", "type": "transaction-response"}
+        self.status = 200
+        self.body: dict[str, Any] | None = {"resourceType": "Bundle", "type": "transaction-response"}
         self.headers: dict[str, str] = {}
         self.statement: dict[str, Any] = {}
         self.came: list[tuple[str, str]] = []
@@ -39,7 +40,8 @@ class RegistryServer:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 is_read = self.command == "GET"
                 outer.came += [] if is_read else [(self.command, self.path)]
-                content = json.dumps(outer.statement if is_read else outer.body).encode()
+                found = outer.statement if is_read else outer.body
+                content = b"" if found is None else json.dumps(found).encode()
                 self.send_response(200 if is_read else outer.status)
                 for name, value in {"Content-Length": str(len(content)), **outer.headers}.items():
                     self.send_header(name, value)
@@ -88,6 +90,14 @@ def test_each_form_has_its_own_request(server: RegistryServer, form: str, reques
     """One request a delivery, under ids that stay the same."""
     assert server.delivery(form).deliver(PARCEL, RECORD) == ()
     assert server.came == [request_line]
+
+
+@pytest.mark.parametrize("form", ["collection", "message"])
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_a_success_may_be_empty(server: RegistryServer, form: str, status: int) -> None:
+    """A server that was asked for no more than it must say says nothing."""
+    server.status, server.body = status, None
+    assert server.delivery(form).deliver(PARCEL, RECORD) == ()
 
 
 @pytest.mark.parametrize(
