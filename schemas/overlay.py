@@ -5,7 +5,8 @@
                                                  stands beside the shipped codes, not for them
     attributes, readings, assumptions,           come after the shipped ones
     known_condition
-    rules                                        with the `id` of a shipped rule: its keys are laid over that rule;
+    rules                                        with the `id` of a shipped rule (its slot, where that has no other
+                                                 rule and it no id): its keys are laid over that rule;
                                                  with the same slot, finding and conditions: in its place;
                                                  else a new one: `before` or `after` a rule's id, else first of its slot
     without                                      ids of shipped rules that do not hold here

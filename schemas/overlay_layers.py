@@ -1,5 +1,6 @@
 """Lays one file of a mapping over another, remembering of every part which file and place it came from."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -97,7 +98,7 @@ class Layers:
     def _lay_rule(self, held: list[_Placed], rule: dict[str, Any], own: Location) -> None:
         """Change a rule, take the place of one, or come as a new one."""
         body = {key: value for key, value in rule.items() if key not in _PLACES}
-        known = {str(one.rule["id"]): at for at, one in enumerate(held) if one.rule.get("id")}
+        known = {name: at for at, name in enumerate(_identifiers(held)) if name}
         same = [at for at, one in enumerate(held) if _conditions(one.rule) == _conditions(body)]
         if body.get("id") in known:
             at = known[body["id"]]
@@ -119,7 +120,7 @@ class Layers:
         return next(of_slot, len(held))
 
     def _position(self, held: list[_Placed], identifier: str, own: Location) -> int | None:
-        identifiers = [str(one.rule.get("id") or "") for one in held]
+        identifiers = _identifiers(held)
         if identifier in identifiers:
             return identifiers.index(identifier)
         self._tell(own, f"no rule with the id {identifier!r}; {nearest(identifier, filter(None, identifiers))}")
@@ -127,6 +128,12 @@ class Layers:
 
     def _tell(self, own: Location, message: str) -> None:
         self.faults.append(Fault.at(self._file, self._sources[self._file], own, message))
+
+
+def _identifiers(held: list[_Placed]) -> list[str]:
+    """What each rule is known by: its id, else its slot where it is the only rule of it, else nothing."""
+    slots = Counter(one.rule.get("slot") for one in held)
+    return [str(one.rule.get("id") or (one.rule["slot"] if slots[one.rule.get("slot")] == 1 else "")) for one in held]
 
 
 def _laid_over(held: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def mapping() -> None:
 @app.command()
 def check(which: Which = "breast") -> None:
     """Print every fault of a pack, or of an overlay, with file, line and key; exit 1 if there is any."""
-    faults = faults_of(which)
+    faults = sorted(faults_of(which))
     for fault in faults:
         typer.echo(str(fault))
     name = Path(which).name

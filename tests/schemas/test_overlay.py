@@ -99,6 +99,17 @@ def test_every_fault_of_an_overlay_is_listed_at_once(tmp_path: Path) -> None:
     assert len(faults) == 3
 
 
+def test_the_only_rule_of_a_slot_is_known_by_it(tmp_path: Path) -> None:
+    """A rule without an id that no other rule shares its slot with can be changed and left out by the slot's name."""
+    pack = write_pack(tmp_path)
+    path = pack / "mapping.yaml"
+    path.write_text(path.read_text().replace("{id: PR, slot: PR", "{slot: PR"))
+    for overlay, slots in (("rules: [{id: PR, when: {side: left}}]\n", 3), ("without: [PR]\ncodes: {PR: null}\n", 2)):
+        laid, _ = read_overlay(write_overlay(tmp_path, overlay))
+        site, faults = load_site(pack, laid=laid)
+        assert (faults, len(site.mapping.rules)) == ([], slots)
+
+
 def test_what_an_overlay_leaves_unused_of_the_mapping_is_no_fault(tmp_path: Path) -> None:
     """But what it brings itself and nothing uses is one."""
     assert faults_of(tmp_path, "codes: {PR: null}\nwithout: [PR]\n") == []
