@@ -39,6 +39,7 @@ def mapping_faults(mapping: Mapping) -> Iterator[Found]:
     yield from checker.templates()
     yield from checker.rules()
     yield from checker.allowed()
+    yield from checker.known_condition()
     yield from checker.cases()
     yield from _unused_faults(mapping)
     if not codes:
@@ -163,6 +164,12 @@ class _NameChecker:
             for table in tables:
                 if table not in known:
                     yield ("allowed", name), f"no table or code {table!r}; {nearest(table, known)}"
+
+    def known_condition(self) -> Iterator[Found]:
+        for index, table in enumerate(self._mapping.known_condition):
+            if table not in self._mapping.tables:
+                location: Location = ("known_condition", index)
+                yield location, f"no table {table!r}; {nearest(table, self._mapping.tables)}"
 
     def cases(self) -> Iterator[Found]:
         names: set[str] = set()

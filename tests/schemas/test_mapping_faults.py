@@ -35,6 +35,7 @@ def faults_of(tmp_path: Path, old: str, new: str) -> list[Fault]:
         ("    from: observation\n    category", "    from: observations\n    category", "templates.TNM.from",
          "did you mean 'observation'?"),
         ("  T.clinical: [T.clinical]", "  T.clinical: [T.clinic]", "allowed.T.clinical", "did you mean 'T.clinical'?"),
+        ("known_condition: [disorder,", "known_condition: [disorders,", "known_condition.0", "did you mean 'disorder'?"),
         ("IDC/invasive: sct|408643008", "IDC/invasive: sct|448952004", "tables.disorder.IDC/invasive", "must never go out"),
         ("pattern: '(?P<score>", "pattern: '(?P<score>(", "readings.3.pattern", "no regular expression"),
         ("rules:\n", "rule:\n", "rule", "Extra inputs are not permitted"),
