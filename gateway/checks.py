@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gateway.outcome import Outcome, fault
 from schemas.errors import SynopticError
-from schemas.pack_loader import PACKS_FOLDER, check_pack, load_pack
+from schemas.pack_loader import PACKS_FOLDER, check_pack, load_pack, load_packs
 from schemas.settings import Settings, load_settings
 from workers.sealing import KEY_FILE, load_seal
 
@@ -28,7 +28,7 @@ def run_checks() -> Iterator[Outcome]:
 
 
 def check_packs(settings: Settings) -> Iterator[Outcome]:
-    """Every pack that the settings name is complete and without faults."""
+    """Every pack and overlay that the settings name is complete and without faults."""
     for identifier in settings.packs:
         name = f"pack {identifier}"
         faults = check_pack(PACKS_FOLDER / identifier)
@@ -36,6 +36,13 @@ def check_packs(settings: Settings) -> Iterator[Outcome]:
             yield Outcome(name, str(found), "correct the file at that line")
         if not faults:
             yield Outcome(name, "valid")
+    if settings.mapping.overlays:
+        try:
+            load_packs(settings.packs, settings.mapping)
+        except SynopticError as error:
+            yield fault("overlays", error)
+        else:
+            yield Outcome("overlays", "valid")
 
 
 def check_model(settings: Settings) -> Iterator[Outcome]:

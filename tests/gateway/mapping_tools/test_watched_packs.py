@@ -7,6 +7,7 @@ import orjson
 import structlog
 from findings_made import SEAL, message
 
+from gateway.checks import check_packs
 from gateway.emission import EmissionHop
 from gateway.folder_store import FolderStore
 from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS
@@ -97,3 +98,14 @@ def test_a_file_that_is_just_being_written_waits(tmp_path: Path) -> None:
     assert watched.current()["breast"] is before
     now = 2_001.0
     assert watched.current()["breast"] is not before
+
+
+def test_doctor_checks_the_overlays(tmp_path: Path) -> None:
+    """One line for all of them: valid, or SYN-613 with what to correct."""
+    (tmp_path / "overlay.yaml").write_text(HEAD)
+    settings = Settings(mapping=MappingSettings(overlays=(tmp_path,)))
+    *_, outcome = check_packs(settings)
+    assert (outcome.name, outcome.remedy) == ("overlays", "")
+    (tmp_path / "overlay.yaml").write_text(HEAD + "without: [X]\n")
+    *_, outcome = check_packs(settings)
+    assert "SYN-613" in f"{outcome.found} {outcome.remedy}"
