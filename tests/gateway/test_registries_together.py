@@ -5,10 +5,12 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 import yaml
@@ -17,6 +19,7 @@ from registries_made import VALUES, settings_in
 
 from gateway.composition import build_hops
 from gateway.folder_store import FolderStore
+from gateway.health import HealthServer
 from gateway.registries.hop import RegistryHop, build_registry_hops
 from gateway.resource_store import Resource
 from gateway.service import Service
@@ -26,7 +29,7 @@ from schemas.messages import TOPIC_BUNDLES, TOPIC_REJECTED, TOPIC_REPORTS, Ident
 from schemas.settings import BusSettings, Settings
 from workers.bus import Outgoing, Record
 from workers.bus_embedded import EmbeddedBus
-from workers.hop import Result, group_of
+from workers.hop import HopStatus, Result, group_of
 from workers.runner import Backoff, Runner, run_until_idle
 from workers.sealing import load_seal
 
@@ -260,3 +263,16 @@ def test_a_registry_that_stops_stops_alone(site: Site, registry: Registry) -> No
     assert identifiers(site.files()) == expected
     assert site.lag("state") > 0
     assert runners[1].status.alive
+
+
+def test_a_registry_that_is_away_leaves_the_process_well() -> None:
+    """A supervisor sees it among the hops, and neither restarts nor holds back the others for it."""
+    intake = HopStatus("intake", joined=True, alive=True, silent_seconds=0, idle_seconds=0)
+    away = replace(intake, hop="registry_state", error=Code.REGISTRY_UNAVAILABLE, stands_alone=True)
+    ended = replace(away, hop="registry_board", alive=False)
+    with HealthServer("127.0.0.1", 0, lambda: [intake, away, ended], 60) as server:
+        for path in ("live", "ready"):
+            answer = httpx.get(f"http://127.0.0.1:{server.port}/health/{path}")
+            shown = {hop["hop"]: hop["ok"] for hop in answer.json()["hops"]}
+            assert (answer.status_code, shown["intake"], shown["registry_board"]) == (200, True, False)
+    assert shown["registry_state"] is False
