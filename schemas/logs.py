@@ -184,6 +184,7 @@ class LibraryHandler(logging.Handler):
         self._shown: dict[tuple[str, int], float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Log where the record comes from, unless that place was shown within the last minute."""
         place = (record.pathname, record.lineno)
         if record.created - self._shown.get(place, -LIBRARY_SECONDS) < LIBRARY_SECONDS:
             return

@@ -33,7 +33,7 @@ from workers.runner import Runner
 
 Resource = dict[str, Any]
 PRIVACY = PrivacySettings(key="0123456789abcdef0123456789abcdef")
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 240.0
 LOOK_SECONDS = 0.25
 HOPS = {
     "intake": "synoptic.diagnostic-reports",
