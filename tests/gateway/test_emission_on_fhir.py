@@ -138,3 +138,14 @@ def test_a_report_whose_manifest_was_deleted_is_written_again(site: Site) -> Non
     assert versions.pop(manifest) == 3
     assert site.person.get(manifest) is not None
     assert set(versions.values()) == {1}
+
+
+def test_reports_again_in_another_order_leave_one_version_each(site: Site) -> None:
+    """Of every resource of a dozen reports, by a store that remembers nothing: benchmarks/replay.py does it with 1,000."""
+    reports = [unique("report") for _ in range(12)]
+    first = {report: site.emit(report=report) for report in reports}
+    store = site.another_store()
+    again = {report: site.emit(report=report, store=store) for report in reversed(reports)}
+    store.close()
+    assert again == first
+    assert {count for bundle in first.values() for count in site.versions(bundle).values()} == {1}
