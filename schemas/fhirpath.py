@@ -70,7 +70,7 @@ def _syntax_fault(path: str) -> str | None:
 
     found: list[str] = []
 
-    class Listener(ErrorListener):  # type: ignore[misc] (the parser has no types)
+    class Listener(ErrorListener):  # type: ignore[misc]  # the parser has no types
         def syntaxError(self, *place: Any) -> None:  # noqa: N802 (the parser generator's name)
             _recogniser, _symbol, _line, column, message, _error = place
             found.append(f"is no FHIRPath, at character {column + 1}: {message.partition(' expecting')[0]}")

@@ -8,6 +8,7 @@ rounded, so that a case changes only where a decision does.
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.documents import DocumentText
@@ -21,6 +22,8 @@ from schemas.settings import Settings
 from workers.extraction import Extractor
 from workers.sealing import passing_seal
 
+MAPPING_DIGEST = "golden"
+"""In place of the mapping's own, which each change of the mapping changes."""
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/*/findings.json"))
 
 
@@ -71,7 +74,8 @@ def with_probabilities(primary: Primary, digits: int | None) -> Primary:
 
 def map_case(case: Path) -> MappedReport:
     """What the shipped mapping makes of a case's accepted findings."""
-    return map_report(findings_of(case), context_of(case), load_pack(case.parent.name), Settings())
+    pack = replace(load_pack(case.parent.name), mapping_digest=MAPPING_DIGEST)
+    return map_report(findings_of(case), context_of(case), pack, Settings())
 
 
 def rendered(content: object) -> str:

@@ -1,6 +1,7 @@
 """Golden cases: findings.json becomes exactly bundle.json, and every quote stands in report.txt where it says."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,9 @@ def test_findings_become_the_golden_bundle(case: Path) -> None:
     """After a wanted change: `python tests/golden/accept.py`, then read the difference."""
     findings = ReportFindings.model_validate_json((case / "findings.json").read_bytes())
     context = ReportContext.model_validate_json((case / "context.json").read_bytes())
-    mapped = map_report(findings, context, load_pack(case.parent.name), Settings())
+    # The mapping's digest is not part of a case: each change of the mapping would change every one.
+    pack = replace(load_pack(case.parent.name), mapping_digest="golden")
+    mapped = map_report(findings, context, pack, Settings())
     assert mapped.transaction() == json.loads((case / "bundle.json").read_bytes())
 
 
