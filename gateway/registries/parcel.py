@@ -34,7 +34,7 @@ Siblings = Callable[[str], Sequence[str]]
 
 @dataclass(frozen=True, repr=False)
 class Parcel:
-    """What is delivered: the Bundle, under which identifier, of which case, and the names of what is Synoptic's in it."""
+    """What is delivered: the Bundle, under which identifier, of which case, and what of it is this report's, by name."""
 
     identifier: str
     case: str
@@ -77,14 +77,13 @@ class Packer:
             return None
         case = had.case if had else self._case(coded, report, gathering)
         chosen += _attribution(coded, chosen)
+        own = frozenset(map(reference_of, chosen))
         if self._definition.form != "transaction":
             chosen += self._rest_of(siblings(case), chosen, status)
         resources = _complete(chosen, gathering)
         if not had and not self._holds(resources):
             return None
-        return Parcel(
-            coded.identifier, case, self._bundle(coded, case, resources), frozenset(map(reference_of, chosen))
-        )
+        return Parcel(coded.identifier, case, self._bundle(coded, case, resources), own)
 
     def _holds(self, resources: Sequence[Resource]) -> bool:
         """Whether the registry's own condition holds of what it would be sent."""
