@@ -16,7 +16,12 @@ Kind = Literal["NAME", "DATE", "ID", "CONTACT", "LOCATION"]
 Found = tuple[Kind, str | None]
 
 _PEOPLE = ("Patient", "Practitioner", "RelatedPerson")
-_NUMBERED = (*_PEOPLE, "Encounter", "Specimen", "ServiceRequest", "PractitionerRole")
+_NUMBERED = (
+    *_PEOPLE,
+    *("Encounter", "Specimen", "ServiceRequest", "PractitionerRole", "Coverage", "Account", "Device", "EpisodeOfCare"),
+    *("Appointment", "ImagingStudy", "Media", "Task", "Procedure", "Observation"),
+)
+_NUMBERS = ("subscriberId", "serialNumber", "lotNumber", "distinctIdentifier")
 _PERSON_REFERENCES = (
     "subject",
     "performer",
@@ -28,6 +33,10 @@ _PERSON_REFERENCES = (
     "generalPractitioner",
     "managingOrganization",
     "serviceProvider",
+    "policyHolder",
+    "subscriber",
+    "beneficiary",
+    "operator",
 )
 _MAIDEN_NAME = "http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName"
 _SEPARATORS = re.compile(r"[\s,;/()]+")
@@ -73,7 +82,9 @@ def people_identifiers(people: Iterable[Resource]) -> tuple[KnownIdentifier, ...
 
 
 def _unique(found: Iterable[Found]) -> tuple[KnownIdentifier, ...]:
-    unique = dict.fromkeys((kind, " ".join(value.split())) for kind, value in found if value and value.strip())
+    unique = dict.fromkeys(
+        (kind, " ".join(value.split())) for kind, value in found if isinstance(value, str) and value.strip()
+    )
     return tuple(KnownIdentifier(kind=kind, value=value) for kind, value in sorted(unique))
 
 
@@ -96,6 +107,9 @@ def _of_resource(resource: Resource) -> Iterator[Found]:
         yield from _telecom(resource)
         yield from _referenced(resource)
         yield from _referenced(resource.get("collection") or {})
+        yield from (("ID", resource.get(name)) for name in _NUMBERS)
+        for carrier in _items(resource.get("udiCarrier")):
+            yield from (("ID", carrier.get(name)) for name in ("deviceIdentifier", "carrierHRF"))
         for container in _items(resource.get("container")):
             yield from _identifiers(container.get("identifier"))
     if kind in ("Organization", "Location"):

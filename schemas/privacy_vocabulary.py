@@ -124,6 +124,13 @@ class PrivacyVocabulary(Frozen):
     short_words: str
     eponym_heads: str
     kept_capitals: str
+    surname_endings: str
+    leads_to_place: str
+    leads_to_name: str
+    acts: str
+    birth_labels: str
+    english_words: str
+    german_words: str
     confusables: dict[str, str]
     street_words: tuple[tuple[str, ...], ...]
     patterns: tuple[PatternRule, ...]

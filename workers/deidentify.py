@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 
 from schemas.messages import KnownIdentifier
 from workers.known_identifiers import find_known
+from workers.learned_names import find_learned, worth_removing
+from workers.look_alikes import whole_letters
 from workers.names_in_text import find_again, find_by_context, find_listed
 from workers.offsets import OffsetMap, replace_spans
 from workers.privacy_rules import PrivacyRules, Word, load_privacy_rules, words_of
-from workers.removal_reasons import AGAIN, KNOWN, LISTED, Claim, claimed, context_claims, pattern_reason
+from workers.removal_reasons import AGAIN, KNOWN, LEARNED, LISTED, Claim, claimed, context_claims, pattern_reason
 from workers.spans import Span, merge, subtract, trim, windows
 
 TAGS = ("NAME", "DATE", "ID", "CONTACT", "LOCATION", "AGE")
@@ -60,6 +62,7 @@ class CleanText:
 def deidentify(text: str, known: Sequence[KnownIdentifier] = ()) -> CleanText:
     """Remove every identifier; the result is a fixed point, so that de-identifying it again changes nothing."""
     rules = load_privacy_rules()
+    source, text = text, whole_letters(text)
     claims = _find_all(text, known, rules)
     removed = merge(text, _spans(claims))
     clean, offsets = _tagged(text, removed)
@@ -72,7 +75,7 @@ def deidentify(text: str, known: Sequence[KnownIdentifier] = ()) -> CleanText:
         claims += back
         clean, offsets = _tagged(text, removed)
     decided = claimed(removed, claims)
-    return CleanText(clean, tuple(Removed(*claim, f"[{claim.tag}]") for claim in decided), offsets)
+    return CleanText.of(source, [Removed(*claim, f"[{claim.tag}]") for claim in decided])
 
 
 def _tagged(text: str, removed: Sequence[Span]) -> tuple[str, OffsetMap]:
@@ -88,7 +91,7 @@ def _source_bounds(offsets: OffsetMap, claim: Claim, length: int) -> tuple[int, 
 def _find_all(text: str, known: Sequence[KnownIdentifier], rules: PrivacyRules) -> list[Claim]:
     """What must go from a whole text, the names that it shows once wherever they come again."""
     words = words_of(text)
-    found = _find(text, words, known, rules)
+    found = find_by_rules(text, words, known, rules, find_learned(text, words, rules))
     return found + _names_again(text, words, found, rules)
 
 
@@ -100,7 +103,7 @@ def _find_beside_tags(text: str, known: Sequence[KnownIdentifier], rules: Privac
         inner_start = start + _WINDOW // 2 if start else 0
         inner_end = end - _WINDOW // 2 if end < len(text) else end
         part = text[start:end]
-        for claim in _find(part, words_of(part), known, rules):
+        for claim in find_by_rules(part, words_of(part), known, rules):
             if start + claim.start >= inner_start and start + claim.end <= inner_end:
                 found.append(Claim(start + claim.start, start + claim.end, claim.tag, claim.reason))
     return found + _names_again(text, words_of(text), found, rules) if found else []
@@ -113,13 +116,21 @@ def _names_again(text: str, words: Sequence[Word], found: Sequence[Claim], rules
     return [Claim(*span, AGAIN) for span in left]
 
 
-def _find(text: str, words: Sequence[Word], known: Sequence[KnownIdentifier], rules: PrivacyRules) -> list[Claim]:
-    """What must still go from a text that may hold tags already: no span touches a tag."""
+def find_by_rules(
+    text: str,
+    words: Sequence[Word],
+    known: Sequence[KnownIdentifier],
+    rules: PrivacyRules,
+    learned: Sequence[Span] = (),
+) -> list[Claim]:
+    """What rules and lists, and as far as it goes beyond them the tagger, must still remove: no span touches a tag."""
     always, unless_protected = _find_patterns(text, words, rules)
     for span in find_known(text, known, rules.known_words):
         (unless_protected if span[2] in ("NAME", "LOCATION") else always).append(Claim(*span, KNOWN))
     unless_protected += context_claims(text, words, find_by_context(text, words, rules), rules)
     unless_protected += (Claim(*span, LISTED) for span in find_listed(text, words, rules))
+    found = [span[:2] for span in merge(text, _spans([*always, *unless_protected]))]
+    unless_protected += (Claim(*span, LEARNED) for span in worth_removing(text, subtract(learned, found), rules))
     protected = rules.protected_near(text, (claim[:2] for claim in unless_protected))
     whole = set(_spans(unless_protected))
     left = [span for span in subtract(whole, protected) if span in whole or _letters(text, span) > 1]

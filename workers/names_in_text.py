@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from schemas.privacy_vocabulary import ContextRule
+from schemas.privacy_vocabulary import ContextRule, load_privacy_vocabulary
 from workers.offsets import fold
 from workers.privacy_rules import PrivacyRules, Word
 from workers.proper_nouns import find_proper_nouns
@@ -13,32 +13,7 @@ _LATIN_EXTENDED = [chr(code) for code in range(0x100, 0x180)]
 _UPPER = "A-ZÀ-ÖØ-ÞȘȚ" + "".join(character for character in _LATIN_EXTENDED if character.isupper())
 _LETTER = "A-Za-zÀ-ÖØ-öø-ÿĀ-žȘ-ț"
 _NAME_WORD = rf"[{_UPPER}][{_LETTER}'’]{{1,30}}(?:-[{_UPPER}][{_LETTER}'’]{{1,30}})?"
-_PARTICLES = frozenset(
-    [
-        "von",
-        "vom",
-        "van",
-        "der",
-        "den",
-        "de",
-        "da",
-        "di",
-        "del",
-        "della",
-        "dos",
-        "du",
-        "la",
-        "le",
-        "el",
-        "al",
-        "bin",
-        "ibn",
-        "ten",
-        "ter",
-        "zu",
-        "zur",
-    ]
-)
+_PARTICLES = frozenset(load_privacy_vocabulary().particles.split()) - frozenset(["of", "and", "und", "y", "e"])
 _PARTICLE = rf"(?:{'|'.join(sorted(_PARTICLES, key=len, reverse=True))})(?=\s)"
 _PART = rf"(?:{_NAME_WORD}|[{_UPPER}]\.(?:[\s-]?[{_UPPER}]\.)*|{_PARTICLE})"
 _NAME = re.compile(rf"(?<![{_LETTER}\d.]){_PART}(?:(?:,\s|\s)[ \t]{{0,2}}(?:{_PART}|[{_UPPER}]\b)){{0,5}}")

@@ -30,6 +30,7 @@ _WORD = re.compile(r"[^\W\d_]+|\d+")
 _NUMBER = "0"
 _REACH = 80
 _PROTECTED_REACH = 120
+_LONG = 6
 
 Rule = TypeVar("Rule", bound=AnchoredRule)
 
@@ -93,7 +94,7 @@ def _match_over(pattern: re.Pattern[str], text: str, word: Word, back: int) -> r
     return next((match for match in around if match.start() <= word.start < match.end()), None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PrivacyRules:
     """Everything that de-identification looks for and spares."""
 
@@ -101,6 +102,7 @@ class PrivacyRules:
     known_words: KnownWords
     given_names: GivenNames
     proper_names: frozenset[str]
+    listed_names: frozenset[str]
     report_words: frozenset[str]
 
     @cached_property
@@ -114,6 +116,11 @@ class PrivacyRules:
         return RuleBook.of(self.vocabulary.contexts, self.vocabulary)
 
     @cached_property
+    def all_names(self) -> frozenset[str]:
+        """Every listed name, of persons and places, words of reports among them."""
+        return self.listed_names | self.given_names.before_surname
+
+    @cached_property
     def not_names(self) -> frozenset[str]:
         """Words that end a run of names."""
         return frozenset(f"{self.vocabulary.not_names} {self.vocabulary.titles} id".split())
@@ -122,6 +129,35 @@ class PrivacyRules:
     def never_names(self) -> frozenset[str]:
         """Words that no name holds: those that end a run of names, and those of anatomy and pathology."""
         return self.not_names | frozenset(self.vocabulary.clinical_words.split())
+
+    @cached_property
+    def before_birth(self) -> re.Pattern[str]:
+        """What stands before a date of birth, up to it."""
+        return re.compile(rf"(?:{self.vocabulary.birth_labels})\W{{0,5}}(?:(?:on|am|is)\s{{1,2}})?$", re.IGNORECASE)
+
+    @cached_property
+    def labels(self) -> frozenset[str]:
+        """The words at which rules begin."""
+        return frozenset([*self.patterns.by_word, *self.contexts.by_word])
+
+    @cached_property
+    def english_words(self) -> frozenset[str]:
+        """Small words that English text has and German has not."""
+        return frozenset(self.vocabulary.english_words.split())
+
+    @cached_property
+    def german_words(self) -> frozenset[str]:
+        """Small words that German text has and English has not."""
+        return frozenset(self.vocabulary.german_words.split())
+
+    def misreads_report_word(self, key: str) -> bool:
+        """True for a long word that is one letter away from a word of reports: "glioblastorna" apart, most misreadings are."""
+        return len(key) >= _LONG and not _one_letter_less(key).isdisjoint(self._nearly_report_words)
+
+    @cached_property
+    def _nearly_report_words(self) -> frozenset[str]:
+        long = (word for word in self.report_words if len(word) >= _LONG)
+        return frozenset(less for word in long for less in _one_letter_less(word))
 
     @cached_property
     def eponym_heads(self) -> re.Pattern[str]:
@@ -142,11 +178,17 @@ class PrivacyRules:
         return spans
 
 
+def _one_letter_less(word: str) -> set[str]:
+    """The word itself, and without any one of its letters."""
+    return {word} | {word[:place] + word[place + 1 :] for place in range(len(word))}
+
+
 @cache
 def load_privacy_rules() -> PrivacyRules:
     """The shipped vocabulary, compiled."""
     vocabulary = load_privacy_vocabulary()
     given = load_given_names()
     report_words = load_words(REPORT_WORDS) | frozenset(f"{vocabulary.kept_capitals} {vocabulary.eponym_heads}".split())
-    names = (load_words(NAMES_OF_PEOPLE_AND_PLACES) | given.before_surname) - report_words
-    return PrivacyRules(vocabulary, KnownWords.of(vocabulary), given, names, report_words)
+    listed = load_words(NAMES_OF_PEOPLE_AND_PLACES)
+    names = (listed | given.before_surname) - report_words
+    return PrivacyRules(vocabulary, KnownWords.of(vocabulary), given, names, listed, report_words)

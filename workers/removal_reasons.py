@@ -7,7 +7,7 @@ from typing import NamedTuple
 from workers.privacy_rules import PrivacyRules, Word
 from workers.spans import Span, windows
 
-KNOWN, LISTED, AGAIN = "known", "listed", "again"
+KNOWN, LISTED, LEARNED, AGAIN = "known", "listed", "learned", "again"
 _PATTERN, _CONTEXT = "pattern", "context"
 _REACH = 200
 
@@ -53,9 +53,10 @@ def claimed(spans: Sequence[Span], claims: Sequence[Claim]) -> list[Claim]:
     return decided
 
 
-def _weight(claim: Claim, start: int, end: int) -> tuple[bool, int, bool]:
-    """Knowing outweighs any rule, then the share of the span; what comes again needs a first finder."""
-    return claim.reason == KNOWN, min(claim.end, end) - max(claim.start, start), claim.reason != AGAIN
+def _weight(claim: Claim, start: int, end: int) -> tuple[bool, int, int]:
+    """Knowing outweighs any rule, then the share of the span; what comes again needs a first finder, a rule tells more."""
+    share = min(claim.end, end) - max(claim.start, start)
+    return claim.reason == KNOWN, share, (LEARNED, AGAIN, claim.reason).index(claim.reason)
 
 
 def context_claims(text: str, words: Sequence[Word], spans: Sequence[Span], rules: PrivacyRules) -> list[Claim]:

@@ -23,10 +23,6 @@ from workers.shifted_dates import DateStyle, WrittenDate
 MOST_DAYS = 364
 """A date never moves by a whole year, which would leave day and month as they are."""
 _PURPOSE = b"synoptic date offset 1"
-_BIRTH = re.compile(
-    r"(?:\bd\.?o\.?b\b|birth(?:\s?da(?:te|y))?\b|\bborn\b|\bgeb\b|\bgeboren|\bgeburts\w*|\*)\W{0,5}(?:(?:on|am|is)\s{1,2})?$",
-    re.IGNORECASE,
-)
 _BEFORE = 40
 _OLDEST = 89 * 365
 _WORD = re.compile(r"[^\W_]+")
@@ -74,8 +70,9 @@ def _moved_dates(text: str, removed: Sequence[Removed], days: int) -> Iterator[t
     read = {start: when for start, written in found.items() if (when := WrittenDate.read(written, style))}
     latest = max((one.when for one in read.values()), default=None)
     known = {one.start for one in removed if one.reason == KNOWN}
+    born = load_privacy_rules().before_birth
     for start, one in read.items():
-        birth = start in known or _BIRTH.search(text, max(0, start - _BEFORE), start)
+        birth = start in known or born.search(text, max(0, start - _BEFORE), start)
         if latest is not None and not birth and (latest - one.when).days < _OLDEST:
             yield start, one.moved(days)
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 PLANTED = "planted"
+_REFILLS = 4
+_SENTENCES = 2500
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Text, PDF, image or FHIR files.")]
 
@@ -154,6 +156,48 @@ def evaluate(
     _print(found, _effects(texts, gold, load_pack(pack), seed) if texts and gold else (), output)
 
 
+@app.command()
+def train(
+    output: Annotated[Path, typer.Argument(help="The model; its digest is written beside it.")],
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FORMAT=FILE", help="A set whose sentences take invented values; repeatable."),
+    ] = None,
+    reports: Annotated[
+        list[Path] | None, typer.Option(help="Reports, in which the rules say what is a name; repeatable.")
+    ] = None,
+    skip: Annotated[int, typer.Option(help="How many of the reports are left to the evaluation.", min=0)] = 500,
+    count: Annotated[int, typer.Option(help="How many reports are read after them.", min=0)] = 1000,
+    held_back: Annotated[str, typer.Option(help="Hospitals whose reports are left alone, such as EW,OL.")] = "",
+    abstracts: Annotated[
+        list[Path] | None, typer.Option(help="Tables of tokens (IOB) of texts without a name; repeatable.")
+    ] = None,
+    passages: Annotated[int, typer.Option(help="How many passages of prose are invented.", min=1)] = 9000,
+    seed: Annotated[int, typer.Option(help="Another seed invents other names.")] = 1,
+) -> None:
+    """Train the tagger that finds names and places in prose; schemas/name_tagger.crfsuite is the one in use."""
+    from training.deidentification.invented_values import InventedValues
+    from training.deidentification.set_readers import read_tokens
+    from training.deidentification.tagger_examples import (
+        from_reports,
+        invented_prose,
+        plain,
+        refilled,
+        vocabulary_cases,
+    )
+    from training.deidentification.tagger_training import train_tagger
+
+    values = InventedValues(seed)
+    examples = [*invented_prose(passages, values), *vocabulary_cases()]
+    for _, annotated in _annotated_sets(sets or ()):
+        examples += [refilled(text, values) for text in annotated for _ in range(_REFILLS)]
+    chosen = islice(_texts_of_others(reports or (), held_back), skip, skip + count)
+    examples += from_reports(chosen, values)
+    for path in abstracts or ():
+        examples += plain(islice(read_tokens(path), _SENTENCES))
+    typer.echo(f"{len(examples)} texts, {train_tagger(examples, output)} words and signs")
+
+
 def _annotated_sets(sets: Sequence[str]) -> "Iterator[tuple[str, tuple[AnnotatedText, ...]]]":
     """Each set by the name of its format; a format that nobody reads is wrong use."""
     from training.deidentification.set_readers import READERS, read_set
@@ -169,15 +213,20 @@ def _annotated_sets(sets: Sequence[str]) -> "Iterator[tuple[str, tuple[Annotated
 def _planted_set(paths: Sequence[Path], count: int, seed: int, held_back: str) -> "tuple[AnnotatedText, ...]":
     """The first reports of other hospitals with identifiers planted in them; SYN-761 where there are too few."""
     from training.deidentification.planting import plant
+
+    planted = tuple(plant(islice(_texts_of_others(paths, held_back), count), seed, _known))
+    if len(planted) < count:
+        raise SynopticError(Code.TOO_FEW_TEXTS, f"{len(planted)} of {count}")
+    return planted
+
+
+def _texts_of_others(paths: Sequence[Path], held_back: str) -> Iterator[str]:
+    """The texts of reports from hospitals that are not held back."""
     from training.reports.names import listed
     from training.reports.texts import stream_reports
 
     spared = set(listed([held_back]))
-    chosen = (report.text for report in stream_reports(paths) if report.hospital not in spared or not report.hospital)
-    planted = tuple(plant(islice(chosen, count), seed, _known))
-    if len(planted) < count:
-        raise SynopticError(Code.TOO_FEW_TEXTS, f"{len(planted)} of {count}")
-    return planted
+    return (report.text for report in stream_reports(paths) if report.hospital not in spared or not report.hospital)
 
 
 def _known(resources: dict[str, Any]) -> tuple[KnownIdentifier, ...]:

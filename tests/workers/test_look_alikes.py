@@ -1,10 +1,13 @@
 """Signs that look like others are read as those, without moving anything."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.messages import KnownIdentifier
 from schemas.pack_loader import load_pack
-from workers.look_alikes import readable
+from workers.deidentify import deidentify
+from workers.look_alikes import readable, whole_letters
 from workers.reading import read_report
 
 
@@ -24,3 +27,16 @@ def test_wide_digits_and_blanks_that_do_not_break_are_read() -> None:
     assert {task: label.value for task, label in read.labels.items()} == {
         task: label.value for task, label in expected.labels.items()
     }
+
+
+@pytest.mark.parametrize("text", ["Dr. MÃ¼ller-LÃ¼denscheidt", "Dr. Jos\ufffd Garc\ufffda", "Dr. Renï¿½ Dupont"])
+def test_a_name_whose_letters_were_read_in_another_charset_goes_whole(text: str) -> None:
+    """Letters of UTF-8 that were read one by one are the name's letters, and places stay where they were."""
+    assert deidentify(text).text == "Dr. [NAME]"
+    assert len(whole_letters(text)) == len(text)
+
+
+def test_a_known_name_is_found_in_another_charset() -> None:
+    """The letter that takes its first place is the one that the resource knows."""
+    known = (KnownIdentifier(kind="NAME", value="José Núñez"),)
+    assert deidentify("copy to jos\u00c3\u00a9 n\u00c3\u00ba\u00c3\u00b1ez", known).text == "copy to [NAME]"

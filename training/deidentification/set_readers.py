@@ -50,6 +50,17 @@ def _presidio(path: Path) -> Iterator[AnnotatedText]:
         yield _annotated(row["full_text"], spans, _by(PRESIDIO))
 
 
+def _presidio_half(odd: bool) -> Callable[[Path], Iterator[AnnotatedText]]:
+    """The sentences of the templates with an odd number, which nothing was made on, or of the others."""
+
+    def read(path: Path) -> Iterator[AnnotatedText]:
+        rows = orjson.loads(path.read_bytes())
+        templates = [row["template_id"] % 2 == odd for row in rows]
+        return (text for text, chosen in zip(_presidio(path), templates, strict=True) if chosen)
+
+    return read
+
+
 def _grascco(path: Path) -> Iterator[AnnotatedText]:
     """JSON lines: `text`, `phi` with start, end, label."""
     for row in _lines(path):
@@ -107,8 +118,22 @@ def _pydeid(path: Path) -> Iterator[AnnotatedText]:
         yield _annotated(text, spans, _by(PYDEID))
 
 
+def read_tokens(path: Path) -> Iterator[str]:
+    """The sentences of a table of tokens: one a line before a tab, a blank line after each sentence."""
+    sentence: list[str] = []
+    for line in [*path.read_text(encoding="utf-8").splitlines(), ""]:
+        token = line.partition("\t")[0].strip()
+        if token:
+            sentence.append(token)
+        elif sentence:
+            yield " ".join(sentence)
+            sentence = []
+
+
 READERS: Mapping[str, Callable[[Path], Iterator[AnnotatedText]]] = {
     "presidio": _presidio,
+    "presidio-open": _presidio_half(odd=False),
+    "presidio-held-out": _presidio_half(odd=True),
     "grascco": _grascco,
     "ratschlab": _ratschlab,
     "pydeid": _pydeid,

@@ -1,0 +1,131 @@
+"""Names and places of prose by a small learned tagger, a linear-chain CRF: it only adds to what rules and lists find.
+
+`synoptic deid train` makes the model, which lies beside the vocabulary with its digest. A word of reports or of the clinic
+is never removed for the tagger's sake, nor is one that misreads such a word; German writes every noun as a name, so that
+only English text is looked at.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+from threading import Lock
+
+from pycrfsuite import Tagger
+
+from schemas.errors import Code, SynopticError
+from schemas.privacy_vocabulary import VOCABULARY_FILE
+from workers.offsets import fold
+from workers.privacy_rules import PrivacyRules, Word
+from workers.spans import Span
+from workers.tagger_features import Features, Token, stretches, tokens_of
+
+MODEL_FILE = VOCABULARY_FILE.parent / "name_tagger.crfsuite"
+DIGEST_SUFFIX = ".sha256"
+OUTSIDE = "O"
+ORGANISATION = "ORGANISATION"
+"""What the tagger knows apart so as to leave it alone: Safe Harbor names no companies."""
+_GOES_ON = "I-"
+_TAG_AT = 2
+_FOUND = frozenset(["NAME", "LOCATION", "CONTACT"])
+_SURELY_NOTHING = 0.8
+_LEAST_DIGITS = 7
+_LEAST_CODE = 3
+_BESIDE = 24
+_LONG_WORD = re.compile(r"[^\W\d_]{3,}")
+_WHOLE_WORD = re.compile(r"(?<!\w)[^\W\d_]+(?!\w)")
+_WORDY = re.compile(r"[^\W\d_]")
+
+
+class LearnedTagger:
+    """The model, loaded once; several threads may ask it."""
+
+    def __init__(self, model: bytes, rules: PrivacyRules) -> None:
+        self._rules = rules
+        self._features = Features(rules)
+        self._tagger = Tagger()
+        self._model = model  # the library reads it where it lies
+        self._tagger.open_inmemory(model)
+        self._labels: list[str] = [label for label in self._tagger.labels() if label != OUTSIDE]
+        self._lock = Lock()
+
+    def spans(self, text: str) -> list[Span]:
+        """What the model takes for an identifier, or for an organisation."""
+        found: list[Span] = []
+        for stretch in stretches(tokens_of(text), self._rules):
+            before = OUTSIDE
+            for token, label in zip(stretch, self._decided(stretch), strict=True):
+                if label.startswith(_GOES_ON) and before != OUTSIDE and before[_TAG_AT:] == label[_TAG_AT:]:
+                    found[-1] = found[-1][0], token.end, found[-1][2]
+                elif label != OUTSIDE:
+                    found.append((token.start, token.end, label[_TAG_AT:]))
+                before = label
+        return found
+
+    def _decided(self, stretch: Sequence[Token]) -> list[str]:
+        """A label for each token: nothing only where that is sure enough, else the likeliest of the others."""
+        with self._lock:
+            self._tagger.set(self._features.of(stretch))
+            return [self._likeliest(place) for place in range(len(stretch))]
+
+    def _likeliest(self, place: int) -> str:
+        if self._tagger.marginal(OUTSIDE, place) >= _SURELY_NOTHING:
+            return OUTSIDE
+        likeliest: str = max(self._labels, key=lambda label: self._tagger.marginal(label, place))
+        return likeliest
+
+
+@cache
+def load_tagger(rules: PrivacyRules, path: Path = MODEL_FILE) -> LearnedTagger:
+    """The shipped tagger; SYN-602 where its bytes are not those of the digest beside it."""
+    model = path.read_bytes()
+    digest = path.with_name(path.name + DIGEST_SUFFIX).read_text(encoding="ascii").split()[0]
+    if sha256(model).hexdigest() != digest:
+        raise SynopticError(Code.BAD_PACK, f"{path.name}: its digest is not {digest}")
+    return LearnedTagger(model, rules)
+
+
+def find_learned(text: str, words: Sequence[Word], rules: PrivacyRules) -> list[Span]:
+    """The names, places and telephone numbers that the tagger takes for such in an English text.
+
+    Where not one small word says that a text is English, as in a form, a single word is no name for the tagger's sake.
+    """
+    keys = [word.key for word in words]
+    english = sum(key in rules.english_words for key in keys)
+    if sum(key in rules.german_words for key in keys) > english:
+        return []
+    found = [span for span in load_tagger(rules).spans(text) if span[2] in _FOUND]
+    return found if english else [span for span in found if len(_LONG_WORD.findall(text, *span[:2])) > 1]
+
+
+def worth_removing(text: str, spans: Iterable[Span], rules: PrivacyRules) -> list[Span]:
+    """Those (sorted, apart) that are more than words of reports; a bare number needs a place beside it."""
+    found = [span for span in spans if _counts(text, span, rules)]
+    places = [span for span in found if span[2] == "LOCATION"]
+    bare = {span for span in places if not _WORDY.search(text, *span[:2])}
+    neighbours = [pair for pair in pairwise(places) if pair[1][0] - pair[0][1] <= _BESIDE and not bare.issuperset(pair)]
+    beside = {one for pair in neighbours for one in pair}
+    return [span for span in found if span not in bare or span in beside]
+
+
+def _counts(text: str, span: Span, rules: PrivacyRules) -> bool:
+    """False for words of reports and of the clinic alone, for a disease's name, and for a number that is none of a telephone."""
+    found = text[span[0] : span[1]]
+    if span[2] == "CONTACT":
+        return sum(map(str.isdigit, found)) >= _LEAST_DIGITS
+    words = _WHOLE_WORD.findall(found)
+    if not words:
+        return len(found) >= _LEAST_CODE and not _WORDY.search(found)
+    return not rules.eponym_heads.match(text, span[1]) and any(_may_name(word, rules) for word in words)
+
+
+def _may_name(word: str, rules: PrivacyRules) -> bool:
+    """True for a listed name with a capital, and for a word that is and misreads none of reports."""
+    key = fold(word, rules.vocabulary.confusables).text
+    if key in rules.never_names or key in rules.labels:
+        return False
+    if key in rules.report_words:
+        return word.istitle() and key in rules.all_names
+    return word.lower() in rules.all_names or not rules.misreads_report_word(key)
