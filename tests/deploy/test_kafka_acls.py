@@ -14,6 +14,7 @@ from schemas.messages import (
     TOPIC_REJECTED,
     TOPIC_REPORTS,
     TOPIC_TEXTS,
+    TOPIC_UNMAPPED,
 )
 from schemas.topics import TOPIC_STATES, TOPICS
 from workers.hop import group_of
@@ -30,7 +31,7 @@ WRITES = {
     "intake": {TOPIC_TEXTS},
     "extraction": {TOPIC_FINDINGS},
     "registries": set(),
-    "emission": {TOPIC_BUNDLES, TOPIC_DELAYED},
+    "emission": {TOPIC_BUNDLES, TOPIC_DELAYED, TOPIC_UNMAPPED},
 }
 
 

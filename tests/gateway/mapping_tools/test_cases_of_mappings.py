@@ -120,3 +120,12 @@ def test_a_mapping_that_breaks_its_rules_is_told_and_not_compared() -> None:
     found = compare([report], load_pack("breast"), after, Settings())
     assert (found.touched, sum(found.refused.values())) == (0, 1)
     assert next(iter(found.refused)).startswith("after: SYN-401")
+
+
+@pytest.mark.parametrize("choice", ["snomed", "ajcc"])
+def test_the_shipped_cases_pass(choice: str) -> None:
+    """Those of the mapping, and those of the licensed codes over it."""
+    pack = choose("breast", MappingSettings(codes=choice), ["breast"]).pack
+    outcomes = list(run_cases(pack, Settings()))
+    assert len(outcomes) >= 4
+    assert [(one.case.name, one.faults) for one in outcomes if one.faults] == []
