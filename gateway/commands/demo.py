@@ -28,7 +28,7 @@ from schemas.messages import (
     ReportFindings,
     ReportText,
 )
-from schemas.pack_loader import load_pack
+from schemas.pack_loader import load_packs
 from schemas.settings import BusSettings, FhirSettings, LoggingSettings, RegistrySettings, Settings, load_settings
 from workers.bus import Bus, Outgoing, Record
 from workers.runner import Runner, run_until_idle
@@ -117,7 +117,7 @@ def _first_after(bus: Bus, topic: str, count: int) -> Record | None:
 
 def _show(console: Console, coded: Sequence[Coded], settings: Settings, out: Path) -> None:
     """The table, the evidence, the rejects with their reasons, and where everything was written."""
-    packs = {identifier: load_pack(identifier) for identifier in settings.packs}
+    packs = load_packs(settings.packs, settings.mapping)
     outcomes = [one.extracted for one in coded]
     console.print(table(outcomes, packs, settings.mapping))
     console.print("\n[bold]Evidence[/bold] (quote and its place in the text as read from the document)")
