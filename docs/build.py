@@ -1,6 +1,7 @@
-"""Builds the pages of docs/ that are made from the code: errors, settings and metrics.
+"""Builds the pages of docs/ that are made from the code: errors, settings, metrics and the must-haves of profiles.
 
-Run `.venv/bin/python docs/build.py` after a change to schemas/errors.py, settings.py or metrics.py; a test holds them equal.
+Run `.venv/bin/python docs/build.py` after a change to schemas/errors.txt, settings.py, metrics.py or mappers/profiles.yaml; a
+test holds them equal.
 """
 
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from mappers.profiles import ProfileRule, load_profiles
 from schemas import metrics
 from schemas.errors import Code
 from schemas.settings import Section, Settings
@@ -30,7 +32,7 @@ def errors_page() -> str:
     lines = [
         "# Errors",
         "",
-        "Made from `schemas/errors.py`. A number never changes its meaning and is never used again. Kinds: *retry* waits and",
+        "Made from `schemas/errors.txt`. A number never changes its meaning and is never used again. Kinds: *retry* waits and",
         "tries again, *reject* sets this report aside (`synoptic rejected list`), *fatal* ends the program. `…` stands for the",
         "detail, which never holds report text or identifiers.",
     ]
@@ -64,6 +66,39 @@ def settings_page() -> str:
     return "\n".join(lines)
 
 
+def must_haves_page() -> str:
+    """What a resource of each profile must have, as `mappers/profiles.py` checks it."""
+    lines = [
+        "# Must-haves of the profiles",
+        "",
+        "Made from `mappers/profiles.yaml` (mCODE STU4 4.0.0, US Core 6.1.0). Every bundle is checked against it before it leaves, beside the",
+        "allow-list of values for each Observation code, the deny-list of codes and the references ([fhir-validation.md](fhir-validation.md)).",
+        "",
+        "| profile | resource | must have | codes, one of |",
+        "|---|---|---|---|",
+        *(
+            f"| {url.rpartition('/')[2]} | {rule.resource} | {_elements(rule)} | {_codes(rule)} |"
+            for url, rule in load_profiles().items()
+        ),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _elements(rule: ProfileRule) -> str:
+    parts = [", ".join(rule.required)]
+    parts += [f"exactly one of {', '.join(rule.one_of)}"] if rule.one_of else []
+    return "; ".join(parts)
+
+
+def _codes(rule: ProfileRule) -> str:
+    """The last part of each system with its code, by element."""
+    elements = (
+        f"{path}: {', '.join(coding.rpartition('/')[2].replace('|', ' ') for coding in codings)}"
+        for path, codings in rule.codings.items()
+    )
+    return "; ".join(elements)
+
+
 def settings_keys(model: Any, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     """Each key in dotted form with its field."""
     for name, field in model.model_fields.items():
@@ -89,7 +124,12 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-PAGES = {"errors.md": errors_page, "settings.md": settings_page, "metrics.md": metrics.as_markdown}
+PAGES = {
+    "errors.md": errors_page,
+    "settings.md": settings_page,
+    "metrics.md": metrics.as_markdown,
+    "must-haves.md": must_haves_page,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
