@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway.page_layout import boxes
-from mappers.staging import stage_of
+from mappers.staging import stage_primary
 from schemas.errors import SynopticError
 from schemas.findings import Evidence, Finding, Primary, Status
 from schemas.messages import Action, PageSpan, ReportFindings, ReportText
 from schemas.pack_loader import Pack
+from schemas.settings import MappingSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,8 +58,8 @@ class Extracted:
         return "withdrawn" if self.findings and self.findings.action is Action.WITHDRAW else "extracted"
 
 
-def json_line(extracted: Extracted, packs: dict[str, Pack]) -> dict[str, Any]:
-    """The line that `synoptic extract --format jsonl` prints."""
+def json_line(extracted: Extracted, packs: dict[str, Pack], choices: MappingSettings) -> dict[str, Any]:
+    """The line that `synoptic extract --format jsonl` prints; `choices` decide which stage is shown."""
     report, findings, error = extracted.report, extracted.findings, extracted.error
     identifier = report.context.report_identifier if report else None
     return {
@@ -68,7 +69,8 @@ def json_line(extracted: Extracted, packs: dict[str, Pack]) -> dict[str, Any]:
         "outcome": extracted.outcome,
         "error": {"code": error.code, "message": error.message} if error else None,
         "primaries": [
-            _primary(primary, packs[findings.pack], report.pages if report else ()) for primary in findings.primaries
+            _primary(primary, packs[findings.pack], choices, report.pages if report else ())
+            for primary in findings.primaries
         ]
         if findings
         else [],
@@ -80,8 +82,8 @@ def _page(page: PageSpan) -> dict[str, Any]:
     return {"page": page.page, "reader": page.reader, "confidence": page.confidence}
 
 
-def _primary(primary: Primary, pack: Pack, pages: Sequence[PageSpan]) -> dict[str, Any]:
-    stage = stage_of(primary, pack.staging)
+def _primary(primary: Primary, pack: Pack, choices: MappingSettings, pages: Sequence[PageSpan]) -> dict[str, Any]:
+    stage = stage_primary(primary, pack.staging, choices).stage
     return {
         "key": primary.key,
         "laterality": primary.laterality,
@@ -122,9 +124,9 @@ def readers_line(pages: Sequence[PageSpan]) -> str:
     return ", ".join(f"page {page.page} {reader_name(page)}" for page in pages)
 
 
-def rows(extracted: Extracted, packs: dict[str, Pack]) -> Iterator[dict[str, str]]:
+def rows(extracted: Extracted, packs: dict[str, Pack], choices: MappingSettings) -> Iterator[dict[str, str]]:
     """One table row a primary: values with confidence, stage and the first words of the evidence."""
-    line = json_line(extracted, packs)
+    line = json_line(extracted, packs, choices)
     base = {"source": extracted.source, "outcome": extracted.outcome}
     if line["error"]:
         yield base | {"note": line["error"]["code"]}
@@ -140,7 +142,7 @@ def rows(extracted: Extracted, packs: dict[str, Pack]) -> Iterator[dict[str, str
         yield base | {"primary": primary["key"], "histology": primary["histology"] or "", "stage": shown} | cells
 
 
-def table(extracted: Iterable[Extracted], packs: dict[str, Pack]) -> "Table":
+def table(extracted: Iterable[Extracted], packs: dict[str, Pack], choices: MappingSettings) -> "Table":
     """A rich table with a row a primary: values with their probability, a question mark on what is in review."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -151,7 +153,7 @@ def table(extracted: Iterable[Extracted], packs: dict[str, Pack]) -> "Table":
     for column in ("source", "primary", "histology", *tasks, "stage"):
         shown.add_column(column, no_wrap=column == "primary", min_width=_MINIMUM_WIDTH, overflow="fold")
     for one in extracted:
-        for row in rows(one, packs):
+        for row in rows(one, packs, choices):
             named = row.get("primary") or " ".join((row["outcome"], row["note"])).removeprefix("extracted ")
             cells = [row.get(column, "") for column in ("histology", *tasks, "stage")]
             shown.add_row(*(Text(cell) for cell in (row["source"].removesuffix(".json"), named, *cells)))

@@ -11,10 +11,11 @@ from schemas.tables import Input
 
 LONGEST_LINE = 500
 _SHOWN = 30
-_SEPARATORS = re.compile(r"(?:[\s,;|/()\[\]&\"']|[.:](?!\d))+")
+_SEPARATORS = re.compile(r"(?:[\s,;|/()\[\]&\"']|[-.:](?!\d))+")
 _QUALIFIER = re.compile(r"\s?\(\s?([^()]{1,20}?)\s?\)")
 _NUMBER = r"(?P<comparator><=|>=|<|>)?\s?(?P<number>\d{1,6}(?:\.\d{1,4}|,\d{1,2})?)"
 _END = r"(?![\w+=(]|[-.,]\d)"
+_FOCI = re.compile(r"=?\d+$")
 _WORD = re.compile(r"[^\s,;|/]{1,30}")
 _MISTAKEN = {"o": "0", "l": "1", "i": "1", "ii": "2", "iii": "3", "iv": "4"}
 
@@ -46,6 +47,8 @@ class StageReader:
         self._categories = [name for name in rules.table.inputs if name not in rules.words]
         self._refused = {_folded(form): why for form, why in rules.refused.items()}
         self._remarks = {_folded(form): remark for form, remark in rules.remarks.items()}
+        self._suffixes = {"", *map(_folded, rules.suffixes)}
+        self._beside = re.compile(rf"(?:{_any_of(sorted(rules.beside, key=len, reverse=True))})(?![\w+=])")
         self._forms: dict[str, tuple[str, str | None]] = {}
         for name in self._categories:
             covers = rules.table.inputs[name].covers
@@ -83,8 +86,8 @@ class StageReader:
         stated: dict[str, Stated] = {}
         position = 0
         while position < len(line):
-            if separator := _SEPARATORS.match(line, position):
-                position = separator.end()
+            if passed := _SEPARATORS.match(line, position) or self._beside.match(line, position):
+                position = passed.end()
                 continue
             found, position = self._at(line, position) or self._fail(line[position:])
             stated[found.name] = self._joined(stated.get(found.name), found)
@@ -104,7 +107,7 @@ class StageReader:
             for part in re.split(r"[\s,;/]+", qualifier[1]):
                 if joined := self._qualified(prefix, form, part.casefold()):
                     form = joined
-                elif part.isdigit() or part.casefold() in self._rules.suffixes:
+                elif {part.casefold(), _FOCI.sub("", part.casefold())} & self._suffixes:
                     ignored.append(f"({part})")
                 else:
                     raise WordsError(f"cannot read {part!r} after {match[0]!r}")
@@ -170,8 +173,10 @@ class _NamedInput:
         self._values = {
             _folded(key): (meant,) if isinstance(meant, str) else meant for key, meant in way.values.items()
         }
-        self._keys = tuple({meant: key for key, meant in reversed(way.values.items())}.values())[::-1]
-        lead = rf"(?:{_phrases(way.names)})[\s:=]*"
+        self._keys: dict[str | tuple[str, ...], str] = {}
+        for key, meant in way.values.items():
+            self._keys.setdefault(meant, key)
+        lead = rf"(?:{_phrases(way.names)})(?:\s(?:is|of)\s)?[\s:=]*"
         units = rf"(?:\s?(?:{_phrases(way.units)}))?" if way.units else ""
         self._lead = re.compile(rf"(?:{_phrases(way.names)})(?![a-z])", re.I)
         self._by_key = re.compile(rf"{lead}(?P<value>{_phrases(way.values) or '(?!)'}){_END}", re.I)
@@ -183,7 +188,7 @@ class _NamedInput:
 
     def expected(self) -> str:
         """What may stand after the name."""
-        return ", ".join(self._keys) or "a number such as 8.3"
+        return ", ".join(self._keys.values()) or "a number such as 8.3"
 
     def at(self, line: str, start: int) -> tuple[Stated, int] | None:
         """What is stated from this place on, and where it ends."""

@@ -111,9 +111,11 @@ class Stager:
         return (replace(entries[0], prefix=entries[0].prefix or finding.attributes.get("prefix", "")),)
 
 
-def stage_primary(primary: Primary, rules: RuleTable, assume: bool = False) -> Staged:
-    """The group of one primary's coded findings, or why there is none."""
-    return Stager(rules, assume).primary(primary)
+def stage_primary(primary: Primary, rules: RuleTable, settings: MappingSettings) -> Staged:
+    """The computed group of one primary's coded findings by the facility's choices, or why there is none."""
+    if not settings.anatomic_stage:
+        return Staged(reason="AJCC's groups are switched off")
+    return Stager(rules, settings.assume_m0).primary(primary)
 
 
 def stage_variables(primary: Primary, rules: RuleTable, settings: MappingSettings) -> dict[str, str | None]:
@@ -121,23 +123,18 @@ def stage_variables(primary: Primary, rules: RuleTable, settings: MappingSetting
 
     Raises SYN-620 where the licensed table has faults.
     """
-    anatomic = stage_primary(primary, rules, settings.assume_m0) if settings.anatomic_stage else Staged()
+    anatomic = stage_primary(primary, rules, settings)
     licensed = Staged()
     if settings.prognostic_table:
-        licensed = stage_primary(primary, load_licensed_table(settings.prognostic_table), settings.assume_m0)
+        licensed = Stager(load_licensed_table(settings.prognostic_table), settings.assume_m0).primary(primary)
     prognostic = licensed.stage if licensed.stage and not licensed.stage.conditional_on else None
     return {
         "stage": anatomic.stage.group if anatomic.stage else None,
         "stage_condition": anatomic.stage.conditional_on if anatomic.stage else None,
-        "stage_assumed": ", ".join({*anatomic.assumed, *licensed.assumed}) or None,
+        "stage_assumed": ", ".join(dict.fromkeys((*anatomic.assumed, *licensed.assumed))) or None,
         "prognostic_stage": prognostic.group if prognostic else None,
         "prognostic_system": prognostic.system if prognostic else None,
     }
-
-
-def stage_of(primary: Primary, rules: RuleTable) -> StageGroup | None:
-    """The group alone, for showing."""
-    return stage_primary(primary, rules).stage
 
 
 def _read_step(entry: Stated, rules: RuleTable) -> str:

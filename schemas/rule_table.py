@@ -46,6 +46,7 @@ class RuleTable(Frozen):
     `findings` names the finding of each input. Inputs are written as their values, with one of `prefixes` before and
     `suffixes` in parentheses behind, or by `words`; `written` lists further forms of a value, `unknown` forms that count
     as not stated, `refused` forms that are none, with the reason, and `remarks` what is to be said of a form.
+    `beside` are words of their own that change no result; their case counts (Pn1 is not pN1).
     `unstaged_prefixes` and `unstaged_histologies` name what no result is given for, with the reason.
     """
 
@@ -56,6 +57,7 @@ class RuleTable(Frozen):
     findings: dict[str, str] = Field(default_factory=dict)
     prefixes: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     unstaged_prefixes: dict[str, str] = Field(default_factory=dict)
     unstaged_histologies: dict[str, str] = Field(default_factory=dict)
     written: dict[str, str] = Field(default_factory=dict)

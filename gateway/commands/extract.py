@@ -20,8 +20,8 @@ from gateway.sources import FILE_INSTANT, SOURCE_SUFFIXES, FileContext, SourceRe
 from mappers.mapping import Missing
 from schemas.errors import Code, Kind, SynopticError, fault_location
 from schemas.messages import ReportFindings, ReportText
-from schemas.pack_loader import Pack, load_pack
-from schemas.settings import Settings, load_settings
+from schemas.pack_loader import Pack, load_packs
+from schemas.settings import MappingSettings, Settings, load_settings
 from workers.extraction import Extractor
 
 BATCH = 16
@@ -64,13 +64,13 @@ def extract(
         if output is Format.TEXT:
             rejected = _print_texts(sources)
         else:
-            packs = {identifier: load_pack(identifier) for identifier in settings.packs}
+            packs = load_packs(settings.packs, settings.mapping)
             extracted = _extracted(sources, packs, settings)
             if out is not None:
                 extracted = (_written(out, one, packs, settings) for one in extracted)
             if show is not None:
                 extracted = _shown(extracted, show, reader)
-            rejected = _print_findings(extracted, packs, output)
+            rejected = _print_findings(extracted, packs, settings.mapping, output)
     if rejected:
         raise typer.Exit(1)
 
@@ -166,7 +166,9 @@ def _extractor(packs: dict[str, Pack], settings: Settings) -> Extractor:
     return Extractor(packs, load_engine(settings.model), passing_seal())
 
 
-def _print_findings(extracted: Iterable[Extracted], packs: dict[str, Pack], output: Format) -> bool:
+def _print_findings(
+    extracted: Iterable[Extracted], packs: dict[str, Pack], choices: MappingSettings, output: Format
+) -> bool:
     progress = Console(stderr=True)
     shown: list[Extracted] = []
     rejected = False
@@ -175,11 +177,11 @@ def _print_findings(extracted: Iterable[Extracted], packs: dict[str, Pack], outp
             status.update(f"{number} read")
             rejected |= one.error is not None
             if output is Format.JSONL:
-                typer.echo(orjson.dumps(json_line(one, packs)).decode())
+                typer.echo(orjson.dumps(json_line(one, packs, choices)).decode())
             else:
                 shown.append(one)
     if output is Format.TABLE:
-        wide_console().print(table(shown, packs))
+        wide_console().print(table(shown, packs, choices))
         for one in shown:
             if one.error is not None:
                 typer.echo(f"{one.source}: {one.error.code} {one.error.message}", err=True)

@@ -93,10 +93,9 @@ def _check(table: str | None, site: str) -> None:
 
 
 def _lines() -> Iterator[str]:
-    """The lines of standard input that hold anything; bytes that are no UTF-8 become question marks."""
+    """The lines of standard input, empty ones too; bytes that are no UTF-8 become question marks."""
     for raw in sys.stdin.buffer:
-        if line := raw.decode("utf-8-sig", errors="replace").strip():
-            yield line
+        yield raw.decode("utf-8-sig", errors="replace").rstrip("\r\n")
 
 
 def _answer(line: str, staged: Staged, explain: bool) -> dict[str, Any]:

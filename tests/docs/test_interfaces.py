@@ -18,6 +18,7 @@ from schemas.messages import (
     ReportVersion,
 )
 from schemas.pack_loader import load_pack
+from schemas.settings import MappingSettings
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "interfaces.md").read_text(encoding="utf-8")
 
@@ -71,8 +72,8 @@ def printed_lines() -> Iterator[dict]:
         sealed="",
     )
     packs = {"breast": load_pack("breast")}
-    yield json_line(Extracted("report-07.txt", report, findings), packs)
-    yield json_line(Extracted("report-07.txt", error=Refusal("SYN-101", "one line")), packs)
+    yield json_line(Extracted("report-07.txt", report, findings), packs, MappingSettings())
+    yield json_line(Extracted("report-07.txt", error=Refusal("SYN-101", "one line")), packs, MappingSettings())
 
 
 def test_documented_json_is_what_is_printed():

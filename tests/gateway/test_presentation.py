@@ -23,6 +23,7 @@ from schemas.messages import (
     ReportVersion,
 )
 from schemas.pack_loader import load_pack
+from schemas.settings import MappingSettings
 
 PACKS = {"breast": load_pack("breast")}
 TEXT = "Left breast, mastectomy. pT2 pN0. M0 not excluded."
@@ -96,13 +97,13 @@ def extracted(action: Action = Action.REPLACE, primaries: int = 1) -> Extracted:
 def printed(*shown: Extracted) -> str:
     """The table as plain text."""
     stream = io.StringIO()
-    Console(file=stream, width=200).print(table(shown, PACKS))
+    Console(file=stream, width=200).print(table(shown, PACKS, MappingSettings()))
     return stream.getvalue()
 
 
 def test_json_line_has_the_documented_keys_and_two_decimals() -> None:
     """One report is one JSON object with the keys of docs/interfaces.md; attributes and reasons stay inside."""
-    line = orjson.loads(orjson.dumps(json_line(extracted(), PACKS)))
+    line = orjson.loads(orjson.dumps(json_line(extracted(), PACKS, MappingSettings())))
     assert list(line) == ["source", "report", "pack", "outcome", "error", "primaries", "pages"]
     assert (line["report"], line["outcome"], line["error"]) == (
         "https://north.example/accession|S26-1",
@@ -121,7 +122,7 @@ def test_json_line_says_who_read_each_page_and_where_evidence_stands() -> None:
     one = extracted()
     layout = tuple(pack_runs([Run(0, len(TEXT), 100, 200, 600, 220)]))
     page = PageSpan(page=1, start=0, end=len(TEXT), reader="ocr", confidence=0.93, layout=layout)
-    line = json_line(replace(one, report=one.report.model_copy(update={"pages": (page,)})), PACKS)
+    line = json_line(replace(one, report=one.report.model_copy(update={"pages": (page,)})), PACKS, MappingSettings())
     assert line["pages"] == [{"page": 1, "reader": "ocr", "confidence": 0.93}]
     assert line["primaries"][0]["findings"]["T"]["evidence"][0]["boxes"] == [(350, 200, 380, 220)]
     assert readers_line((page,)) == "page 1 OCR 0.93"
@@ -129,8 +130,23 @@ def test_json_line_says_who_read_each_page_and_where_evidence_stands() -> None:
 
 def test_stage_is_shown_as_conditional_where_m_is_not_coded() -> None:
     """T2 N0 without a coded M is shown with the condition that it rests on."""
-    line = json_line(extracted(), PACKS)
+    line = json_line(extracted(), PACKS, MappingSettings())
     assert line["primaries"][0]["stage"] == {"group": "IIA", "system": "AJCC 8 anatomic", "conditional_on": "M0"}
+
+
+@pytest.mark.parametrize(
+    ("choices", "shown"),
+    [
+        (
+            MappingSettings(assume_m0=True),
+            {"group": "IIA", "system": "AJCC 8 anatomic", "conditional_on": None},
+        ),
+        (MappingSettings(anatomic_stage=False), None),
+    ],
+)
+def test_stage_is_shown_by_the_choices_of_the_facility(choices: MappingSettings, shown: dict[str, str] | None) -> None:
+    """As it is sent: without its condition where M0 is assumed, not at all where AJCC's groups are off."""
+    assert json_line(extracted(), PACKS, choices)["primaries"][0]["stage"] == shown
 
 
 @pytest.mark.parametrize(
@@ -144,7 +160,7 @@ def test_stage_is_shown_as_conditional_where_m_is_not_coded() -> None:
 )
 def test_every_report_ends_in_one_of_four_outcomes(one: Extracted, outcome: str) -> None:
     """Extracted, withdrawn, ignored or rejected: the line and the table name the same."""
-    assert json_line(one, PACKS)["outcome"] == outcome
+    assert json_line(one, PACKS, MappingSettings())["outcome"] == outcome
     assert outcome == "extracted" or outcome in printed(one)
 
 

@@ -7,15 +7,23 @@ import pytest
 from mapping_cases import finding, mapped, of_type, primary
 
 from mappers.identity import EXTENSIONS
-from mappers.staging import stage_of, stage_primary, stage_variables
+from mappers.provenance import read_manifest
+from mappers.staging import stage_primary, stage_variables
 from schemas.errors import SynopticError
 from schemas.findings import StageGroup
 from schemas.pack_loader import load_pack
 from schemas.settings import MappingSettings, Settings
 
 STAGING = load_pack("breast").staging
+CHOICES = MappingSettings()
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "staging" / "invented-prognostic.yaml"
 TNM = {"T": finding("T2", "pT2"), "N": finding("N1", "pN1a"), "M": finding("M0", "cM0")}
+BIOMARKERS = {
+    "grade": finding("G2"),
+    "ER": finding("positive"),
+    "PR": finding("negative"),
+    "HER2": finding("negative"),
+}
 
 
 def test_a_primary_is_staged_from_its_fine_categories() -> None:
@@ -27,25 +35,30 @@ def test_a_primary_is_staged_from_its_fine_categories() -> None:
             "M": finding(None, "MX", "not_assessable"),
         }
     )
-    assert stage_of(case, STAGING) == StageGroup(group="IB", system="AJCC 8 anatomic", conditional_on="M0")
+    assert stage_primary(case, STAGING, CHOICES).stage == StageGroup(
+        group="IB", system="AJCC 8 anatomic", conditional_on="M0"
+    )
 
 
 def test_values_in_review_are_not_staged() -> None:
     """A doubtful T gives no group."""
     case = primary(findings={**TNM, "T": finding("T2", "pT2", "review"), "N": finding("N0", "pN0")})
-    assert (stage_primary(case, STAGING).reason or "").startswith("T not stated")
+    assert (stage_primary(case, STAGING, CHOICES).reason or "").startswith("T not stated")
 
 
 def test_a_recurrence_or_lcis_is_not_staged() -> None:
     """Neither has an anatomic group."""
-    assert stage_of(primary(assertion="recurrence", findings=TNM), STAGING) is None
-    assert stage_of(primary(assertion="primary_in_situ", histology="LCIS", findings=TNM), STAGING) is None
+    for case in (
+        primary(assertion="recurrence", findings=TNM),
+        primary(assertion="primary_in_situ", histology="LCIS", findings=TNM),
+    ):
+        assert stage_primary(case, STAGING, CHOICES).stage is None
 
 
 def test_prefix_attribute_counts_where_the_detail_has_none() -> None:
     """After therapy is after therapy however it is recorded."""
     found = {**TNM, "T": finding("T1", "T1", prefix="yp")}
-    assert stage_primary(primary(findings=found), STAGING).reason == "no group after therapy (yp)"
+    assert stage_primary(primary(findings=found), STAGING, CHOICES).reason == "no group after therapy (yp)"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +67,7 @@ def test_prefix_attribute_counts_where_the_detail_has_none() -> None:
 )
 def test_a_finding_that_is_no_category_is_not_staged(value: str, detail: str, reason: str) -> None:
     """A detail beside its class, of another axis, or with words that nobody knows."""
-    staged = stage_primary(primary(findings={**TNM, "T": finding(value, detail)}), STAGING)
+    staged = stage_primary(primary(findings={**TNM, "T": finding(value, detail)}), STAGING, CHOICES)
     assert staged.stage is None
     assert reason in (staged.reason or "")
 
@@ -122,17 +135,50 @@ def test_what_a_facility_assumed_is_recorded_on_the_stage() -> None:
 
 def test_a_licensed_group_names_its_system() -> None:
     """Beside the computed group, or alone where AJCC's groups are off."""
-    biomarkers = {
-        "grade": finding("G2"),
-        "ER": finding("positive"),
-        "PR": finding("negative"),
-        "HER2": finding("negative"),
-    }
-    anatomic, licensed = observations(found={**TNM, **biomarkers}, prognostic_table=EXAMPLE)
+    anatomic, licensed = observations(found={**TNM, **BIOMARKERS}, prognostic_table=EXAMPLE)
     assert anatomic["valueCodeableConcept"]["text"] == "IIB"
     assert (licensed["method"], licensed["valueCodeableConcept"]) == (
         {"text": "invented example, not a classification"},
         {"text": "X"},
     )
-    only = observations(found={**TNM, **biomarkers}, prognostic_table=EXAMPLE, anatomic_stage=False)
+    only = observations(found={**TNM, **BIOMARKERS}, prognostic_table=EXAMPLE, anatomic_stage=False)
     assert [one["valueCodeableConcept"]["text"] for one in only] == ["X"]
+
+
+def another_table(folder: Path, *changes: tuple[str, str]) -> Path:
+    """The example table with changes."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for old, new in changes:
+        text = text.replace(old, new)
+    path = folder / "table.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_group_of_ajccs_own_table_is_a_tnm_stage_group(tmp_path: Path) -> None:
+    """With the code of the edition as method and that of the group as value, and the Condition points to it."""
+    table = another_table(tmp_path, ("invented example, not a classification", "AJCC 8 prognostic"), (": X}", ": IIA}"))
+    report = mapped(
+        primary(findings={**TNM, **BIOMARKERS}), settings=Settings(mapping=MappingSettings(prognostic_table=table))
+    )
+    (group,) = [one for one in of_type(report, "Observation") if "tnm-stage-group" in json.dumps(one.get("meta", {}))]
+    assert group["method"]["coding"][0]["code"] == "897275008"
+    assert group["valueCodeableConcept"]["coding"][0]["code"] == "1222766008"
+    (condition,) = of_type(report, "Condition")
+    assert {"reference": f"Observation/{group['id']}"} in condition["stage"][0]["assessment"]
+
+
+def test_a_licensed_table_that_says_something_else_is_another_configuration(tmp_path: Path) -> None:
+    """A replay writes where the content of the file changed, and not where only its place did."""
+    (tmp_path / "same").mkdir()
+    tables = (EXAMPLE, another_table(tmp_path / "same"), another_table(tmp_path, (": X}", ": Y}")))
+    first, moved, changed = (
+        read_manifest(
+            mapped(
+                primary(findings={**TNM, **BIOMARKERS}),
+                settings=Settings(mapping=MappingSettings(prognostic_table=one)),
+            ).manifest
+        ).configuration_digest
+        for one in tables
+    )
+    assert first == moved != changed

@@ -23,7 +23,7 @@ def run(*arguments: str, lines: str | bytes = "") -> Result:
 
 def test_one_json_line_a_case() -> None:
     """Group, condition and reason of each line of standard input, with exactly these keys."""
-    result = run("--site", "breast", "--format", "jsonl", "-", lines="pT2 pN0 M0\n\nT2 N1a\nT1 N1\nT2 N0 pM0\n")
+    result = run("--site", "breast", "--format", "jsonl", "-", lines="pT2 pN0 M0\nT2 N1a\nT1 N1\nT2 N0 pM0\n")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert [list(line) for line in lines] == [["input", "group", "conditional_on", "reason"]] * 4
     assert [(line["input"], line["group"], line["conditional_on"]) for line in lines] == [
@@ -47,6 +47,14 @@ def test_lines_are_json_unless_asked_for_text() -> None:
         "T2 N0 pM0: IIA (there is no pM0, read as cM0)",
     ]
     assert result.exit_code == 0
+
+
+def test_every_line_is_answered_in_its_place() -> None:
+    """The answer to line n is line n, as written: empty lines too, but for the end of the file."""
+    answers = [json.loads(line) for line in run(lines="T2 N0 M0\n\n  \n T1\tN0,M0 \n\n").stdout.splitlines()]
+    assert [answer["input"] for answer in answers] == ["T2 N0 M0", "", "  ", " T1\tN0,M0 ", ""]
+    assert [answer["group"] for answer in answers] == ["IIA", None, None, "IA", None]
+    assert answers[1]["reason"] == "T, N not stated"
 
 
 def test_bytes_that_are_no_text_are_answered() -> None:
