@@ -13,7 +13,7 @@ from pydantic import Field
 
 from mappers.references import Resource
 from schemas.frozen import Frozen
-from schemas.pack_mapping import Coding, Mapping
+from schemas.pack_mapping import Mapping
 from schemas.yaml_source import load_model
 
 _FILE = Path(__file__).with_name("profiles.yaml")
@@ -84,9 +84,8 @@ def _profile_faults(resource: Resource, mapping: Mapping) -> Iterator[str]:
 
 
 def _code_faults(resource: Resource, mapping: Mapping) -> Iterator[str]:
-    denied = {(coding.system, coding.code): why for coding, why in _denied(mapping)}
     for coding in _all_codings(resource):
-        why = denied.get((coding.get("system", ""), coding.get("code", "")))
+        why = mapping.denied_codes.get((coding["system"], coding["code"]))
         if why is not None:
             yield f"code {coding['code']} must never go out: {why}"
 
@@ -95,10 +94,8 @@ def _value_faults(resource: Resource, mapping: Mapping) -> Iterator[str]:
     """An Observation's code is one that the mapping lists, and its coded values belong to that code."""
     if resource["resourceType"] != "Observation":
         return
-    listed = {(coding.system, coding.code): values for coding, values in mapping.allowed_values.items()}
-    codings = _codings_at(resource, "code")
-    keys = [(coding.get("system", ""), coding.get("code", "")) for coding in codings]
-    known = [listed[key] for key in keys if key in listed]
+    keys = [(coding.get("system", ""), coding.get("code", "")) for coding in _codings_at(resource, "code")]
+    known = [mapping.allowed_values[key] for key in keys if key in mapping.allowed_values]
     if not known:
         yield "its code is not on the mapping's list of Observation codes"
         return
@@ -118,11 +115,6 @@ def _reference_faults(resource: Resource, ids: set[str]) -> Iterator[str]:
 
 def _is_derived(identifier: str) -> bool:
     return len(identifier) == 36 and identifier[14] == "5" and identifier.count("-") == 4
-
-
-def _denied(mapping: Mapping) -> Iterator[tuple[Coding, str]]:
-    for text, why in mapping.denied.items():
-        yield mapping.coding(text), why
 
 
 def _at(node: Any, path: list[str]) -> Iterator[Any]:

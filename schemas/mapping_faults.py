@@ -7,14 +7,16 @@ from typing import Any
 
 from schemas.check_digits import is_loinc_number, is_snomed_identifier
 from schemas.fhirpath import fault_in, names_in
+from schemas.findings import Assertion, Basis, Certainty, Side, Status
 from schemas.pack_mapping import (
+    ABSENT,
     BASE_KEY,
     FINDING_VARIABLES,
     PATIENT_RESOURCE,
+    PRESENT,
     PRIMARY_VARIABLES,
     REPORT_VARIABLES,
     RESOURCE_VARIABLES,
-    Conditions,
     Location,
     Mapping,
     Rule,
@@ -26,6 +28,11 @@ SNOMED = "http://snomed.info/sct"
 LOINC = "http://loinc.org"
 UNUSED = "is used nowhere"
 _COMMANDS = ("$concept", "$text", "$reference", "$references", "$format", "$number", "$fhirpath", "$when")
+_CLOSED: dict[str, Iterable[str]] = {
+    "state": Status, "basis": Basis, "assertion": Assertion, "certainty": Certainty, "side": Side,
+    "therapy_before": ("yes", "no", "unstated"),
+}  # fmt: skip
+"""Variables of few values, so that a mistyped one is found."""
 _OPEN_NAMES = ("found.", "state.")
 
 
@@ -53,9 +60,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"expected one of: {', '.join(names[:12])}"
 
 
-def conditions_of(rule: Rule) -> tuple[str, str | None, Conditions, Conditions, str | None]:
-    """What two rules share of which the later one is never reached: slot, finding and conditions."""
-    return rule.slot, rule.finding, rule.when, rule.unless, rule.where
+def _covers(earlier: Rule, later: Rule) -> bool:
+    """True where the earlier rule holds whenever the later one does, so that the later one is never reached."""
+    if "part" in (earlier.of, later.of) or (earlier.slot, earlier.finding) != (later.slot, later.finding):
+        return False
+    asked = all(
+        name in later.when and (PRESENT in as_tuple(values) or set(as_tuple(later.when[name])) <= set(as_tuple(values)))
+        for name, values in earlier.when.items()
+    )
+    excluded = all(
+        name in later.unless and set(as_tuple(values)) <= set(as_tuple(later.unless[name]))
+        for name, values in earlier.unless.items()
+    )
+    return asked and excluded and earlier.where in (None, later.where)
 
 
 def _code_faults(mapping: Mapping) -> Iterator[Found]:
@@ -78,19 +95,20 @@ def _is_possible(system: str, code: str) -> bool:
 
 
 def _denied_faults(mapping: Mapping) -> Iterator[Found]:
-    denied = {mapping.coding(text)[:2]: why for text, why in mapping.denied.items()}
     for location, coding in mapping.shipped_codings():
-        if coding[:2] in denied:
-            yield location, f"{coding.code} must never go out: {denied[coding[:2]]}"
+        if coding[:2] in mapping.denied_codes:
+            yield location, f"{coding.code} must never go out: {mapping.denied_codes[coding[:2]]}"
 
 
 def _unused_faults(mapping: Mapping) -> Iterator[Found]:
     used = {*_words([rule.resource for rule in mapping.rules]), *_words(list(mapping.templates.values()))}
     used |= {rule.template for rule in mapping.rules if rule.template}
     for part in ("codes", "tables", "texts", "templates"):
-        for name in getattr(mapping, part):
+        names = getattr(mapping, part)
+        for name in names:
             if name not in used:
-                yield (part, name), UNUSED
+                close = difflib.get_close_matches(name, used & names.keys(), n=1)
+                yield (part, name), f"{UNUSED}; did you mean {close[0]!r}?" if close else UNUSED
 
 
 def _words(node: Any) -> Iterator[str]:
@@ -124,6 +142,10 @@ class _NameChecker:
             *FINDING_VARIABLES, *PRIMARY_VARIABLES, *REPORT_VARIABLES, *RESOURCE_VARIABLES, *mapping.attributes, *groups,
             *assumed,
         }  # fmt: skip
+        self._closed = {
+            name: {*values, *(one.set[name] for one in mapping.assumptions if name in one.set)}
+            for name, values in _CLOSED.items()
+        }
 
     def assumptions(self) -> Iterator[Found]:
         for index, assumption in enumerate(self._mapping.assumptions):
@@ -133,17 +155,18 @@ class _NameChecker:
     def templates(self) -> Iterator[Found]:
         for name, template in self._mapping.templates.items():
             base = template.get(BASE_KEY)
-            if base is not None and base not in self._mapping.templates:
-                yield ("templates", name, BASE_KEY), f"no template {base!r}; {nearest(base, self._mapping.templates)}"
+            if base is not None:
+                yield from self._known(("templates", name, BASE_KEY), "template", base, self._mapping.templates)
+            if name in self._beneath(name):
+                yield ("templates", name, BASE_KEY), f"builds on itself: {' over '.join((name, *self._beneath(name)))}"
             yield from self._node(("templates", name), template)
 
     def rules(self) -> Iterator[Found]:
         for index, rule in enumerate(self._mapping.rules):
             location: Location = ("rules", index)
-            if rule.template and rule.template not in self._mapping.templates:
-                hint = nearest(rule.template, self._mapping.templates)
-                yield (*location, "template"), f"no template {rule.template!r}; {hint}"
-            elif not rule.template and "resourceType" not in rule.resource:
+            if rule.template:
+                yield from self._known((*location, "template"), "template", rule.template, self._mapping.templates)
+            elif "resourceType" not in rule.resource:
                 yield (*location, "resource"), "expected a template, or a resource with resourceType"
             for part in ("when", "unless"):
                 yield from self._names((*location, part), getattr(rule, part))
@@ -153,8 +176,9 @@ class _NameChecker:
             for earlier_index, earlier in enumerate(self._mapping.rules[:index]):
                 if rule.id is not None and rule.id == earlier.id:
                     yield (*location, "id"), f"is the id of rules.{earlier_index} too"
-                if conditions_of(rule) == conditions_of(earlier):
-                    yield location, f"is never reached: rules.{earlier_index} has the same slot and conditions"
+                if _covers(earlier, rule):
+                    name = earlier.id or f"rules.{earlier_index}"
+                    yield location, f"is never reached: {name} answers {rule.slot} wherever this one would"
 
     def allowed(self) -> Iterator[Found]:
         known = [*self._mapping.tables, *self._mapping.codes]
@@ -195,12 +219,29 @@ class _NameChecker:
             if name != PATIENT_RESOURCE:
                 yield from self._variable(location, name)
 
-    def _names(self, location: Location, conditions: dict[str, Any]) -> Iterator[Found]:
-        for name in conditions:
-            yield from self._variable((*location, name), name)
+    def _beneath(self, name: str) -> list[str]:
+        """The templates that one builds on, up to the first that comes again."""
+        found: list[str] = []
+        base = self._mapping.templates[name].get(BASE_KEY)
+        while isinstance(base, str) and base in self._mapping.templates and base not in found:
+            found.append(base)
+            base = self._mapping.templates[base].get(BASE_KEY)
+        return found
 
-    def _variable(self, location: Location, name: str) -> Iterator[Found]:
-        if name not in self._conditions and not name.startswith(_OPEN_NAMES):
+    def _names(self, location: Location, conditions: Any) -> Iterator[Found]:
+        if not isinstance(conditions, dict):
+            yield location, "expected conditions, variable: value"
+            return
+        for name, values in conditions.items():
+            yield from self._variable((*location, name), name)
+            for value in as_tuple(values) if name in self._closed else ():
+                if value not in (ABSENT, PRESENT):
+                    yield from self._known((*location, name), name, value, self._closed[name])
+
+    def _variable(self, location: Location, name: Any) -> Iterator[Found]:
+        if not isinstance(name, str):
+            yield location, f"expected the name of a variable, found {name!r}"
+        elif name not in self._conditions and not name.startswith(_OPEN_NAMES):
             hint = nearest(name, sorted(self._conditions))
             yield location, f"no variable {name!r}; {hint} (declare what findings carry under attributes)"
 
@@ -223,8 +264,7 @@ class _NameChecker:
         if command not in _COMMANDS:
             yield location, f"no command {command!r}; {nearest(command, _COMMANDS)}"
         elif command == "$concept":
-            for source in argument:
-                yield from self._source(location, source)
+            yield from self._sources(location, argument)
         elif command == "$text":
             yield from self._known(location, "text", argument, self._mapping.texts)
             yield from self._by(location, node.get("by"))
@@ -232,7 +272,7 @@ class _NameChecker:
             for slot in argument if isinstance(argument, list | tuple) else [argument]:
                 yield from self._known(location, "slot", slot, sorted(self._slots))
         elif command == "$format":
-            for name in re.findall(r"{(\w+)}", argument):
+            for name in re.findall(r"{(\w+)}", str(argument)):
                 yield from self._variable(location, name)
         elif command == "$number":
             yield from self._variable(location, argument)
@@ -240,6 +280,13 @@ class _NameChecker:
             yield from self._path(location, argument)
         else:
             yield from self._names(location, argument)
+
+    def _sources(self, location: Location, sources: Any) -> Iterator[Found]:
+        if not isinstance(sources, list | tuple):
+            yield location, "expected a list: names of codes, or {table, by}"
+            return
+        for source in sources:
+            yield from self._source(location, source)
 
     def _source(self, location: Location, source: Any) -> Iterator[Found]:
         if isinstance(source, str):
@@ -258,5 +305,5 @@ class _NameChecker:
             yield from self._variable(location, name)
 
     def _known(self, location: Location, kind: str, name: Any, known: Iterable[str]) -> Iterator[Found]:
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             yield location, f"no {kind} {name!r}; {nearest(str(name), known)}"

@@ -221,9 +221,15 @@ class Mapping(Frozen):
             yield location, self.coding(text)
 
     @cached_property
-    def allowed_values(self) -> dict[Coding, frozenset[tuple[str, str]]]:
+    def denied_codes(self) -> dict[tuple[str, str], str]:
+        """Why a (system, code) must never go out."""
+        codings = ((self.coding(text), why) for text, why in self.denied.items())
+        return {(coding.system, coding.code): why for coding, why in codings}
+
+    @cached_property
+    def allowed_values(self) -> dict[tuple[str, str], frozenset[tuple[str, str]]]:
         """For each Observation code that is restricted, the (system, code) pairs that may stand as its value."""
-        values: dict[Coding, frozenset[tuple[str, str]]] = {}
+        values: dict[tuple[str, str], frozenset[tuple[str, str]]] = {}
         for name, sources in self.allowed.items():
             entries = [
                 entry
@@ -232,7 +238,7 @@ class Mapping(Frozen):
             ]
             codings = [self.coding(text) for entry in entries for text in as_tuple(entry)]
             allowed = frozenset((coding.system, coding.code) for coding in codings)
-            values.update(dict.fromkeys(self.named(name), allowed))
+            values.update(((coding.system, coding.code), allowed) for coding in self.named(name))
         return values
 
 
