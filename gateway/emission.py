@@ -2,8 +2,8 @@
 
 For each report: open its context, look up what of the EHR it refers to, map the findings, compare with the report's
 manifest on the store, write guarded, and publish the Bundle in every case, since a process may have died between
-writing and publishing. A person's decision (gateway/review.py) goes the same way. Findings whose Patient or report the EHR does not have yet are put aside, and so are those that
-alone the store cannot take: nobody waits for them.
+writing and publishing. A person's decision (gateway/review.py) goes the same way. Findings whose Patient or report the
+EHR does not have yet are put aside, and so are those that alone the store cannot take: nobody waits for them.
 """
 
 import time

@@ -51,6 +51,11 @@ class Part:
         """Its place among the versions."""
         return order_of(self.version)
 
+    @property
+    def content(self) -> str | None:
+        """The digest of its content."""
+        return self.digests[0]
+
 
 @dataclass(frozen=True)
 class Ledger:
@@ -105,6 +110,11 @@ def part_of(action: Action, offer: Ledger, received: float | None) -> Part:
 def names_in(parts: Sequence[Part]) -> tuple[str, ...]:
     """All that the parts state, once each."""
     return tuple(dict.fromkeys(name for part in parts for name in part.names))
+
+
+def stated_later(manifest: Resource, version: ReportVersion) -> tuple[str, ...]:
+    """The references that later versions of the report than this one state, by its manifest."""
+    return names_in([part for part in read_ledger(manifest).parts if part.order > order_of(version)])
 
 
 def read_ledger(resource: Resource) -> Ledger:

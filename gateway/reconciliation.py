@@ -38,9 +38,9 @@ from gateway.ledger import (
     received,
     with_ledger,
 )
-from gateway.resource_store import Put, Resource, Stored, reference_of
+from gateway.resource_store import Put, Resource, Stored, id_of, reference_of
 from mappers.bundle import withdraw
-from schemas.messages import Action, ReportVersion
+from schemas.messages import Action
 
 EDITED = "edited by a person"
 VERIFIED = "verified by a person"
@@ -106,7 +106,7 @@ class Current:
 class Plan:
     """What to put (the manifest last), what to publish, what a person's version kept out, and the Tasks for persons.
 
-    `adds`: what earlier versions stated stands beside it.
+    `earlier` and `later`: the report's other versions that count beside this one.
     """
 
     outcome: Outcome
@@ -115,7 +115,8 @@ class Plan:
     manifest: Resource = field(default_factory=dict, repr=False)
     conflicts: tuple[Conflict, ...] = ()
     tasks: tuple[Put, ...] = ()
-    adds: bool = False
+    earlier: tuple[Part, ...] = ()
+    later: tuple[Part, ...] = ()
 
 
 def concerned(manifest: Resource, incoming: Incoming) -> frozenset[str]:
@@ -169,25 +170,25 @@ def _write(incoming: Incoming, current: Current, ledger: Ledger, offer: Ledger) 
     """Write the version in its place: what newer addenda state stays theirs, and the newest is the manifest's own."""
     part = part_of(incoming.action, offer, incoming.received)
     parts = joined(ledger.parts, part)
-    newer = names_in([one for one in parts if one.order > part.order])
-    resources = tuple(item for item in incoming.resources if reference_of(item) not in newer)
+    earlier = tuple(one for one in parts if one.order < part.order)
+    later = tuple(one for one in parts if one.order > part.order)
+    resources = tuple(item for item in incoming.resources if reference_of(item) not in names_in(later))
     stated = names_in(parts[::-1])
     kept = tuple(
         name
         for name in ledger.active
-        if name not in stated and _id(name) in incoming.with_persons and _is_held(name, current)
+        if name not in stated and id_of(name) in incoming.with_persons and _is_held(name, current)
     )
     leaving = [name for name in (*ledger.active, *ledger.withdrawn) if name not in (*stated, *kept)]
     taken_back, refused = _withdrawals(leaving, current, incoming.with_persons)
     offered, held = _offer(resources, current, ledger, incoming.with_persons)
     withdrawn = [reference_of(resource) for resource in taken_back]
-    is_newest = parts[-1] is part
-    head = incoming.manifest if is_newest or current.manifest is None else current.manifest.resource
-    state = _state(incoming.action, parts, is_newest)
+    head = current.manifest.resource if later and current.manifest else incoming.manifest
+    state = _state(incoming.action, parts, not later)
     manifest = with_ledger(head, (*stated, *kept), withdrawn, ledger.deleted, state, parts)
-    manifest = received(manifest, incoming.received) if is_newest else manifest
+    manifest = manifest if later else received(manifest, incoming.received)
     plan = _plan(current, ledger, (*offered, *taken_back), manifest, (*held, *refused))
-    return replace(plan, adds=len(parts) > 1)
+    return replace(plan, earlier=earlier, later=later)
 
 
 def _state(action: Action, parts: Sequence[Part], is_newest: bool) -> State:
@@ -212,22 +213,12 @@ def settle(change: Change, manifest: Stored, stored: Mapping[str, Stored], prove
     # What was decided belongs to the version that asked.
     parts = [
         replace(part, names=tuple(name for name in (*part.names, *added) if name not in back))
-        if part.digests[0] == change.content
+        if part.content == change.content
         else part
         for part in ledger.parts
     ]
     after = with_ledger(manifest.resource, active, withdrawn, deleted, ledger.state, parts)
     return _plan(current, ledger, (*offered, *taken_back), after, ())
-
-
-def is_newer(manifest: Resource, version: ReportVersion) -> bool:
-    """Whether the manifest stands for a later version of the report than this one."""
-    return order_of(read_ledger(manifest).version) > order_of(version)
-
-
-def stated_by(manifest: Resource) -> tuple[str, ...]:
-    """The references that a manifest says are stated at present."""
-    return read_ledger(manifest).active
 
 
 def _plan(
@@ -339,10 +330,6 @@ def _says_the_same(offered: Resource, stored: Stored | None, reason: str | None)
     if stored is None:
         return False
     return is_same(offered, stored.resource) or (reason == VERIFIED and agrees(offered, stored.resource))
-
-
-def _id(name: str) -> str:
-    return name.partition("/")[2]
 
 
 def _differs(one: Resource, other: Resource) -> bool:

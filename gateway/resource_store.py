@@ -97,6 +97,11 @@ def reference_of(resource: Resource) -> str:
     return f"{resource['resourceType']}/{resource['id']}"
 
 
+def id_of(reference: str) -> str:
+    """The id in a literal reference."""
+    return reference.partition("/")[2]
+
+
 def open_store(settings: FhirSettings, stopping: Event | None = None) -> ResourceStore:
     """The store that the settings name: a FHIR server, for which nobody waits once `stopping` is set; else a folder."""
     if settings.base_url is not None:

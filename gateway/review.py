@@ -14,21 +14,20 @@ from uuid import UUID
 
 from gateway.authorship import is_same, is_withdrawn
 from gateway.known_conditions import KnownConditions
+from gateway.ledger import Part, names_in, stated_later
 from gateway.reconciliation import (
     DELETED,
     Change,
     Conflict,
     Outcome,
     Plan,
-    is_newer,
     review_tasks,
     settle,
-    stated_by,
     with_review_tasks,
 )
-from gateway.resource_store import Put, Resource, ResourceStore, Stored, reference_of
+from gateway.resource_store import Put, Resource, ResourceStore, Stored, id_of, reference_of
 from gateway.review_items import alone, awaiting, finding_of, ids_of
-from gateway.review_tasks import Review, cancelled, make_task, read_reviews, settled, task_reference
+from gateway.review_tasks import CANCELLED, Review, cancelled, make_task, read_reviews, settled, task_reference
 from gateway.review_values import decided, signed
 from mappers.bundle import MappedReport
 from mappers.identity import derived_id
@@ -66,7 +65,7 @@ class Reviews:
     @cached_property
     def own(self) -> tuple[Review, ...]:
         """Those about this content."""
-        return tuple(review for review in self.standing if review.item.findings.content_digest == self.content)
+        return tuple(review for review in self.standing if review.content == self.content)
 
     @cached_property
     def settlements(self) -> tuple[tuple[Review, Settlement], ...]:
@@ -109,18 +108,31 @@ class Reviews:
         return frozenset(identifier for item in items for identifier in self.ids(item))
 
     def asking(self, findings: ReportFindings, plan: Plan, seal: Seal) -> Plan:
-        """The plan with the Tasks of what now waits; those of what waits no longer are cancelled."""
+        """The plan with the Tasks of what now waits; those of what waits no longer are cancelled.
+
+        The latest version that speaks of something has the word: beneath it, nobody is asked of the same.
+        """
+        later = self._said_in(plan.later)
         conflicts = (self._conflict(findings, conflict) for conflict in plan.conflicts)
-        items = {task_reference(item, self.context): item for item in (*self._awaiting(findings), *conflicts)}
+        asked = [item for item in (*self._awaiting(findings), *conflicts) if not self.ids(item) & later]
+        items = {task_reference(item, self.context): item for item in asked}
         known = {review.reference: review for review in self.standing}
         puts = [self._put(name, item, known.get(name), seal) for name, item in items.items()]
-        stated = {resource["id"] for resource in plan.offered}
+        said = {resource["id"] for resource in plan.offered if not is_withdrawn(resource)}
+        said |= {identifier for item in asked for identifier in self.ids(item)}
+        beneath, above = ({part.content for part in parts} - {self.content} for parts in (plan.earlier, plan.later))
         for review in self.standing:
-            is_beside = plan.adds and review not in self.own and not self.ids(review.item) & stated
-            if review.is_open and review.is_ours and review.reference not in items and not is_beside:
+            waits_on = review.content in above or (review.content in beneath and not self.ids(review.item) & said)
+            if review.is_open and review.is_ours and review.reference not in items and not waits_on:
                 puts.append(cancelled(review))
         named = dict.fromkeys((*self.named, *items))
         return replace(with_review_tasks(plan, tuple(named)), tasks=tuple(put for put in puts if put is not None))
+
+    def _said_in(self, parts: Sequence[Part]) -> frozenset[str]:
+        """The ids of what these versions state, ask, or had settled."""
+        contents = {part.content for part in parts}
+        asked = [one.item for one in self.standing if one.content in contents and one.status != CANCELLED]
+        return frozenset([*map(id_of, names_in(parts)), *(name for item in asked for name in self.ids(item))])
 
     def _put(self, name: str, item: ReviewItem, review: Review | None, seal: Seal) -> Put | None:
         """The Task of an item, unless it stands so, or a person settled, changed or deleted it."""
@@ -177,13 +189,15 @@ def prepare(task: str, settlement: Settlement, reviews: Reviews, manifest: Store
     review = next((one for one in reviews.standing if one.reference == task), None)
     if review is None or not (review.is_open or review.settlement is not None):
         raise SynopticError(Code.NOT_IN_REVIEW)
-    if review.settlement not in (None, settlement):
-        raise SynopticError(Code.CHANGED_SINCE, "it was settled otherwise")
+    if review.settlement is not None:
+        if (review.settlement.verdict, review.settlement.value) != (settlement.verdict, settlement.value):
+            raise SynopticError(Code.CHANGED_SINCE, "it was settled otherwise")
+        settlement = review.settlement
     item = review.item
     others = tuple(one for one in reviews.standing if one is not review)
     later = replace(reviews, standing=(*others, replace(review, settlement=settlement)))
     before, after = (one.map(item.findings, map_report) for one in (replace(reviews, standing=others), later))
-    change = _change(item, settlement, before, after, later, manifest)
+    change = _change(review, settlement, before, after, later, manifest)
     if settlement.verdict is Verdict.DISMISS:
         kept = [item.reference] if item.reference is not None and item.reason != DELETED else []
         change = Change(tuple(later.verification(review, settlement, [name]) for name in kept))
@@ -210,7 +224,7 @@ def versions_seen(stored: Map[str, Stored], change: Change) -> dict[str, str]:
 
 
 def _change(
-    item: ReviewItem,
+    review: Review,
     settlement: Settlement,
     before: MappedReport,
     after: MappedReport,
@@ -218,16 +232,17 @@ def _change(
     manifest: Stored,
 ) -> Change:
     """What the decision alone makes other; beneath a later addendum only what that leaves open."""
+    item = review.item
     released = reviews.ids(item)
-    if item.kind == "conflict" and settlement.verdict is Verdict.ACCEPT and item.offered is not None:
-        verification = [one for one in after.resources if one not in before.resources]
+    if item.reference is not None and item.offered is not None and settlement.verdict is Verdict.ACCEPT:
+        verification = reviews.verification(review, settlement, [item.reference])
         if is_withdrawn(item.offered):
-            return Change((), (item.reference or "",), released)
-        return Change((item.offered, *verification), (), released)
+            return Change((verification,), (item.reference,), released)
+        return Change((item.offered, verification), (), released)
     earlier = {reference_of(resource): resource for resource in before.resources}
-    changed = [one for one in after.resources if earlier.get(reference_of(one)) != one]
-    if is_newer(manifest.resource, reviews.context.version):
-        stated = stated_by(manifest.resource)
-        changed = [one for one in changed if one["id"] in released or reference_of(one) not in stated]
-    gone = earlier.keys() - set(map(reference_of, after.resources))
+    later = stated_later(manifest.resource, reviews.context.version)
+    changed = [
+        one for one in after.resources if earlier.get(reference_of(one)) != one and reference_of(one) not in later
+    ]
+    gone = earlier.keys() - {*map(reference_of, after.resources), *later}
     return Change(tuple(changed), tuple(sorted(gone)), released)

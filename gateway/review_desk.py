@@ -3,12 +3,13 @@
 A decision is tried here first, so that whoever gives it is told at once what emission would say.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from gateway.reconciliation import review_tasks
-from gateway.resource_store import Resource, ResourceStore, Stored, reference_of
+from gateway.resource_store import Resource, ResourceStore, Stored, id_of, reference_of
 from gateway.review import MapReport, Reviews, prepare, standing_reviews, versions_seen
 from gateway.review_tasks import Review, read_review
 from mappers.bundle import map_report
@@ -31,6 +32,7 @@ from workers.sealing import Seal
 
 NUMBER_LENGTH = 8
 _AROUND = 60
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,9 @@ class ReviewDesk:
 
     def _question(self, review: Review) -> _Question:
         findings, context, settings = review.item.findings, self.context(review), self._settings
-        pack = self._packs[findings.pack]
+        pack = self._packs.get(findings.pack)
+        if pack is None:
+            raise SynopticError(Code.UNKNOWN_PACK, findings.pack)
         name = f"Provenance/{manifest_id(context)}"
         manifest = self._store.read([name]).get(name)
         if manifest is None:
@@ -125,7 +129,7 @@ class ReviewDesk:
 
 def number_of(review: Review, length: int = NUMBER_LENGTH) -> str:
     """What `synoptic review` calls the item: the beginning of its Task's id."""
-    return review.reference.partition("/")[2][:length]
+    return id_of(review.reference)[:length]
 
 
 def read_reviewer(word: str | None) -> Reference:
@@ -135,7 +139,7 @@ def read_reviewer(word: str | None) -> Reference:
     if bar and value.strip():
         identity = Identifier(system=system.strip() or None, value=value.strip())
         return Reference(type="Practitioner", identifier=identity)
-    if kind != "Practitioner" or not slash or not identifier.replace("-", "").replace(".", "").isalnum():
+    if kind != "Practitioner" or not slash or _ID.fullmatch(identifier) is None:
         raise SynopticError(Code.NO_REVIEWER, "neither --by nor review.by" if not word else "not of that form")
     return Reference(type=kind, literal=word)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from gateway.known_conditions import KnownConditions
+from gateway.resource_store import id_of
 from mappers.identity import derived_id
 from mappers.specimens import choose_specimens
 from mappers.variables import finding_variables, primary_variables
@@ -57,7 +58,7 @@ def alone(findings: ReportFindings, primary: Primary | None) -> ReportFindings:
 def ids_of(item: ReviewItem, context: ReportContext, mapping: Mapping) -> frozenset[str]:
     """The ids of the resources that state the item: a finding's, the primary's Condition, or the one in conflict."""
     if item.reference is not None:
-        return frozenset([item.reference.partition("/")[2]])
+        return frozenset([id_of(item.reference)])
     owners = {"report": context.report_key, "patient": context.patient_key}
     return frozenset(
         derived_id(owners[rule.scope], item.primary or "", rule.slot)
@@ -70,7 +71,7 @@ def finding_of(
     reference: str, findings: ReportFindings, context: ReportContext, mapping: Mapping
 ) -> tuple[str, str] | None:
     """The primary and the finding that a resource of the report states, where it states one."""
-    identifier = reference.partition("/")[2]
+    identifier = id_of(reference)
     stated = (
         (primary.key, rule.finding)
         for primary in findings.primaries

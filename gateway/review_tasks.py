@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.authorship import is_stamped, stamp, unversioned
-from gateway.resource_store import REVIEW_TASK, Put, Resource, Stored
+from gateway.resource_store import REVIEW_TASK, Put, Resource, Stored, id_of
 from mappers.identity import derived_id
 from mappers.provenance import manifest_id
 from mappers.references import reference_of
@@ -47,6 +47,11 @@ class Review:
         return str(self.stored.resource.get("status"))
 
     @property
+    def content(self) -> str:
+        """The digest of the content that asks."""
+        return self.item.findings.content_digest
+
+    @property
     def is_open(self) -> bool:
         """True where a decision is awaited."""
         return self.status == REQUESTED
@@ -78,7 +83,7 @@ def make_task(item: ReviewItem, context: ReportContext, seal: Seal, is_there: bo
     return stamp(
         {
             "resourceType": "Task",
-            "id": task_reference(item, context).partition("/")[2],
+            "id": id_of(task_reference(item, context)),
             "meta": {"security": [MACHINE_LABEL]},
             **conflict,
             "status": REQUESTED,

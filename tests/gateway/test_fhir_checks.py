@@ -26,7 +26,7 @@ from schemas.settings import FhirSettings, PrivacySettings, Settings
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 TOKEN = "a-token-nobody-must-see"
 WORDS_OF_THE_SERVER = "Erika Mustermann was here"
-WRITTEN = ("Condition", "Device", "Observation", "Provenance", "Specimen", "Task")
+WRITTEN = ("BodyStructure", "Condition", "Device", "Observation", "Provenance", "Specimen", "Task")
 
 
 def capability(**changes) -> dict:

@@ -1,9 +1,13 @@
 """Review over a folder store: what waits, what a decision writes, and what outlives the next version, model or mapping."""
 
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from findings_made import message
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from review_made import ER, REPORT, T1, T2, T3, Site, T, doubted, plain
 
 from schemas.errors import Code, SynopticError
@@ -152,6 +156,63 @@ def test_an_addendum_that_answers_ends_the_question(site):
     assert site.value(ER) == "260385009"
 
 
+def test_an_amendment_that_comes_late_ends_the_questions_it_replaces(site):
+    """Beneath the newer addendum it takes the report's place: what the report asked waits no longer, its own questions do."""
+    site.emit(**{**REPORT, "T": "T2?", "N": "N1?"})
+    site.emit(3, "merge", ER="negative?")
+    site.emit(2, **{**REPORT, "N": "N2?"})
+    assert site.waiting == [("finding", "ER"), ("finding", "N")]
+    assert site.item("N").item.value == "N2"
+    assert site.value(T) == T1
+
+
+def test_what_a_later_addendum_says_is_not_asked_beneath_it(site):
+    """A report that comes after its addendum asks nothing that the addendum states or asks itself."""
+    site.emit(2, "merge", ER="negative", T="T3?")
+    site.emit(**{**REPORT, "ER": "positive?", "T": "T2?", "N": "N1?"})
+    assert site.waiting == [("finding", "N"), ("finding", "T")]
+    assert site.item("T").item.value == "T3"
+    site.emit(adapter="b", **{**REPORT, "ER": "positive?", "T": "T2?", "N": "N1?"})
+    assert site.waiting == [("finding", "N"), ("finding", "T")]
+
+
+VERSIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["replace", "merge", "merge", "withdraw"]),
+        st.fixed_dictionaries(
+            {}, optional={"T": st.sampled_from(["T1", "T2?"]), "ER": st.sampled_from(["positive", "negative?"])}
+        ),
+    ),
+    min_size=2,
+    max_size=3,
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(VERSIONS, st.randoms(use_true_random=False))
+def test_any_order_of_versions_leaves_the_same_values_and_questions(versions, random):
+    """However versions arrive, and one of them twice: what stands and what waits is what they leave in their own order."""
+    steps = list(enumerate(versions, start=1))
+    arrivals = random.sample(steps, len(steps))
+    assert _left_by([*arrivals, random.choice(arrivals)]) == _left_by(steps)
+
+
+def _left_by(
+    steps: list[tuple[int, tuple[str, dict[str, str]]]],
+) -> tuple[list[str | None], list[tuple[str | None, str | None]]]:
+    """The values in the store and what waits after these versions, by day and action."""
+    with TemporaryDirectory() as folder:
+        site = Site(Path(folder))
+        for day, (action, values) in steps:
+            if values and action != "withdraw":
+                site.emit(day, action, **values)
+            else:
+                site.emit_findings(message(day, action))
+        site.hop.close()
+        values = [None if (value := site.value(code)) == "withdrawn" else value for code in (T, ER)]
+        return values, sorted((one.item.finding, one.item.value) for one in site.desk.waiting())
+
+
 def test_a_withdrawn_report_asks_nothing(site):
     """Its questions are cancelled; what a person verified is a conflict, which the person settles."""
     site.emit(**{**REPORT, "T": "T2?", "N": "N1?"})
@@ -161,6 +222,11 @@ def test_a_withdrawn_report_asks_nothing(site):
     assert site.value(T) == T2
     site.decide("conflict", "accept")
     assert site.value(T) == "withdrawn"
+    targets = [one["target"] for one in site.verifications]
+    assert targets == [[{"reference": f"Observation/{site.observation(T)['id']}"}]] * 2
+    before = site.snapshot()
+    site.emit_findings(message(3, "withdraw"))
+    assert site.snapshot() == before
 
 
 @pytest.mark.parametrize(
@@ -199,6 +265,18 @@ def test_two_reviewers_settle_once(site):
     assert site.send(one).error is None
     assert site.send(other).error.code is Code.CHANGED_SINCE
     assert site.value(T) == T2
+
+
+def test_the_same_decision_at_another_time_is_one(site):
+    """Somebody presses twice before emission works: the first counts, the second is no error."""
+    site.emit(**{**REPORT, "T": "T2?"})
+    decision = site.decision("T", "accept")
+    assert site.send(decision).error is None
+    before = site.snapshot()
+    settlement = decision.settlement.model_copy(update={"decided": "2024-06-01T08:00:09Z"})
+    again = site.send(decision.model_copy(update={"settlement": settlement}))
+    assert again.error is None
+    assert site.snapshot() == before
 
 
 def test_a_value_without_prefix_waits_and_needs_its_whole_form(site):
