@@ -23,6 +23,7 @@ _ROOTS = frozenset({_DOCUMENT, "structuredBody", "section", "text"})
 _MARKUP_ROOTS = frozenset({"html", "div"})
 _SECTION_PARTS = {"title": "h2", "text": "div"}
 _SHOWN_AS = {"paragraph": "p", "item": "li", "content": "span"}
+_TERM = "dt"
 _WHITESPACE = re.compile(r"\s+")
 
 
@@ -94,7 +95,7 @@ class _Reader:
         if self._skipped or (self._shown and _is_hidden(attributes)):
             self._skipped += 1
         elif self._shown:
-            self._show(_shown_as(local, attributes), attributes)
+            self._show(_shown_as(local, parent, attributes), attributes)
         elif local in _SECTION_PARTS and (parent in ("section", None) or (parent == _DOCUMENT and local == "title")):
             self._show(_SECTION_PARTS[local], attributes)
         elif local == "text" and parent == "nonXMLBody":
@@ -111,6 +112,8 @@ class _Reader:
             tag = self._shown.pop()
             self._preformatted -= tag == "pre"
             self._writer.leave(tag)
+            if tag == _TERM:
+                self._writer.enter("dd")
 
     def text(self, content: str) -> None:
         """Text of the innermost element."""
@@ -135,10 +138,12 @@ class _Reader:
         self._shown.append(tag)
 
 
-def _shown_as(local: str, attributes: Mapping[str, str]) -> str:
-    """The HTML element that a narrative element is shown as."""
+def _shown_as(local: str, parent: str | None, attributes: Mapping[str, str]) -> str:
+    """The HTML element that a narrative element is shown as; an item's caption is the term that it is about."""
     if local == "list":
         return "ol" if attributes.get("listType") == "ordered" else "ul"
+    if local == "caption" and parent == "item":
+        return _TERM
     return _SHOWN_AS.get(local, local)
 
 

@@ -27,6 +27,7 @@ _PASSING = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"(^[ \t]*)?([^\W_]+(?:[.,]\d+)*|(?<=\w)(?:\+|-(?=[ ,;.)]))|[<>≤≥])", re.MULTILINE)
+_WITHOUT_NOUGHT = re.compile(r"(?<![\w.])\.(?=\d)")  # ".6 cm"
 _DIGIT = re.compile(r"\d")
 _MARKER_END = re.compile(r"[.)]\s")
 
@@ -52,6 +53,7 @@ def shared_share(one: str, other: str) -> float:
 def _words(text: str) -> list[_Word]:
     """Words and numbers as they are compared, without dates, times and numbers of pages."""
     plain = _PASSING.sub(" ", unicodedata.normalize("NFKC", text[:_COMPARED])).replace("\xad", "").casefold()
+    plain = _WITHOUT_NOUGHT.sub("0.", plain)
     found: list[_Word] = []
     line, position = 0, 0
     for match in _WORD.finditer(plain):

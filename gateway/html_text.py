@@ -29,6 +29,9 @@ _SKIPPED = frozenset(
         "video",
         "canvas",
         "datalist",
+        "progress",
+        "meter",
+        "rp",
         "noframes",
         "del",
         "s",
@@ -118,10 +121,10 @@ def _without_character_data(html: str) -> Iterator[str]:
 
 
 def _is_skipped(tag: str | None, attributes: Mapping[str, str | None]) -> bool:
-    """Whether an element is none of what the page shows: a comment, a script, an option that was not chosen."""
+    """Whether an element is none of what the page shows: a comment, a script, what is not chosen or not open."""
     if tag is None or tag in _SKIPPED or tag.startswith("-"):  # None: a processing instruction
         return True
-    return tag == "option" and "selected" not in attributes
+    return (tag == "option" and "selected" not in attributes) or (tag == "dialog" and "open" not in attributes)
 
 
 def _shown_as(tag: str, display: str | None) -> str:

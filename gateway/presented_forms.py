@@ -6,8 +6,8 @@
 | 2    | the same by url, where step 1 gave less than a short report                   |
 | 3    | scans: pictures, and PDFs without a text layer, where steps 1 and 2 gave less |
 
-The one with the most letters is taken, and of those with about as many the first by `content_type.DocumentKind`: a stub
-such as "see attachment" never stands for the report, and tables are not lost where a plain text has them flattened. A
+The one with the most letters is taken, and of those with about as many the first by `content_type.DocumentKind`, of one
+kind the longest: a stub such as "see attachment" never stands for the report, nor does a text without its addendum. A
 form that cannot be read rejects the report only where no other can; it is said either way. Forms that contradict each
 other reject it: only its sender can tell which of them holds.
 """
@@ -109,7 +109,7 @@ class _Choice:
         letters = {number: _letters(text) for number, text in self._texts.items()}
         most = max(letters.values())
         alike = [number for number, count in letters.items() if count >= ALIKE_SHARE * most]
-        chosen = min(alike, key=lambda number: (_PREFERENCE[self._kinds[number]], number))
+        chosen = min(alike, key=lambda number: (_PREFERENCE[self._kinds[number]], -letters[number], number))
         if len(letters) == 1:
             return chosen, "the only one read"
         return chosen, "it says the most" if len(alike) == 1 else "the best format of those that say the same"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
-from gateway.text_writer import CELL_GAP, are_labels, labelled
+from gateway.table_rows import CELL_GAP, are_labels, labelled, row_text
 from schemas.errors import Code, SynopticError
 
 _TOKEN = re.compile(
@@ -39,7 +39,7 @@ _WORDS = {
     "nestrow": "\n",
 }
 _SIGNS = {"~": " ", "_": "-", "{": "{", "}": "}", "\\": "\\", "\n": "\n", "\r": "\n", "\t": "\t"}
-_PARAGRAPHS = {"par": "\n", "sect": "\n\n", "page": "\n\n"}
+_PARAGRAPHS = {"par": "\n", "column": "\n", "sect": "\n\n", "page": "\n\n"}
 _UNSHOWN = frozenset({"v", "deleted", "strike", "striked"})
 _CODEPAGES = 1 << 16
 _ALPHABETS = {"ansi": "cp1252", "mac": "mac_roman", "pc": "cp437", "pca": "cp850"}
@@ -65,6 +65,7 @@ class _State(NamedTuple):
     unshown: frozenset[str] = frozenset()
     fallback: int = 1  # how many characters stand for one \\u
     font: int | None = None
+    in_table: bool = False
 
 
 @dataclass
@@ -126,6 +127,8 @@ class _Reader:
         self._decode()
         if self._stack:
             raise SynopticError(Code.CUT_DOCUMENT, "RTF without its last brace")
+        if self._table.cells:
+            self._end_row()
         self._end_paragraph("")
 
     def result(self) -> str:
@@ -180,6 +183,8 @@ class _Reader:
             self._state = state._replace(font=None, unshown=frozenset())
         elif word in _UNSHOWN:
             self._state = state._replace(unshown=state.unshown - {word} if number == 0 else state.unshown | {word})
+        elif word in ("pard", "intbl"):
+            self._state = state._replace(in_table=word == "intbl")
         elif word == "trowd":
             self._table.is_header = False
         elif word == "trhdr":
@@ -263,7 +268,7 @@ class _Reader:
         return text.strip()
 
     def _end_paragraph(self, ending: str) -> None:
-        if self._table.cells:  # within a later cell of a row
+        if self._table.cells or self._state.in_table:  # within a cell
             self._current.append(ending)
             return
         text = "".join(self._current)
@@ -282,7 +287,7 @@ class _Reader:
         if len(cells) == len(table.labels):
             table.waiting = False
             cells = [labelled(label, cell) if cell else "" for label, cell in zip(table.labels, cells, strict=True)]
-        self._written += (CELL_GAP.join(filter(None, cells)), "\n")
+        self._written += (row_text(cells), "\n")
 
     def _close_table(self) -> None:
         """Forget the labels of the columns; those that stood over no value are a line after all."""

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.format_characters import FORMAT_CHARACTERS
+from gateway.table_rows import CELL_GAP, LONGEST_LABEL, are_labels, labelled, row_text
 
-CELL_GAP = "  "
 _BLOCK = re.compile(
     r"address|article|aside|blockquote|body|caption|center|d[dlt]|details|div|fieldset|figcaption|figure|footer|form|h[1-6r]"
     r"|header|legend|li|main|nav|[ou]l|p|pre|section|summary|table|tbody|tfoot|thead|tr"
@@ -22,34 +22,27 @@ _ROW_GROUPS = frozenset({"thead", "tbody", "tfoot"})
 _WHITESPACE = re.compile(r"[ \t\r\n\f]+")
 _HARD_SPACES = " \xa0\u2007\u202f"
 _SHOWN = str.maketrans({**dict.fromkeys(_HARD_SPACES, " "), **dict.fromkeys(FORMAT_CHARACTERS)})
-_LONGEST_LABEL = 60
 _MOST_COLUMNS = 200  # below which a cell may reach over rows
 _TO_THE_END = 1 << 20  # of the group of rows, as HTML reads a rowspan of 0
 _MOST_BREAKS = 100
 _LONGEST_PREFIX = 200
-_LABEL_PARTS = 3 * (_LONGEST_LABEL + 1)  # each text is written as three parts, one of them with a character at least
+_LABEL_PARTS = 3 * (LONGEST_LABEL + 1)  # each text is written as three parts, one of them with a character at least
+_LONGEST_ROW = 4000  # characters of a row whose cells' lines are put side by side; longer ones only lay out a page
 _NO_ATTRIBUTES: Mapping[str, str | None] = {}
-
-
-def labelled(label: str, text: str) -> str:
-    """A value behind its label, with one colon between them."""
-    return f"{label}{'' if label.endswith(':') else ':'} {text}" if label else text
-
-
-def are_labels(cells: list[str]) -> bool:
-    """Whether a row of header cells can label the columns below it: several cells, none of them a passage of text."""
-    return sum(map(bool, cells)) > 1 and all("\n" not in cell and len(cell) <= _LONGEST_LABEL for cell in cells)
 
 
 @dataclass
 class _Row:
     """An open row: where it starts in the parts, its cells' texts by column, and whether all of them are headers.
 
+    `starts`: where in the parts each of its cells with text starts.
+
     Of a long text only the beginning is kept: it is no label, and cells within cells would be copied over and over.
     """
 
     start: int
     cells: dict[int, str] = field(default_factory=dict)
+    starts: list[int] = field(default_factory=list)
     is_header: bool = True
     column: int = 0
 
@@ -82,6 +75,10 @@ class _Table:
         """A group of rows begins or ends."""
         self.in_head = tag == "thead"
         self.taken.clear()
+
+    def labels_from_above(self) -> dict[int, str]:
+        """The labels of header cells that reach down into the row that ended, as over a second row of headers."""
+        return {column: label for column, label in self.labels.items() if self.taken.get(column, 0) >= self.row_number}
 
 
 @dataclass
@@ -235,6 +232,7 @@ class TextWriter:
             return
         if cell.has_text:
             self._tables[-1].waiting &= not cell.is_labelled
+            row.starts.append(cell.start)
             row.cells[cell.column] = "".join(self._parts[cell.start + 1 : cell.start + 1 + _LABEL_PARTS]).strip()
         self._prefix = ""
 
@@ -251,11 +249,22 @@ class TextWriter:
             del self._parts[row.start :]
             self._break = "\n" if self._parts else ""
             self._write_waiting_labels(table)
-            table.labels, table.waiting = row.cells, True
-        elif table.waiting and row.cells:  # the labels stand over no value of this row, so they are a line above it
+            table.labels, table.waiting = table.labels_from_above() | row.cells, True
+            return
+        self._put_side_by_side(row)
+        if table.waiting and row.cells:  # the labels stand over no value of this row, so they are a line above it
             first = self._parts[row.start]
             self._parts[row.start : row.start + 1] = (first, CELL_GAP.join(table.labels.values()), "\n")
             table.waiting = False
+
+    def _put_side_by_side(self, row: _Row) -> None:
+        """Cells of several lines begin on one line: the last line of one must not read on into the next."""
+        if len(row.starts) < 2 or len(self._parts) - row.start > 3 * _LONGEST_ROW:
+            return
+        if sum(map(len, self._parts[row.start + 1 :])) <= _LONGEST_ROW:
+            ends = [*row.starts[1:], len(self._parts)]
+            cells = ["".join(self._parts[start + 1 : end]) for start, end in zip(row.starts, ends, strict=True)]
+            self._parts[row.start + 1 :] = [row_text(cells)]
 
     def _write_waiting_labels(self, table: _Table) -> None:
         """The header of a table without values is a line after all."""

@@ -10,6 +10,7 @@ REPORT = """University Hospital
 Patient: J. Doe  Received: 03/05/2024 10:22
 FINAL DIAGNOSIS:
 A. Left breast, mastectomy: invasive ductal carcinoma, 2.3 cm, pT2 pN0.
+Closest margin 0.6 cm.
 No residual carcinoma in the nipple.
 ER: positive (95 %), PR: negative (1 %), HER2: negative, Ki-67 <10 %, E-cadherin+ .
 Electronically signed
@@ -55,6 +56,7 @@ def test_other_words_or_numbers_in_the_same_place_contradict(written: str, inste
         ("A. Left", "1. Left"),
         ("HER2: negative", "HER2: neg"),
         ("2.3 cm", "2,3 cm"),
+        ("0.6 cm", ".6 cm"),
         ("invasive", "i\uff4evasive"),
         ("\n", "  "),
     ],

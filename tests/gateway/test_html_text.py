@@ -53,8 +53,23 @@ from schemas.errors import Code, SynopticError
         (
             "<tr><td>Left<table><tr><th>ER</th><th>PR</th></tr><tr><td>positive</td><td>negative</td></tr></table></td>"
             "<td>breast</td></tr>",
-            ["Left", "ER: positive  PR: negative  breast"],
+            ["Left", "ER: positive  PR: negative", "breast"],
         ),
+        (
+            "<tr><th rowspan=2>Part</th><th colspan=2>Receptors</th><th rowspan=2>HER2</th></tr><tr><th>ER</th><th>PR</th></tr>"
+            "<tr><td>A</td><td>positive</td><td>negative</td><td>0</td></tr>",
+            ["Part  Receptors  HER2", "Part: A  ER: positive  PR: negative  HER2: 0"],
+        ),
+        ("<tr><td>ER<br>PR<td><p>positive<p>negative</tr>", ["ER  positive", "PR  negative"]),
+        (
+            "<tr><th>Marker</th><th>Result</th></tr><tr><td>ER<br>PR</td><td>positive<br>negative</td></tr>",
+            ["Marker: ER  Result: positive", "PR  negative"],
+        ),
+        (
+            "<tr><td>Left:<br>ER: positive</td><td>Right:<br>ER: negative</td></tr>",
+            ["Left:", "ER: positive", "Right:", "ER: negative"],
+        ),
+        ("<tr><td>Nodes<td>one<br>two<td>left</tr>", ["Nodes  one", "two", "left"]),
     ],
 )  # fmt: skip
 def test_a_value_stands_beside_its_label(table: str, lines: list[str]) -> None:
@@ -103,6 +118,7 @@ def test_lists_terms_and_fields_read_as_they_look(html: str, text: str) -> None:
         "<style>.old, #x { color: red; display: none }</style><p class=old>pT4</p><p id=x>pT4</p>",
         "<style><!-- .old{visibility:hidden} --></style><p class=old>pT4</p>",
         "<noscript>pT4</noscript><svg><text>pT4</text></svg><object>pT4</object><iframe>pT4</iframe>",
+        "<dialog>pT4</dialog><progress>pT4</progress><meter>pT4</meter>",
     ],
 )
 def test_what_nobody_sees_or_was_struck_out_is_gone(hidden: str) -> None:

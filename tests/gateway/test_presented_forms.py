@@ -75,6 +75,13 @@ def test_of_forms_that_say_the_same_the_best_format_is_taken(intake: Intake) -> 
     assert found.notes == ("presentedForm 3 of 3 (text/plain) was taken: the best format of those that say the same",)
 
 
+def test_of_one_format_the_longest_is_taken(intake: Intake) -> None:
+    """An addendum stands in the later of two texts."""
+    found = read(intake, attachment(LONG), attachment(f"{LONG}\nADDENDUM: HER2 FISH is not amplified."))
+    assert found.report is not None
+    assert found.report.text.endswith("not amplified.")
+
+
 def test_a_stub_never_stands_for_the_report(intake: Intake, engine: FixedEngine) -> None:
     """The text that only points to the PDF says less than the PDF."""
     found = read(

@@ -21,7 +21,7 @@ def read(body: str, fonts: str = FONTS) -> str:
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        (r"ER\par PR\line\tab 2\~cm\par\par pT2", "ER\nPR\n\t2 cm\n\npT2"),
+        (r"ER\column PR\line\tab 2\~cm\par\par pT2", "ER\nPR\n\t2 cm\n\npT2"),
         (r"M\'fcller \'96 \'93x\'94 \endash\emdash \bullet", "Müller – “x” –—•"),
         ("Müller 2 cm", "Müller 2 cm"),
         (r"\u8805?\u-3917 ?10\uc2\u181\'b5\'b5m \uc0\u252x", "≥≥10µm üx"),
@@ -48,7 +48,9 @@ def test_characters_are_what_a_reader_sees(body: str, text: str) -> None:
             ["Marker: ER  Result: positive", "Marker: PR", "pT2"],
         ),
         (r"\trowd\trhdr\intbl ER\cell PR\cell\row\pard pT2", ["ER  PR", "pT2"]),
-        (r"\trowd\intbl A\par{\itap2 ER\nestcell positive\nestcell{\*\nesttableprops\nestrow}{\nonesttables\par}}\cell B\cell\row", ["A", "ER  positive  B"]),
+        (r"\trowd\intbl A\par{\itap2 ER\nestcell positive\nestcell{\*\nesttableprops\nestrow}{\nonesttables\par}}\cell B\cell\row", ["A", "ER  positive", "B"]),
+        (r"\trowd\pard\intbl ER\par PR\cell positive\par negative\cell\row\pard pT2", ["ER  positive", "PR  negative", "pT2"]),
+        (r"\trowd\intbl ER\cell positive\cell", ["ER  positive"]),
         (r"{\pntext\f0 A.\tab}Left breast\par{\listtext 2)\tab}Node", ["A.\tLeft breast", "2)\tNode"]),
     ],
 )  # fmt: skip
