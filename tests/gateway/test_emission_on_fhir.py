@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from uuid import NAMESPACE_URL, uuid5
 
+import httpx
 import pytest
 from fhir_made import Person, settings_on, unique
 from findings_made import emit, make_hop, message
@@ -11,6 +12,7 @@ from servers.faulty_proxy import Answer, FaultyProxy, Seen, lose_answer, on
 from gateway.fhir_store import FhirStore
 from gateway.resource_store import Resource
 from schemas.messages import Reference
+from schemas.settings import Settings
 
 VALUES = {"T": "T1", "N": "N0", "grade": "G2", "ER": "positive"}
 
@@ -79,6 +81,7 @@ class Site:
         self.person.close()
 
 
+_CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 _REPORT = {"status": "final", "code": {"text": "pathology"}}
 
 
@@ -149,3 +152,37 @@ def test_reports_again_in_another_order_leave_one_version_each(site: Site) -> No
     store.close()
     assert again == first
     assert {count for bundle in first.values() for count in site.versions(bundle).values()} == {1}
+
+
+def test_the_ehrs_own_condition_is_found_and_the_write_is_audited(fhir_url: str) -> None:
+    """The server finds the patient's one such Condition, which Observations focus on; one AuditEvent tells of one write."""
+    person, report, patient = Person(fhir_url), unique("report"), unique("patient")
+    subject = {"reference": person.put({"resourceType": "Patient", "id": patient})}
+    person.put({"resourceType": "DiagnosticReport", "id": report, **_REPORT})
+    known = person.put(
+        {
+            "resourceType": "Condition",
+            "id": unique("known"),
+            "clinicalStatus": {"coding": [{"system": _CLINICAL, "code": "active"}]},
+            "code": {"coding": [{"system": "http://snomed.info/sct", "code": "254837009"}]},
+            "bodySite": [{"coding": [{"system": "http://snomed.info/sct", "code": "80248007"}]}],
+            "subject": subject,
+        }
+    )
+    settings = Settings(_env_file=None, fhir=settings_on(fhir_url, condition="reference_existing", audit=True))
+    hop = make_hop(FhirStore(settings.fhir), settings)
+    about = {
+        "subject": Reference(type="Patient", literal=f"Patient/{patient}"),
+        "patient_key": uuid5(NAMESPACE_URL, patient),
+    }
+    first, again = (emit(hop, message(report=report, about=about, **VALUES)) for _ in range(2))
+    names = [entry["request"]["url"] for entry in first["entry"]]
+    assert again == first
+    assert not any(name.startswith("Condition/") for name in names)
+    focus = [item for name in names for item in (person.get(name) or {}).get("focus", [])]
+    assert {item["reference"] for item in focus} >= {known}
+    found = httpx.get(f"{fhir_url}/AuditEvent", params={"entity": f"DiagnosticReport/{report}"}).json()
+    (audit,) = [entry["resource"] for entry in found["entry"]]
+    assert {item["what"]["reference"] for item in audit["entity"]} >= {*names, subject["reference"]}
+    hop.close()
+    person.close()
