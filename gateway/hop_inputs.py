@@ -3,7 +3,9 @@
 Named here, and held equal to the hops by a test: importing all of them to ask takes longer than the answer.
 """
 
-from schemas.messages import TOPIC_DECISIONS, TOPIC_DELAYED, TOPIC_FINDINGS, TOPIC_REPORTS, TOPIC_TEXTS
+from gateway.registries.subscription import read_subscriptions
+from schemas.messages import TOPIC_BUNDLES, TOPIC_DECISIONS, TOPIC_DELAYED, TOPIC_FINDINGS, TOPIC_REPORTS, TOPIC_TEXTS
+from schemas.settings import Settings
 
 HOP_INPUTS = {
     "intake": TOPIC_REPORTS,
@@ -12,3 +14,9 @@ HOP_INPUTS = {
     "delayed": TOPIC_DELAYED,
     "review": TOPIC_DECISIONS,
 }
+
+
+def hop_inputs(settings: Settings) -> dict[str, str]:
+    """The hops with those of the registries; a registry whose file has faults is left to `synoptic registry check`."""
+    found, _ = read_subscriptions(settings)
+    return {**HOP_INPUTS, **{registry.hop: TOPIC_BUNDLES for registry in found}}

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import orjson
+from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
@@ -129,7 +130,10 @@ class SmartToken:
 
     def _require_safe(self, endpoint: str) -> None:
         """Raise SYN-482 for an endpoint without TLS, unless the server itself was allowed without or it is this machine."""
-        url = urlsplit(endpoint)
+        try:
+            url = urlsplit(endpoint)
+        except ValueError:
+            raise SynopticError(Code.NO_TOKEN_ENDPOINT, "it is no url") from None
         plain = url.scheme == "http" and (self._base.startswith("http://") or is_loopback(url.hostname or ""))
         if not url.hostname or url.username or not (url.scheme == "https" or plain):
             raise SynopticError(Code.NO_TOKEN_ENDPOINT, "it is no https address")
@@ -156,13 +160,14 @@ def read_key(smart: SmartSettings) -> SigningKey:
     for kind, algorithm in ((RSAKey, "RS384"), (ECKey, "ES384")):
         try:
             key = kind.import_key(orjson.loads(content) if content.lstrip().startswith(b"{") else content)
-        except (JoseError, ValueError, TypeError, KeyError):
+            curve = key.curve_name if isinstance(key, ECKey) else None
+        except (JoseError, UnsupportedAlgorithm, ValueError, TypeError, KeyError):
             continue
         if not key.is_private:
             raise SynopticError(Code.SMART_KEY, "it is a public key")
         if isinstance(key, RSAKey) and key.private_key is not None and key.private_key.key_size < _LEAST_RSA_BITS:
             raise SynopticError(Code.SMART_KEY, f"an RSA key of fewer than {_LEAST_RSA_BITS} bits")
-        if isinstance(key, ECKey) and key.curve_name != "P-384":
+        if curve not in (None, "P-384"):
             raise SynopticError(Code.SMART_KEY, "an EC key that is not of P-384")
         return SigningKey(key, algorithm, smart.key_id or key.kid or key.thumbprint())
     raise SynopticError(Code.SMART_KEY, "neither PEM nor JWK of an RSA or EC key")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway.composition import build_bus
-from gateway.hop_inputs import HOP_INPUTS
+from gateway.hop_inputs import hop_inputs
 from gateway.listing import print_message, print_rows
 from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import TOPIC_REJECTED
@@ -20,19 +20,21 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 Numbers = Annotated[list[str] | None, typer.Argument(help="numbers from `synoptic rejected list`")]
 
 
-def _one_of(names: Sequence[str]) -> Callable[[str], str]:
-    """Take one of the names; any other is wrong use, since an empty list would look like good news."""
-
-    def known(given: str) -> str:
-        if given not in names:
-            raise typer.BadParameter(f"{given} is none of {', '.join(names)}")
-        return given
-
-    return known
+def _one_of(given: str, names: Sequence[str]) -> str:
+    """One of the names; any other is wrong use, since an empty list would look like good news."""
+    if given not in names:
+        raise typer.BadParameter(f"{given} is none of {', '.join(names)}")
+    return given
 
 
-_hop = _one_of(list(HOP_INPUTS))
-_code = _one_of(sorted(code.label for code in Code if code.kind is Kind.REJECT))
+def _hop(given: str) -> str:
+    return _one_of(given, list(hop_inputs(load_settings())))
+
+
+def _code(given: str) -> str:
+    return _one_of(given, sorted(code.label for code in Code if code.kind is Kind.REJECT))
+
+
 HopFilter = Annotated[str | None, typer.Option("--hop", parser=_hop, metavar="HOP", help="only those of this hop")]
 CodeFilter = Annotated[
     str | None, typer.Option("--code", parser=_code, metavar="CODE", help="only those with this error, such as SYN-101")

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -11,7 +12,7 @@ import orjson
 import typer
 
 from gateway.composition import build_bus
-from gateway.hop_inputs import HOP_INPUTS
+from gateway.hop_inputs import hop_inputs
 from gateway.listing import print_rows
 from schemas.settings import load_settings
 from workers import rejects
@@ -41,8 +42,9 @@ def status(
     form: Annotated[Format, typer.Option("--format", help="a table, or one JSON line a hop")] = Format.TABLE,
 ) -> None:
     """Show what waits before each hop, what it rejected, and whether it stopped; exit 1 where one did."""
-    with closing(build_bus(load_settings().bus)) as bus:
-        rows = hop_rows(bus)
+    settings = load_settings()
+    with closing(build_bus(settings.bus)) as bus:
+        rows = hop_rows(bus, hop_inputs(settings))
     if form is Format.JSONL:
         for row in rows:
             sys.stdout.write(orjson.dumps(asdict(row)).decode() + "\n")
@@ -54,8 +56,8 @@ def status(
         raise typer.Exit(1)
 
 
-def hop_rows(bus: Bus) -> list[Row]:
-    """One row for each hop, in the order of the flow."""
+def hop_rows(bus: Bus, inputs: Mapping[str, str]) -> list[Row]:
+    """One row for each hop of `inputs` (its topic, by name), in their order."""
     rejected = Counter(record.header("hop") for record in rejects.waiting(bus))
     stopped = [stored for stored in rejects.states(bus) if stored.state.stopped]
     return [
@@ -66,5 +68,5 @@ def hop_rows(bus: Bus) -> list[Row]:
             rejected[hop],
             tuple(stored.summary for stored in stopped if stored.state.hop == hop),
         )
-        for hop, topic in HOP_INPUTS.items()
+        for hop, topic in inputs.items()
     ]

@@ -1,6 +1,7 @@
 """A Bundle as emission publishes it, taken apart: the manifest, the Devices, and what is said of the patient."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from schemas.messages import ReportVersion
 
 WITHDRAWN = "entered-in-error"
 _RULES = "Synoptic rule engine"
+_IDENTIFIER = re.compile(r"urn:uuid:[0-9a-f-]{36}")
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,8 +59,11 @@ def _take_apart(bundle: Resource) -> CodedReport:
     for resource in resources:
         reference_of(resource)
     manifest = next(resource for resource in resources if _is_manifest(resource))
+    identifier = bundle["identifier"]["value"]
+    if not _IDENTIFIER.fullmatch(identifier):
+        raise ValueError("an identifier that stands in no file's name")
     return CodedReport(
-        identifier=str(bundle["identifier"]["value"]),
+        identifier=identifier,
         manifest=manifest,
         devices=tuple(resource for resource in resources if resource["resourceType"] == "Device"),
         clinical=tuple(
@@ -99,6 +104,22 @@ def references(node: Any) -> Iterator[Resource]:
     if isinstance(node, list):
         for item in node:
             yield from references(item)
+
+
+def each_reference(node: Any, change: Callable[[Resource], Resource | None]) -> Any:
+    """The node with every Reference within as `change` gives it; None where nothing of it is left.
+
+    An extension of which no value is left goes with its value.
+    """
+    if isinstance(node, dict):
+        if is_reference(node):
+            return change(node)
+        kept = {key: each_reference(value, change) for key, value in node.items()}
+        found = {key: value for key, value in kept.items() if value is not None}
+        return None if not found or (found.keys() == {"url"} and found.keys() != node.keys()) else found
+    if isinstance(node, list):
+        return [item for item in (each_reference(item, change) for item in node) if item is not None] or None
+    return node
 
 
 def is_reference(node: Resource) -> bool:

@@ -18,14 +18,11 @@ from gateway.fhir_bundles import read_entries
 from gateway.fhir_client import FhirClient
 from gateway.registries.parcel import Parcel
 from gateway.registries.subscription import FhirTarget, Form, Subscription
-from schemas.errors import Code, SynopticError
+from schemas.errors import Code, Kind, SynopticError
 from workers.bus import Outgoing, Record
 
 _LATER = frozenset({409, 412})
 """Another writer was quicker with the same resource: both are PUTs, so it is sent again."""
-_WAITS = frozenset(
-    {Code.STORE_REFUSES, Code.BAD_SETTINGS, Code.UNGUARDED_STORE, Code.TOKEN_REFUSED, Code.NO_TOKEN_ENDPOINT}
-)
 
 
 class Delivery(Protocol):
@@ -164,7 +161,7 @@ def _of_registry(error: SynopticError) -> SynopticError:
     """The same trouble as one of a registry, which never ends the process."""
     if error.code is Code.STORE_UNAVAILABLE:
         return SynopticError(Code.REGISTRY_UNAVAILABLE, error.detail, error.retry_after)
-    code = Code.REGISTRY_REFUSES if error.code in _WAITS else Code.REGISTRY_REJECTS
+    code = Code.REGISTRY_REJECTS if error.code.kind is Kind.REJECT else Code.REGISTRY_REFUSES
     return SynopticError(code, f"{error.code.label}, {error.detail}")
 
 

@@ -4,12 +4,12 @@ From the report on: its Patient, encounter, specimens, who made and who interpre
 elements of `FOLLOWED` are followed: whatever else the EHR links to them is no business of a registry.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 from gateway.authorship import unversioned
-from gateway.registries.coded import is_reference
+from gateway.registries.coded import each_reference, is_reference
 from gateway.registries.sources import Reader
 from gateway.resource_store import Resource
 from mappers.identity import derived_id
@@ -23,6 +23,12 @@ FOLLOWED: Mapping[str, tuple[str, ...]] = {
     "Practitioner": (),
     "Organization": (),
 }
+LEFT_BEHIND: Mapping[str, frozenset[str]] = {
+    "DiagnosticReport": frozenset({"result", "media", "imagingStudy", "basedOn"}),
+    "Patient": frozenset({"link", "photo"}),
+    "Encounter": frozenset({"diagnosis", "location", "basedOn", "appointment", "episodeOfCare", "account", "partOf"}),
+}
+"""Elements that say nothing but of others, another patient among them, or cannot stand without their link."""
 DELIVERED = UUID("5b6f7c1e-5a3b-5d8e-9c55-0f3c7a1d2e61")
 _URI = "urn:ietf:rfc:3986"
 
@@ -69,10 +75,11 @@ class Gathering:
         for resource in self.resources():
             renamed = {**unversioned(resource), "id": self.literal_of(resource).partition("/")[2]}
             followed = {key for key, _ in _links(resource)}
+            left_behind = LEFT_BEHIND.get(_type(resource), ())
             yield {
                 key: value
                 for key, value in ((key, self._linked(value, key in followed)) for key, value in renamed.items())
-                if value is not None
+                if value is not None and key not in left_behind
             }
 
     def renamed(self, resource: Resource, own: frozenset[str]) -> Resource:
@@ -83,7 +90,7 @@ class Gathering:
                 return reference
             return self._link(reference) or self._logical(reference)
 
-        renamed = _each_reference(resource, rename)
+        renamed = each_reference(resource, rename)
         assert isinstance(renamed, dict)
         return renamed
 
@@ -97,7 +104,7 @@ class Gathering:
             plain = {key: item for key, item in reference.items() if key in ("identifier", "display", "type")}
             return linked or (plain if plain.keys() - {"type"} else None)
 
-        return _each_reference(value, rename)
+        return each_reference(value, rename)
 
     def _link(self, reference: Resource) -> Resource | None:
         found = self.find(reference)
@@ -120,18 +127,6 @@ def _links(resource: Resource) -> Iterator[tuple[str, Resource]]:
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, dict) and is_reference(item) and not str(item.get("reference", "")).startswith("#"):
                 yield element, item
-
-
-def _each_reference(node: Any, rename: Callable[[Resource], Resource | None]) -> Any:
-    """The node with every Reference within renamed; None where nothing of it is left."""
-    if isinstance(node, dict):
-        if is_reference(node):
-            return rename(node)
-        kept = {key: _each_reference(value, rename) for key, value in node.items()}
-        return {key: value for key, value in kept.items() if value is not None} or None
-    if isinstance(node, list):
-        return [item for item in (_each_reference(item, rename) for item in node) if item is not None] or None
-    return node
 
 
 def _patient_of(reference: Resource) -> Resource | None:

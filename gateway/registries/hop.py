@@ -79,8 +79,8 @@ class RegistryHop:
         if parcel is None:
             return (), NOT_WANTED
         outgoing = self._delivery.deliver(parcel, record)
-        names = parcel.names | (had.names if had else frozenset())
-        self._ledger.note(self._registry, coded.name, Sent(parcel.case, coded.version, coded.identifier, names))
+        sent = Sent(parcel.case, coded.version, coded.identifier, parcel.names)
+        self._ledger.note(self._registry, coded.name, sent)
         return outgoing, DELIVERED
 
 

@@ -8,6 +8,7 @@ identifier is the one under which emission published the report's version; repea
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from gateway.registries.coded import CodedReport, references
 from gateway.registries.composition import compose
@@ -27,6 +28,7 @@ _CANCER_REPORT = {
     "system": "http://hl7.org/fhir/us/ph-library/CodeSystem/us-ph-codesystem-message-types",
     "code": "cancer-report-message",
 }
+_PATIENT, _ATTRIBUTION = "Patient/", ("Device/", "Provenance/")
 _STATUS_OF_RESULTS = {"appended": "amended", "partial": "preliminary"}
 Siblings = Callable[[str], Sequence[str]]
 """The names of what the registry was sent of a case's other reports."""
@@ -34,7 +36,7 @@ Siblings = Callable[[str], Sequence[str]]
 
 @dataclass(frozen=True, repr=False)
 class Parcel:
-    """What is delivered: the Bundle, under which identifier, of which case, and what of it is this report's, by name."""
+    """What is delivered: the Bundle, under which identifier, of which case, and what the registry has of the report then, by name."""
 
     identifier: str
     case: str
@@ -57,33 +59,61 @@ class Packer:
         self._settings = settings
 
     def pack(self, coded: CodedReport, had: Sent | None, siblings: Siblings) -> Parcel | None:
-        """The parcel, or None where the registry does not want it; one that has an earlier version gets each later one.
+        """The parcel, or None where the registry does not want the report and has nothing of it.
 
-        Raises SYN-474 where the report or its Patient cannot be found.
+        One that no longer is wanted gives all that the registry has of it, taken back. Raises SYN-474 where the report or
+        its Patient cannot be found.
         """
-        criteria = self._criteria
-        if had is None and criteria.packs and not coded.packs & set(criteria.packs):
+        wanted = not self._criteria.packs or bool(coded.packs & set(self._criteria.packs))
+        if had is None and not wanted:
             return None
         base_url = self._settings.fhir.base_url or CANONICAL
         gathering = Gathering(self._source.about(coded.report), self._settings.tenant, base_url.rstrip("/"))
         gathering.follow([coded.report])
-        report = gathering.find(coded.report)
-        if report is None:
+        if gathering.find(coded.report) is None:
             raise SynopticError(Code.UNRESOLVED, "DiagnosticReport")
+        wanted = (wanted or not coded.packs) and made_by(gathering.resources(), self._criteria)
+        stated = [*coded.clinical, *self._unmentioned(coded, had)]
+        attempt = partial(self._attempt, coded, had, siblings, gathering, stated)
+        parcel = attempt(is_wanted=True) if wanted else None
+        return parcel or (attempt(is_wanted=False) if had else None)
+
+    def _attempt(
+        self,
+        coded: CodedReport,
+        had: Sent | None,
+        siblings: Siblings,
+        gathering: Gathering,
+        stated: Sequence[Resource],
+        is_wanted: bool,
+    ) -> Parcel | None:
+        """The parcel as far as the report is wanted; None where there is nothing to say, or a condition does not hold."""
+        report = gathering.find(coded.report)
+        assert report is not None
         status = _STATUS_OF_RESULTS.get(report["status"], report["status"])
-        chosen = select(coded.clinical, criteria, status, had.names if had else ())
-        facilities = gathering.resources()
-        if not chosen or not (had or (concerns([*chosen, report], criteria) and made_by(facilities, criteria))):
+        names = had.names if had else frozenset()
+        chosen = select(stated, self._criteria, status, names, is_wanted)
+        if not chosen or (is_wanted and not concerns([*chosen, report], self._criteria)):
             return None
-        case = had.case if had else self._case(coded, report, gathering)
+        patient = gathering.find(report.get("subject"))
+        person = gathering.literal_of(patient) if patient else ""
+        formerly = {name for name in names if name.startswith(_PATIENT)}
+        moved = bool(formerly) and person not in formerly
+        case = had.case if had and not moved else self._case(coded, report, gathering, person)
         chosen += _attribution(coded, chosen)
         own = frozenset(map(reference_of, chosen))
         if self._definition.form != "transaction":
             chosen += self._rest_of(siblings(case), chosen, status)
         resources = _complete(chosen, gathering)
-        if not had and not self._holds(resources):
+        if is_wanted and not self._holds(resources):
             return None
-        return Parcel(coded.identifier, case, self._bundle(coded, case, resources), own)
+        return Parcel(coded.identifier, case, self._bundle(coded, case, resources), own | (names - formerly) | {person})
+
+    def _unmentioned(self, coded: CodedReport, had: Sent | None) -> list[Resource]:
+        """What the registry has of the report and this version does not repeat, such as an addendum, as it stands now."""
+        unmentioned = (had.names if had else frozenset()).difference(map(reference_of, coded.clinical))
+        names = sorted(name for name in unmentioned if not name.startswith((_PATIENT, *_ATTRIBUTION)))
+        return self._source.written(names) if names else []
 
     def _holds(self, resources: Sequence[Resource]) -> bool:
         """Whether the registry's own condition holds of what it would be sent."""
@@ -96,7 +126,7 @@ class Packer:
     def _rest_of(self, names: Sequence[str], chosen: Sequence[Resource], status: str | None) -> list[Resource]:
         """What else the registry has of the case, as it stands now."""
         known = {reference_of(resource) for resource in chosen}
-        others = self._source.written([name for name in names if name not in known])
+        others = self._source.written([name for name in names if name not in known and not name.startswith(_PATIENT)])
         return select(others, self._criteria, status, names)
 
     def _bundle(self, coded: CodedReport, case: str, resources: Sequence[Resource]) -> Resource:
@@ -129,7 +159,7 @@ class Packer:
         identifier = derived_id(DELIVERED, "message Bundle", heading["identifier"]["value"])
         return {**heading, "id": identifier, "type": "message", "entry": [_entry(header), _entry(content)]}
 
-    def _case(self, coded: CodedReport, report: Resource, gathering: Gathering) -> str:
+    def _case(self, coded: CodedReport, report: Resource, gathering: Gathering, person: str) -> str:
         """One for each patient, encounter and organisation; without an encounter, for each report."""
         encounter = gathering.find(report.get("encounter"))
         organizations = [
@@ -137,25 +167,27 @@ class Packer:
             for found in map(gathering.find, [*report.get("performer", []), (encounter or {}).get("serviceProvider")])
             if found is not None and found["resourceType"] == "Organization"
         ]
-        patient = gathering.find(report.get("subject"))
         return derived_id(
             DELIVERED,
             "case",
             self._settings.tenant,
-            gathering.literal_of(patient) if patient else "",
+            person,
             gathering.literal_of(encounter) if encounter else coded.name,
             organizations[0] if organizations else "",
         )
 
 
 def _complete(chosen: Sequence[Resource], gathering: Gathering) -> list[Resource]:
-    """What is sent with all that it refers to; raises SYN-474 where its Patient is not among them."""
+    """What is sent with all that it refers to; raises SYN-474 unless one Patient is among them, and no other."""
     own = frozenset(map(reference_of, chosen))
     links = [item for resource in chosen for item in references(resource)]
     gathering.follow(item for item in links if item.get("reference") not in own)
     resources = [*gathering.delivered(), *(gathering.renamed(resource, own) for resource in chosen)]
-    if not any(resource["resourceType"] == "Patient" for resource in resources):
+    patients = [resource for resource in gathering.resources() if resource["resourceType"] == "Patient"]
+    if not patients:
         raise SynopticError(Code.UNRESOLVED, "Patient")
+    if sum("id" in patient for patient in patients) > 1:
+        raise SynopticError(Code.UNRESOLVED, "one Patient alone")
     return resources
 
 

@@ -5,9 +5,8 @@ error; what it never had is not mentioned. What is left out is not referred to e
 """
 
 from collections.abc import Collection, Iterable
-from typing import Any
 
-from gateway.registries.coded import codings, is_reference, is_withdrawn, references
+from gateway.registries.coded import codings, each_reference, is_withdrawn, references
 from gateway.registries.subscription import Criteria
 from gateway.resource_store import Resource, reference_of
 from mappers.bundle import withdraw
@@ -18,11 +17,16 @@ _COMPUTED_STAGE = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-cancer
 
 
 def select(
-    resources: Iterable[Resource], criteria: Criteria, report_status: str | None, had: Collection[str]
+    resources: Iterable[Resource],
+    criteria: Criteria,
+    report_status: str | None,
+    had: Collection[str],
+    is_wanted: bool = True,
 ) -> list[Resource]:
     """The resources to send, in their order; `had` names all that the registry was ever sent of the report.
 
-    Conditions go by the status of the report, as they have none of their own. Empty where there is nothing to say.
+    Conditions go by the status of the report, as they have none of their own. A report that is not wanted gives only
+    what the registry had, taken back. Empty where there is nothing to say.
     """
     given = list(resources)
     chosen: dict[str, Resource] = {}
@@ -30,7 +34,7 @@ def select(
         name = reference_of(resource)
         if resource["resourceType"] not in _STATED:
             continue
-        if not is_withdrawn(resource) and _meets(resource, criteria, report_status):
+        if is_wanted and not is_withdrawn(resource) and _meets(resource, criteria, report_status):
             chosen[name] = resource
         elif name in had:
             chosen[name] = resource if is_withdrawn(resource) else withdraw(resource)
@@ -45,16 +49,17 @@ def select(
 
 def without(resource: Resource, names: Collection[str]) -> Resource:
     """The resource without references to these, and without what would be empty then."""
-    kept = _pruned(resource, names)
+    kept = each_reference(resource, lambda reference: None if reference.get("reference") in names else reference)
     assert isinstance(kept, dict)
     return kept
 
 
 def concerns(resources: Collection[Resource], criteria: Criteria) -> bool:
-    """Whether one of the codes that the registry asks for stands in these; true where it asks for none."""
+    """Whether one of the codes that the registry asks for stands in these, not withdrawn; true where it asks for none."""
     found = {
         code
         for resource in resources
+        if not is_withdrawn(resource)
         for coding in codings(resource)
         for code in (coding.get("code"), f"{coding.get('system')}|{coding.get('code')}")
     }
@@ -87,20 +92,3 @@ def _meets(resource: Resource, criteria: Criteria, report_status: str | None) ->
         and all(probability >= criteria.confidence for probability in probabilities)
         and (criteria.computed_stage or not computed)
     )
-
-
-def _pruned(node: Any, names: Collection[str]) -> Any:
-    """The node without references to `names`; None where nothing of it is left."""
-    if isinstance(node, dict):
-        if is_reference(node) and node.get("reference") in names:
-            return None
-        kept = {
-            key: value
-            for key, value in ((key, _pruned(value, names)) for key, value in node.items())
-            if value is not None
-        }
-        return kept if kept or not node else None
-    if isinstance(node, list):
-        items = [item for item in (_pruned(item, names) for item in node) if item is not None]
-        return items if items or not node else None
-    return node

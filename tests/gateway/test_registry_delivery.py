@@ -179,6 +179,20 @@ def test_a_registry_may_ask_for_smart_tokens(tmp_path: Path) -> None:
     server.stop()
 
 
+def test_a_server_that_does_not_take_the_key_is_waited_for(tmp_path: Path) -> None:
+    """The delivery is not to blame: none is rejected until the key or the server is put right."""
+    key = ECKey.generate_key("P-384")
+    server = SmartServer(key)
+    server.discovery["token_endpoint_auth_signing_alg_values_supported"] = ["RS384"]
+    smart = {"client_id": CLIENT, "key_file": str(write_key(tmp_path, key))}
+    target = subscribed(deliver={"fhir": {"base_url": server.base_url, "smart": smart}}).definition.deliver.fhir
+    assert target is not None
+    with pytest.raises(SynopticError) as caught:
+        FhirDelivery(target, "transaction").deliver(PARCEL, RECORD)
+    assert caught.value.code is Code.REGISTRY_REFUSES
+    server.stop()
+
+
 def test_a_folder_gets_each_delivery_once(tmp_path: Path) -> None:
     """A file of one line, whole and for its owner alone; delivered again it is the same file."""
     folder = tmp_path / "new" / "registry"

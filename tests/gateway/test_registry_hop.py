@@ -167,6 +167,59 @@ def test_what_no_longer_meets_the_criteria_is_taken_back(tmp_path: Path, emissio
 
 
 @pytest.mark.parametrize(
+    ("criteria", "changes"),
+    [
+        ({"codes": ["http://loinc.org|16112-5"]}, {"ER": "not_stated"}),
+        ({"facilities": ["Organization/laboratory"]}, {}),
+        ({"fhirpath": "Bundle.entry.resource.where(resourceType = 'Patient').address.exists().not()"}, {}),
+    ],
+)
+def test_a_report_that_is_no_longer_wanted_is_taken_back_whole(
+    tmp_path: Path, emission: Emission, criteria: dict, changes: dict
+) -> None:
+    """Its code is withdrawn, another facility made it, or the condition does not hold: nothing new is said of it."""
+    registry, source = Noting(), DictSource(ehr(), emission.store)
+    hop = make_registry(tmp_path, subscribed(criteria=criteria), registry, source)
+    hop.process(records(emission.publish(1, **VALUES)))
+    source.resources |= ehr(performer=[]) | {"Patient/1": {**ehr()["Patient/1"], "address": [{"state": "CA"}]}}
+    amended = emission.publish(2, **{**VALUES, "HER2": "negative", **changes})
+    assert actions(hop.process(records(amended, start=1))) == [DELIVERED]
+    before, after = (parcel.bundle for parcel in registry.parcels)
+    assert {one["id"] for one in of_type(after, "Observation")} == {one["id"] for one in of_type(before, "Observation")}
+    assert {one["status"] for one in of_type(after, "Observation")} == {"entered-in-error"}
+
+
+def test_an_addendum_is_judged_with_what_it_is_added_to(tmp_path: Path, emission: Emission) -> None:
+    """It repeats nothing: the code that made the registry want the report stands in the version before."""
+    registry, source = Noting(), DictSource(ehr(), emission.store)
+    hop = make_registry(tmp_path, subscribed(criteria={"codes": ["http://loinc.org|16112-5"]}), registry, source)
+    bundles = [emission.publish(1, **VALUES), emission.publish(2, action="merge", HER2="negative")]
+    assert actions(hop.process(records(*bundles))) == [DELIVERED, DELIVERED]
+    before, after = (parcel.bundle for parcel in registry.parcels)
+    named = [{one["id"] for one in of_type(bundle, "Observation")} for bundle in (before, after)]
+    assert named[0] < named[1]
+    assert len(of_type(after, "Specimen")) == len(of_type(before, "Specimen"))
+    assert "entered-in-error" not in {one["status"] for one in of_type(after, "Observation")}
+
+
+def test_a_report_of_another_patient_never_meets_those_of_the_former(tmp_path: Path, emission: Emission) -> None:
+    """A report that was filed under a wrong patient leaves that patient's case; links to other patients stay behind."""
+    registry, source = Noting(), DictSource(ehr("one") | ehr("two"), emission.store)
+    hop = make_registry(tmp_path, subscribed(form="collection"), registry, source)
+    hop.process(records(emission.publish(1, "one", **VALUES), emission.publish(1, "two", **VALUES)))
+    link = {"other": {"reference": "Patient/1", "display": "Erika Mustermann"}, "type": "seealso"}
+    source.resources["Patient/2"] = {"resourceType": "Patient", "id": "2", "link": [link]}
+    source.resources["DiagnosticReport/two"]["subject"] = {"reference": "Patient/2"}
+    source.resources["Encounter/9"]["subject"] = {"reference": "Patient/2"}
+    moved = orjson.loads(orjson.dumps(emission.publish(2, "two", **VALUES)).replace(b"Patient/1", b"Patient/2"))
+    assert actions(hop.process(records(moved, start=2))) == [DELIVERED]
+    of_former, of_other = registry.parcels[1], registry.parcels[2]
+    assert of_former.case != of_other.case
+    assert len(of_type(of_other.bundle, "DiagnosticReport")) == 1
+    assert b"Mustermann" not in orjson.dumps(of_other.bundle)
+
+
+@pytest.mark.parametrize(
     ("criteria", "action"),
     [
         ({"packs": ["breast"]}, DELIVERED),

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import BrainpoolP384R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc.jwk import ECKey, RSAKey
 from smart_made import SmartServer, write_key
 
@@ -134,6 +136,7 @@ def test_redirects_take_neither_statement_nor_token_along(server: SmartServer, k
     [
         ({"token_endpoint": "ftp://127.0.0.1/token"}, Code.NO_TOKEN_ENDPOINT),
         ({"token_endpoint": "https://user@127.0.0.1/token"}, Code.NO_TOKEN_ENDPOINT),
+        ({"token_endpoint": "https://[token"}, Code.NO_TOKEN_ENDPOINT),
         ({"token_endpoint": None}, Code.NO_TOKEN_ENDPOINT),
         ({"token_endpoint_auth_signing_alg_values_supported": ["RS384"]}, Code.SMART_KEY),
     ],
@@ -158,6 +161,11 @@ def _public() -> bytes:
     return ELLIPTIC.as_pem(private=False)
 
 
+def _of_another_curve() -> bytes:
+    key = generate_private_key(BrainpoolP384R1())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
 @pytest.mark.parametrize(
     ("content", "mode", "says"),
     [
@@ -165,6 +173,7 @@ def _public() -> bytes:
         (b"no key", 0o600, "neither PEM nor JWK"),
         (b"{}", 0o600, "neither PEM nor JWK"),
         (_public(), 0o600, "public key"),
+        (_of_another_curve(), 0o600, "neither PEM nor JWK"),
         (RSAKey.generate_key(1024).as_pem(private=True), 0o600, "fewer than 2048"),
         (ECKey.generate_key("P-256").as_pem(private=True), 0o600, "not of P-384"),
     ],
