@@ -28,7 +28,7 @@ from gateway.reconciliation import (
 from gateway.resource_store import Put, Resource, ResourceStore, Stored, id_of, reference_of
 from gateway.review_items import alone, awaiting, finding_of, ids_of
 from gateway.review_tasks import CANCELLED, Review, cancelled, make_task, read_reviews, settled, task_reference
-from gateway.review_values import decided, signed
+from gateway.review_values import decided, require_possible, signed
 from mappers.bundle import MappedReport
 from mappers.identity import derived_id
 from mappers.provenance import make_verification
@@ -203,6 +203,7 @@ def prepare(task: str, settlement: Settlement, reviews: Reviews, manifest: Store
         change = Change(tuple(later.verification(review, settlement, [name]) for name in kept))
     elif not any(one["id"] in change.released for one in change.resources) and not change.withdrawn:
         raise SynopticError(Code.NOTHING_TO_WRITE)
+    require_possible(change.resources)
     change = replace(change, content=item.findings.content_digest)
     return Prepared(review, change, replace(after, identifier=UUID(derived_id(after.identifier, task))))
 

@@ -31,6 +31,7 @@ _PROBLEM = {
 }
 _OF_THE_MACHINE = frozenset([BASIS, EVIDENCE, PROBABILITY, SOURCE])
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_MOST = 2**31 - 1  # FHIR's integer
 
 
 def decided(
@@ -101,6 +102,16 @@ def _class_of(text: str, task: Task) -> str:
     if found is None:
         raise SynopticError(Code.NO_SUCH_VALUE, ", ".join((*task.classes, *task.missing)))
     return found
+
+
+def require_possible(resources: Iterable[Resource]) -> None:
+    """Raise SYN-465 where a person's number is none that its resource can hold: a count is whole, a share no more than all."""
+    for resource in resources:
+        count, quantity = resource.get("valueInteger", 0), resource.get("valueQuantity", {})
+        if not isinstance(count, int) or count > _MOST:
+            raise SynopticError(Code.NO_SUCH_VALUE, "a whole number")
+        if quantity.get("code") == "%" and quantity["value"] > 100:
+            raise SynopticError(Code.NO_SUCH_VALUE, "a percentage")
 
 
 def _read(key: str, text: str, readings: Sequence[Reading]) -> tuple[str | None, dict[str, str]]:

@@ -299,6 +299,23 @@ def test_a_value_that_is_none_is_told_with_those_that_are(site):
     assert caught.value.detail == "G1, G2, G3, GX"
 
 
+@pytest.mark.parametrize(
+    ("finding", "value", "expected"),
+    [
+        ("nodes_positive", "3.5", "a whole number"),
+        ("nodes_positive", "99999999999", "a whole number"),
+        ("nodes_positive", "few", "a number"),
+        ("ER_percent", "250", "a percentage"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_before_it_is_sent(site, finding, value, expected):
+    """No server would take half a node, and no tumour stains by more than all of its cells."""
+    site.emit(**{**REPORT, finding: "2?"})
+    with pytest.raises(SynopticError) as caught:
+        site.decision(finding, "correct", value)
+    assert (caught.value.code, caught.value.detail) == (Code.NO_SUCH_VALUE, expected)
+
+
 def _suspected(assertion: Assertion, certainty: str) -> bytes:
     findings = ReportFindings.model_validate_json(message(1, **REPORT))
     primary = findings.primaries[0].model_copy(update={"assertion": assertion, "certainty": Certainty(certainty)})
