@@ -63,7 +63,10 @@ def map_primary(
     known_condition: Resource | None,
     review_values: bool,
 ) -> Mapped:
-    """The resources of one primary; `known` are its variables, `known_condition` one that the EHR already holds."""
+    """The resources of one primary; `known` are its variables, `known_condition` one that the EHR already holds.
+
+    Where nothing is said of it, its parts are not described either.
+    """
     planned = list(_plan(primary, known, specimens, owners, mapping, review_values))
     given = {CONDITION_SLOT: known_condition} if known_condition else {}
     missing: list[Missing] = []
@@ -78,7 +81,7 @@ def map_primary(
                 unmapped.append(plan)
                 missing.append(Missing(primary.key, plan.rule.slot, error.table, error.key))
         if not unmapped:
-            return Mapped(tuple(made), tuple(missing))
+            return Mapped(tuple(made) if references.keys() - given.keys() else (), tuple(missing))
         planned = [plan for plan in planned if plan not in unmapped]
 
 

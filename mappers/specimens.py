@@ -10,9 +10,10 @@ from schemas.messages import ReportContext, SpecimenPart
 
 @dataclass(frozen=True)
 class SpecimenChoice:
-    """`main` is the primary's first specimen; `by_part` finds one by its letter; `own` are the parts that we describe."""
+    """`only` is the primary's specimen where it has a single one, since the tumour may be in any of several; `by_part`
+    finds one by its letter; `collected` is when all of them were taken; `own` are the parts that we describe.
+    """
 
-    main: Resource | None
     only: Resource | None
     collected: str | None
     by_part: dict[str, Resource]
@@ -24,18 +25,17 @@ def choose_specimens(primary: Primary, context: ReportContext) -> SpecimenChoice
     if context.specimens:
         fitting = _fitting(primary, context.specimens)
         references = [reference_of(part.reference) for part in fitting]
+        dates = {part.collected for part in fitting}
         return SpecimenChoice(
-            main=references[0] if references else None,
             only=references[0] if len(references) == 1 else None,
-            collected=fitting[0].collected if fitting else None,
+            collected=dates.pop() if len(dates) == 1 else None,
             by_part={part.part: reference_of(part.reference) for part in fitting if part.part},
         )
     own = tuple(
         (part, derived_id(context.report_key, "specimen", part or primary.key)) for part in primary.specimens or ("",)
     )
-    own_references = {part: {"reference": f"Specimen/{identifier}"} for part, identifier in own}
-    main = next(iter(own_references.values()))
-    return SpecimenChoice(main, main if len(own) == 1 else None, None, own_references, own)
+    by_part = {part: {"reference": f"Specimen/{identifier}"} for part, identifier in own}
+    return SpecimenChoice(next(iter(by_part.values())) if len(own) == 1 else None, None, by_part, own)
 
 
 def _fitting(primary: Primary, parts: tuple[SpecimenPart, ...]) -> list[SpecimenPart]:

@@ -54,8 +54,7 @@ def primary_variables(primary: Primary, context: ReportContext, specimens: Speci
         "therapy_before": primary.therapy_before,
         "side": primary.laterality,
         "condition_choice": choice,
-        "specimen": specimens.main,
-        "only_specimen": specimens.only,
+        "specimen": specimens.only,
         "tumor_identifier": f"urn:uuid:{derived_id(context.report_key, primary.key, TUMOR_SLOT)}",
         "effective": effective,
         "collected": specimens.collected,
@@ -103,7 +102,7 @@ def finding_variables(
             variables.update(assumption.set)
     part = finding.attributes.get("specimen")
     if part in specimens.by_part:
-        variables["specimen"] = variables["only_specimen"] = specimens.by_part[part]
+        variables["specimen"] = specimens.by_part[part]
     variables["extensions"] = _extensions(finding, variables)
     return variables
 

@@ -33,7 +33,7 @@ PRIMARY_VARIABLES = (
 )  # fmt: skip
 REPORT_VARIABLES = ("gender", "report_status", "year")
 RESOURCE_VARIABLES = (
-    "status", "security", "extensions", "subject", "encounter", "report", "condition", "specimen", "only_specimen",
+    "status", "security", "extensions", "subject", "encounter", "report", "condition", "specimen",
     "effective", "collected", "part", "tumor_identifier",
 )  # fmt: skip
 REPORT_RESOURCE = "DiagnosticReport"

@@ -215,3 +215,17 @@ def test_reports_of_one_patient_and_side_share_a_condition() -> None:
     (second,) = of_type(mapped(primary(), report_key=uuid5(NAMESPACE_URL, "another")), "Condition")
     (other_side,) = of_type(mapped(primary(key="breast-right", laterality="right")), "Condition")
     assert first["id"] == second["id"] != other_side["id"]
+
+
+@pytest.mark.parametrize(
+    ("assertion", "behaviour", "text"),
+    [
+        ("primary_in_situ", "in_situ", "carcinoma in situ, type not stated"),
+        ("primary_invasive", "microinvasive", "microinvasive carcinoma"),
+        ("primary_invasive", None, "carcinoma, type not stated"),
+    ],
+)
+def test_a_cancer_of_no_stated_type_is_told_by_its_behaviour(assertion: str, behaviour: str | None, text: str) -> None:
+    """What is in situ or microinvasive is called so, also where its type is not stated."""
+    (condition,) = of_type(mapped(primary(assertion=assertion, histology=None, behaviour=behaviour)), "Condition")
+    assert condition["code"]["text"] == text

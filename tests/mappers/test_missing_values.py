@@ -109,3 +109,21 @@ def test_review_is_withheld_and_on_request_preliminary_and_uncertain(task: str) 
 def test_what_is_on_request_changes_nothing_else(task: str, status: str) -> None:
     """The setting speaks of values in review alone."""
     assert told(task, status, ON_REQUEST) == told(task, status)
+
+
+@pytest.mark.parametrize(
+    ("doubted", "beside", "code"),
+    [
+        ("ER", "ER_percent", "85329-1"),
+        ("PR", "PR_percent", "85325-9"),
+        ("nodes_positive", "nodes_examined", "21894-1"),
+        ("nodes_examined", "nodes_positive", "21893-3"),
+    ],
+)
+def test_what_stands_beside_a_doubted_value_waits_with_it(doubted: str, beside: str, code: str) -> None:
+    """Of "ER negative (5 %)" neither goes out before a person has settled it, save on request, as uncertain."""
+    case = primary(findings={doubted: finding("5", status="review"), beside: finding("5")})
+    assert not of_code(mapped(case), code)
+    (observation,) = of_code(mapped(case, settings=ON_REQUEST), code)
+    assert observation["status"] == "preliminary"
+    assert "UNCERTREL" in [label["code"] for label in observation["meta"]["security"]]

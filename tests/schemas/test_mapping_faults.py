@@ -28,7 +28,7 @@ def faults_of(tmp_path: Path, old: str, new: str) -> list[Fault]:
         ("{table: result, by: [state", "{table: results, by: [state", "templates.result.", "did you mean 'result'?"),
         ("    template: grade\n", "    template: grad\n", "rules.", "did you mean 'grade'?"),
         ("subject: $subject", "subject: $subjekt", "templates.cancer.subject", "did you mean 'subject'?"),
-        ("{$references: [stage_group, stage]}", "{$references: [stage_group, stages]}", "templates.condition.stage", "did you mean 'stage'?"),
+        ("{$references: [stage_group, stage, pro", "{$references: [stage_group, stages, pro", "templates.condition.stage", "did you mean 'stage'?"),
         ("{assertion: [primary_invasive, primary_in_situ], condition_choice: write}", "{asertion: primary_invasive}",
          "rules.0.when.asertion", "did you mean 'assertion'?"),
         ("{$number: value}", "{$numbr: value}", "templates.count.valueInteger.$numbr", "did you mean '$number'?"),
