@@ -26,6 +26,7 @@ RESULT_CODES = {"positive": "10828004", "negative": "260385009"}
 SCORE_CODES = {"0": "LA6111-4", "1+": "441614007", "3+": "441521003"}
 DISORDER_CODES = {"Invasive ductal carcinoma": "408643008", "Invasive lobular carcinoma": "278054005"}
 MORPHOLOGY_CODES = {"Invasive ductal carcinoma": "8500/3", "Invasive lobular carcinoma": "8520/3"}
+MARGINS_FREE = "2667000"
 SIDE_CODES = {"left": "7771000", "right": "24028007"}
 TASK_CODES = {
     "T": "384625004",
@@ -53,6 +54,8 @@ def expected_observations(one: Case) -> dict[str, Any]:
         "21889-1": round(float(one.size.removesuffix(" cm")) * 10),
         "21894-1": one.examined,
         "21893-3": one.positive,
+        "31206-6": MORPHOLOGY_CODES[one.histology],
+        **({"44669-0": MARGINS_FREE} if one.layout == 0 else {}),
     }
 
 
