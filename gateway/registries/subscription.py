@@ -162,7 +162,9 @@ def read_subscriptions(settings: Settings) -> tuple[list[Subscription], list[Fau
     folder = settings.registry.folder
     found: list[Subscription] = []
     faults: list[Fault] = []
-    for path in sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else ():
+    for path in sorted(folder.glob("*.yml")):
+        faults.append(Fault(path.name, 1, "(file)", f"is not read: let its name end in {SUFFIX}"))
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
         definition, wrong = load_model(path, Definition)
         if not _NAME.fullmatch(path.stem):
             wrong = [Fault(path.name, 1, "(file)", "name it by up to 24 letters a to z and underscores"), *wrong]
@@ -171,7 +173,9 @@ def read_subscriptions(settings: Settings) -> tuple[list[Subscription], list[Fau
             misfits = _misfits(definition, settings)
             wrong += [Fault(path.name, line_of(data, at), ".".join(map(str, at)), text) for at, text in misfits]
         if definition is not None and not wrong:
-            found.append(Subscription(name=path.stem, definition=definition))
+            same = [one.name for one in found if _share_folder(definition, one.definition)]
+            wrong = [_same_folder(path.name, name) for name in same]
+            found += [] if same else [Subscription(name=path.stem, definition=definition)]
         faults += wrong
     return found, faults
 
@@ -192,6 +196,15 @@ def _misfits(definition: Definition, settings: Settings) -> Iterator[tuple[Place
     unknown = sorted(set(definition.criteria.packs) - set(settings.packs))
     if unknown:
         yield ("criteria", "packs"), f"no pack {', '.join(unknown)} is loaded; expected of {', '.join(settings.packs)}"
+
+
+def _same_folder(file: str, other: str) -> Fault:
+    return Fault(file, 1, "deliver.folder.path", f"is that of {other}; one's files would replace the other's")
+
+
+def _share_folder(one: Definition, other: Definition) -> bool:
+    first, second = one.deliver.folder, other.deliver.folder
+    return first is not None and second is not None and first.path.resolve() == second.path.resolve()
 
 
 def _is_plain(url: str) -> bool:

@@ -96,6 +96,15 @@ def test_each_mistake_names_its_key(tmp_path: Path, text: str, key: str, told: s
     assert told in faults[0].message
 
 
+def test_files_that_would_be_overlooked_or_overwrite_each_other_are_faults(tmp_path: Path) -> None:
+    """One with the other suffix of YAML is not read, and two registries in one folder take each other's files."""
+    write(tmp_path, "one.yaml", "deliver: {folder: {path: x}}")
+    write(tmp_path, "two.yaml", "deliver: {folder: {path: ./x}}")
+    found, faults = read_subscriptions(write(tmp_path, "three.yml", "deliver: {folder: {path: y}}"))
+    assert [one.name for one in found] == ["one"]
+    assert [fault.file for fault in faults] == ["three.yml", "two.yaml"]
+
+
 def test_a_closed_network_may_go_without_tls(tmp_path: Path) -> None:
     """The same setting that lets the EHR's server be spoken to in clear."""
     settings = write(

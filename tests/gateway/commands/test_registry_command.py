@@ -75,6 +75,20 @@ def test_a_paused_registry_waits_until_it_is_resumed(bus, capsys):
     assert [one.header("code") for one in bus.read(TOPIC_REJECTED)] == ["SYN-473"] * 3
 
 
+def test_status_and_rejects_know_a_registry(bus, capsys):
+    """What waits for it is a row of its own, and its rejects are asked for by its hop."""
+    assert run("registries") == 0
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["status"])
+    assert caught.value.code == 0
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["rejected", "list", "--hop", "registry_board"])
+    assert caught.value.code == 0
+    shown = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert ["registry_board", TOPIC_BUNDLES, "0", "3", ""] in shown
+    assert sum(row[1:3] == ["SYN-473", "registry_board"] for row in shown) == 3
+
+
 def test_catching_up_moves_the_place_and_sends_again(bus, capsys):
     """From an offset or a date; what the registry has of a report no longer keeps the same Bundle from it."""
     bus.move(GROUP, TOPIC_BUNDLES, offset=3)
