@@ -8,7 +8,7 @@ from gateway.evidence_html import evidence_page
 from gateway.evidence_marks import marks_of, marks_on_page, summaries_of
 from gateway.presentation import Extracted, reader_name
 from gateway.private_files import write_private
-from schemas.messages import ReportText
+from schemas.messages import PageSpan, ReportText
 from schemas.settings import IntakeSettings
 
 _PAGED = frozenset({DocumentKind.PDF, DocumentKind.TIFF, DocumentKind.PNG, DocumentKind.JPEG})
@@ -16,11 +16,11 @@ _KEPT_DOCUMENTS = 64  # more than are read ahead of their extraction
 
 
 class KeepingReader(DocumentReader):
-    """A document reader that can show the pages of what it read last."""
+    """A document reader that can show the pages of what it read last; a scan may say the same as a PDF, elsewhere."""
 
     def __init__(self, settings: IntakeSettings) -> None:
         super().__init__(settings)
-        self._kept: dict[str, tuple[bytes, str]] = {}
+        self._kept: dict[tuple[str, tuple[PageSpan, ...]], tuple[bytes, str]] = {}
 
     def read(self, data: bytes, content_type: str) -> DocumentText:
         """Read, and keep the bytes of a document with pages to show."""
@@ -32,19 +32,19 @@ class KeepingReader(DocumentReader):
 
     def _keep(self, document: DocumentText, data: bytes, content_type: str) -> DocumentText:
         if parse_content_type(content_type).kind in _PAGED and any(page.layout for page in document.pages):
-            self._kept[document.text] = data, content_type
+            self._kept[document.text, document.pages] = data, content_type
             if len(self._kept) > _KEPT_DOCUMENTS:
                 self._kept.pop(next(iter(self._kept)))
         return document
 
     def page_image(self, report: ReportText, number: int) -> bytes:
         """A page (1-based) of the report's document as a PNG."""
-        data, content_type = self._kept[report.text]
+        data, content_type = self._kept[report.text, report.pages]
         return self.render(data, content_type, number - 1)
 
     def can_show(self, report: ReportText) -> bool:
         """True where the report came from a document with pages to show."""
-        return report.text in self._kept
+        return (report.text, report.pages) in self._kept
 
 
 def show_evidence(folder: Path, extracted: Extracted, reader: KeepingReader) -> list[Path]:

@@ -64,6 +64,17 @@ def test_pages_of_a_pdf_are_drawn_with_their_evidence(reader: KeepingReader, tmp
     assert 120 < top < bottom < 200
 
 
+def test_a_document_that_says_the_same_elsewhere_on_its_page_is_not_taken_for_it(reader: KeepingReader) -> None:
+    """A PDF and the same lines one line lower, both read before either is shown."""
+    upper, lower = (pdf_of(lines) for lines in (LINES, ("", *LINES)))
+    first, second = (reader.read(data, "application/pdf") for data in (upper, lower))
+    assert first.text == second.text
+    report = extracted().report
+    assert report is not None
+    shown = report.model_copy(update={"text": first.text, "pages": first.pages})
+    assert reader.page_image(shown, 1) == reader.render(upper, "application/pdf", 0)
+
+
 def test_text_without_pages_is_marked_in_html(reader: KeepingReader, tmp_path: Path) -> None:
     """A text report becomes one HTML page with each quote in the colour of its status."""
     (page,) = show_evidence(tmp_path, extracted(), reader)
