@@ -6,14 +6,23 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from emission_made import context
 from findings_made import SEAL, message
 from review_made import REPORT, T2, Site, T, doubted, plain
 
-from gateway import cli
+from gateway import cli, review_desk
 from gateway.emission import EmissionHop
 from gateway.folder_store import FolderStore
 from gateway.review_hop import ReviewHop
-from schemas.messages import TOPIC_FINDINGS, TOPIC_TEXTS, Action, ReportContext, ReportFindings, ReportText
+from schemas.messages import (
+    TOPIC_FINDINGS,
+    TOPIC_REJECTED,
+    TOPIC_TEXTS,
+    Action,
+    ReportContext,
+    ReportFindings,
+    ReportText,
+)
 from schemas.settings import load_settings
 from workers.bus import Outgoing
 from workers.bus_embedded import EmbeddedBus
@@ -62,6 +71,12 @@ class Installation(Site):
             for runner in runners:
                 runner.close()
             hop.close()
+
+    @property
+    def rejected(self) -> int:
+        """How many records were rejected."""
+        with closing(EmbeddedBus(self.settings.bus.path)) as bus:
+            return len(list(bus.read(TOPIC_REJECTED)))
 
 
 def seal_context(findings: ReportFindings) -> ReportContext:
@@ -148,3 +163,37 @@ def test_what_cannot_be_is_told_at_once(site, capsys, words, code):
     before = site.snapshot()
     site.work()
     assert site.snapshot() == before
+
+
+def test_an_answer_given_twice_is_one(site, capsys):
+    """Before emission works an item still waits; afterwards its number is none, and nothing was rejected."""
+    one = number(capsys)
+    for _ in range(2):
+        assert review("accept", one, "--by", "Practitioner/r") == 0
+    site.work()
+    assert (site.value(T), len(site.verifications), site.rejected) == (T2, 1, 0)
+    assert review("accept", one, "--by", "Practitioner/r") == 1
+    assert "SYN-468" in capsys.readouterr().err
+
+
+def test_of_an_erased_patient_nothing_waits_and_nothing_is_decided(site, capsys):
+    """A decision that was on its way is rejected; the list is empty, and the number is none."""
+    one = number(capsys)
+    assert review("accept", one, "--by", "Practitioner/r") == 0
+    with closing(load_seal(site.settings)) as seal:
+        assert seal.erase(context().patient_key)
+    site.work()
+    assert (site.value(T), site.rejected) == (None, 1)
+    assert review("list", "--format", "jsonl") == 0
+    assert review("show", one) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "SYN-468" in shown.err
+
+
+def test_a_pack_that_is_not_loaded_is_named(site, capsys, monkeypatch):
+    """Whoever decides with other settings than the gateway's is told so in one line."""
+    one = number(capsys)
+    monkeypatch.setattr(review_desk, "load_packs", lambda *_: {})
+    assert review("accept", one, "--by", "Practitioner/r") == 1
+    assert capsys.readouterr().err.startswith("SYN-251")
