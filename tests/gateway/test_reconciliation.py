@@ -405,7 +405,10 @@ def test_order_of_versions(older, newer):
 
 
 VERSIONS = st.lists(
-    st.tuples(st.sampled_from(["replace", "replace", "merge", "merge", "withdraw"]), st.sets(st.sampled_from(["t", "g", "condition"]))),
+    st.tuples(
+        st.sampled_from(["replace", "replace", "merge", "merge", "withdraw"]),
+        st.sets(st.sampled_from(["t", "g", "condition"])),
+    ),
     min_size=1,
     max_size=5,
 )
