@@ -130,7 +130,7 @@ def find_by_rules(
     unless_protected += context_claims(text, words, find_by_context(text, words, rules), rules)
     unless_protected += (Claim(*span, LISTED) for span in find_listed(text, words, rules))
     found = [span[:2] for span in merge(text, _spans([*always, *unless_protected]))]
-    unless_protected += (Claim(*span, LEARNED) for span in worth_removing(text, subtract(learned, found), rules))
+    unless_protected += (Claim(*span, LEARNED) for span in worth_removing(text, learned, found, rules))
     protected = rules.protected_near(text, (claim[:2] for claim in unless_protected))
     whole = set(_spans(unless_protected))
     left = [span for span in subtract(whole, protected) if span in whole or _letters(text, span) > 1]

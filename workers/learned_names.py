@@ -6,10 +6,10 @@ only English text is looked at.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
-from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 
@@ -18,8 +18,8 @@ from pycrfsuite import Tagger
 from schemas.errors import Code, SynopticError
 from schemas.privacy_vocabulary import VOCABULARY_FILE
 from workers.offsets import fold
-from workers.privacy_rules import PrivacyRules, Word
-from workers.spans import Span
+from workers.privacy_rules import PrivacyRules, Word, words_of
+from workers.spans import Span, subtract
 from workers.tagger_features import Features, Token, stretches, tokens_of
 
 MODEL_FILE = VOCABULARY_FILE.parent / "name_tagger.crfsuite"
@@ -33,7 +33,7 @@ _FOUND = frozenset(["NAME", "LOCATION", "CONTACT"])
 _SURELY_NOTHING = 0.8
 _LEAST_DIGITS = 7
 _LEAST_CODE = 3
-_BESIDE = 24
+_BETWEEN = re.compile(r"[\W_]{1,8}")
 _LONG_WORD = re.compile(r"[^\W\d_]{3,}")
 _WHOLE_WORD = re.compile(r"(?<!\w)[^\W\d_]+(?!\w)")
 _WORDY = re.compile(r"[^\W\d_]")
@@ -100,14 +100,44 @@ def find_learned(text: str, words: Sequence[Word], rules: PrivacyRules) -> list[
     return found if english else [span for span in found if len(_LONG_WORD.findall(text, *span[:2])) > 1]
 
 
-def worth_removing(text: str, spans: Iterable[Span], rules: PrivacyRules) -> list[Span]:
-    """Those (sorted, apart) that are more than words of reports; a bare number needs a place beside it."""
-    found = [span for span in spans if _counts(text, span, rules)]
-    places = [span for span in found if span[2] == "LOCATION"]
-    bare = {span for span in places if not _WORDY.search(text, *span[:2])}
-    neighbours = [pair for pair in pairwise(places) if pair[1][0] - pair[0][1] <= _BESIDE and not bare.issuperset(pair)]
-    beside = {one for pair in neighbours for one in pair}
-    return [span for span in found if span not in bare or span in beside]
+def worth_removing(
+    text: str, learned: Sequence[Span], removed: Sequence[tuple[int, int]], rules: PrivacyRules
+) -> list[Span]:
+    """What rules and lists left of the tagger's spans (both sorted, apart), as far as it is more than words of reports.
+
+    The numbers of an address that they found a part of go too; elsewhere a bare number needs a place beside it.
+    """
+    runs = _runs(text, learned)
+    starts = [run[0][0] for run in runs]
+    left: list[list[Span]] = [[] for _ in runs]
+    for span in subtract(learned, removed):
+        left[bisect_right(starts, span[0]) - 1].append(span)
+    found: list[Span] = []
+    for run, rest in zip(runs, left, strict=True):
+        place = run[0][2] == "LOCATION"
+        begun = place and rest != run
+        counted = [span for span in rest if _counts(text, span, rules) or (begun and _may_go_on(text, span, rules))]
+        if begun or not place or any(_WORDY.search(text, *span[:2]) for span in counted):
+            found += counted
+    return found
+
+
+def _runs(text: str, learned: Sequence[Span]) -> list[list[Span]]:
+    """Places with nothing but a few signs between them are one address, anything else stands alone."""
+    runs: list[list[Span]] = []
+    for span in learned:
+        last = runs[-1][-1] if runs else span
+        if last[2] == span[2] == "LOCATION" and _BETWEEN.fullmatch(text, last[1], span[0]):
+            runs[-1].append(span)
+        else:
+            runs.append([span])
+    return runs
+
+
+def _may_go_on(text: str, span: Span, rules: PrivacyRules) -> bool:
+    """True for what holds a number and no word of the clinic."""
+    words = words_of(text[span[0] : span[1]])
+    return any(map(str.isdigit, text[span[0] : span[1]])) and rules.never_names.isdisjoint(word.key for word in words)
 
 
 def _counts(text: str, span: Span, rules: PrivacyRules) -> bool:

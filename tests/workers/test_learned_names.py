@@ -50,8 +50,16 @@ def test_a_bare_number_counts_beside_a_place_only() -> None:
     """A number is a postal code where a place stands beside it, and a count elsewhere."""
     text = "at Ettelgem 8460, and 1500 of them"
     place, code, count = (3, 11, "LOCATION"), (12, 16, "LOCATION"), (22, 26, "LOCATION")
-    assert worth_removing(text, [place, code], RULES) == [place, code]
-    assert worth_removing(text, [count], RULES) == []
+    assert worth_removing(text, [place, code], [], RULES) == [place, code]
+    assert worth_removing(text, [count], [], RULES) == []
+
+
+def test_the_numbers_of_an_address_that_rules_found_a_part_of_go_too() -> None:
+    """A house number beside a street goes with it; words do not, nor a number with a word of the clinic."""
+    text = "at 0896 69 Farnell Street no, 69 Farnell Street biopsy 2"
+    address, clinical = (3, 28, "LOCATION"), (30, 56, "LOCATION")
+    assert worth_removing(text, [address], [(8, 25)], RULES) == [(3, 8, "LOCATION")]
+    assert worth_removing(text, [clinical], [(30, 47)], RULES) == []
 
 
 def test_a_model_with_another_digest_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ They are written as people write them: addresses in one line or several, whole o
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -14,6 +15,7 @@ from schemas.frozen import Frozen
 from schemas.yaml_source import load_model
 
 PARTS_FILE = Path(__file__).resolve().parent / "invented_values.yaml"
+_FIRST_MOMENT, _MOST_SECONDS = datetime(1935, 1, 1, tzinfo=UTC), 90 * 365 * 24 * 60 * 60
 
 
 class ValueParts(Frozen):
@@ -36,18 +38,13 @@ def _parts() -> ValueParts:
     return parts
 
 
-@cache
-def _faker(locale: str) -> Faker:
-    return Faker(locale)
-
-
 class InventedValues:
-    """Values by chance; the same seed gives the same ones."""
+    """Values by chance; the same seed gives the same ones, on any day and whatever else was invented before."""
 
     def __init__(self, seed: int) -> None:
         self.chance = Random(seed)  # noqa: S311 - sampling, not security
-        for locale in _parts().locales:
-            _faker(locale).seed_instance(seed)
+        self._seed = seed
+        self._lists: dict[str, Faker] = {}
 
     def of(self, slot: str) -> str:
         """A value for a slot of prose.yaml; KeyError for one that there is not."""
@@ -55,7 +52,17 @@ class InventedValues:
 
     def some(self) -> Faker:
         """The lists of some country."""
-        return _faker(self.chance.choice(_parts().locales))
+        return self.of_country(self.chance.choice(_parts().locales))
+
+    def of_country(self, locale: str) -> Faker:
+        """The lists of this country, with a chance of their own."""
+        if locale not in self._lists:
+            lists = self._lists[locale] = Faker(locale)
+            lists.seed_instance(self._seed)
+            for provider in lists.get_providers():
+                if isinstance(cities := getattr(provider, "cities", ()), list):
+                    provider.cities = sorted(cities)  # Italy's come from a set: in another order in each process
+        return self._lists[locale]
 
     def one_of(self, *forms: str) -> str:
         """One of the forms."""
@@ -150,7 +157,7 @@ class InventedValues:
 
     def date(self) -> str:
         """A date in one of many forms."""
-        when = self.some().date_time_between("-90y", "now")
+        when = _FIRST_MOMENT + timedelta(seconds=self.chance.randrange(_MOST_SECONDS))
         form = self.one_of(
             "%B %d, %Y",
             "%d/%m/%Y",
@@ -182,11 +189,11 @@ _SLOTS: Mapping[str, Callable[[InventedValues], str]] = {
     "country": lambda values: values.some().current_country(),
     "nationality": lambda values: values.one_of(*_parts().nationalities),
     "title": lambda values: values.one_of(*_parts().titles),
-    "job": lambda values: _faker("en_US").job(),
-    "card": lambda values: _faker("en_US").credit_card_number(),
-    "iban": lambda values: _faker("de_DE").iban(),
-    "ssn": lambda values: _faker("en_US").ssn(),
-    "ip": lambda values: _faker("en_US").ipv4(),
+    "job": lambda values: values.of_country("en_US").job(),
+    "card": lambda values: values.of_country("en_US").credit_card_number(),
+    "iban": lambda values: values.of_country("de_DE").iban(),
+    "ssn": lambda values: values.of_country("en_US").ssn(),
+    "ip": lambda values: values.of_country("en_US").ipv4(),
     "web": lambda values: values.some().url(),
     "email": lambda values: values.some().email(),
     "number": lambda values: values.digits(6, 10),

@@ -1,6 +1,9 @@
 """Training the tagger: what it learns from, and that it learns it."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from training.deidentification.annotated import AnnotatedText, Mark
@@ -20,6 +23,18 @@ from training.deidentification.tagger_training import labels_of, train_tagger
 from workers.learned_names import DIGEST_SUFFIX, load_tagger
 from workers.privacy_rules import load_privacy_rules
 from workers.tagger_features import tokens_of
+
+_TRAINING = """
+import sys
+from pathlib import Path
+from training.deidentification.invented_values import InventedValues
+from training.deidentification.tagger_examples import invented_prose
+from training.deidentification.tagger_training import train_tagger
+InventedValues(int(sys.argv[2])).name()
+values = InventedValues(1)
+print([values.of("city") for _ in range(200)])
+train_tagger(invented_prose(40, values), Path(sys.argv[1]))
+"""
 
 
 def test_a_slot_s_value_is_what_is_to_be_found() -> None:
@@ -80,3 +95,25 @@ def test_a_tagger_learns_and_is_written_with_its_digest(tmp_path: Path) -> None:
     digest = path.with_name(path.name + DIGEST_SUFFIX).read_text().split()[0]
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (11, 17, "NAME") in load_tagger(load_privacy_rules(), path).spans("My name is Qworty")
+
+
+def test_every_process_invents_the_same_and_trains_the_same_model(tmp_path: Path) -> None:
+    """Neither the order of sets, which each process has its own of, nor what was invented before changes anything."""
+    told = set()
+    for number in (1, 2):
+        path = tmp_path / f"{number}.crfsuite"
+        ended = subprocess.run(
+            [sys.executable, "-c", _TRAINING, str(path), str(number)],
+            env=os.environ | {"PYTHONHASHSEED": str(number)}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        told.add((ended.stdout, path.with_name(path.name + DIGEST_SUFFIX).read_text().split()[0]))
+    assert len(told) == 1
+
+
+def test_another_seed_invents_other_values() -> None:
+    """The same seed gives the same names, places and numbers again."""
+    first, again, other = (
+        [values.of(slot) for slot in ("name", "address", "org", "phone", "date")]
+        for values in map(InventedValues, (6, 6, 7))
+    )
+    assert first == again != other
