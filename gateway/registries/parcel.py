@@ -98,7 +98,7 @@ class Packer:
         patient = gathering.find(report.get("subject"))
         person = gathering.literal_of(patient) if patient else ""
         formerly = {name for name in names if name.startswith(_PATIENT)}
-        moved = bool(formerly) and person not in formerly
+        moved = bool(person and formerly) and person not in formerly
         case = had.case if had and not moved else self._case(coded, report, gathering, person)
         chosen += _attribution(coded, chosen)
         own = frozenset(map(reference_of, chosen))
@@ -107,7 +107,8 @@ class Packer:
         resources = _complete(chosen, gathering)
         if is_wanted and not self._holds(resources):
             return None
-        return Parcel(coded.identifier, case, self._bundle(coded, case, resources), own | (names - formerly) | {person})
+        has = own | (names - formerly if person else names) | ({person} - {""})
+        return Parcel(coded.identifier, case, self._bundle(coded, case, resources), has)
 
     def _unmentioned(self, coded: CodedReport, had: Sent | None) -> list[Resource]:
         """What the registry has of the report and this version does not repeat, such as an addendum, as it stands now."""
