@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mapping_cases import context, finding, findings, mapped, of_type, primary
+from mapping_cases import context, finding, findings, mapped, of_code, of_type, primary
 
 from mappers.bundle import MappedReport, map_report, withdraw
 from mappers.provenance import read_manifest
@@ -24,7 +24,16 @@ def test_it_is_off_by_default() -> None:
     assert not of_type(mapped(CASE), "DiagnosticReport")
 
 
-def test_it_is_preliminary_labelled_and_lists_every_observation() -> None:
+def test_it_lists_no_category_of_tnm() -> None:
+    """US Core's laboratory report takes laboratory results alone, as the validator found."""
+    report = mapped(primary(findings={**CASE.findings, "T": finding("T2", "pT2", prefix="p")}), settings=WANTED)
+    ((companion,), (category,)) = of_type(report, "DiagnosticReport"), of_code(report, "384625004")
+    listed = [item["reference"] for item in companion["result"]]
+    assert listed
+    assert f"Observation/{category['id']}" not in listed
+
+
+def test_it_is_preliminary_labelled_and_lists_every_result() -> None:
     """Unsigned for good, even where the EHR's report is final, under a code of its own."""
     report = wanted()
     (companion,) = of_type(report, "DiagnosticReport")
