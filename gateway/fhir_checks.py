@@ -19,7 +19,7 @@ from gateway.fhir_client import FhirClient, trust
 from gateway.network_checks import is_loopback, network_fault
 from gateway.outcome import Outcome, advice, fault
 from schemas.errors import Code, SynopticError
-from schemas.pack_loader import load_pack
+from schemas.pack_loader import load_packs
 from schemas.settings import FhirSettings, Settings
 
 SERVER, ACCESS, ORGANIZATION, SEARCH = "FHIR server", "FHIR access", "FHIR organization", "FHIR search"
@@ -56,10 +56,10 @@ def check_fhir(settings: Settings) -> Iterator[Outcome]:
 
 
 def written_types(settings: Settings) -> tuple[str, ...]:
-    """Every type of resource that the packs of the settings and the program itself write."""
+    """Every type of resource that the packs and overlays of the settings and the program itself write."""
     types = {*OF_THE_PROGRAM, *(["AuditEvent"] if settings.fhir.audit else [])}
-    for identifier in settings.packs:
-        mapping = load_pack(identifier).mapping
+    packs = load_packs(settings.packs, settings.mapping).values()
+    for mapping in (one for pack in packs for one in (pack.mapping, *(site.mapping for site in pack.overlays))):
         templates = [*mapping.templates.values(), *(rule.resource for rule in mapping.rules)]
         types |= {template["resourceType"] for template in templates if "resourceType" in template}
     return tuple(sorted(types))

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 from schemas.check_digits import is_loinc_number, is_snomed_identifier
 from schemas.fhirpath import fault_in, names_in
@@ -29,7 +29,7 @@ LOINC = "http://loinc.org"
 UNUSED = "is used nowhere"
 _COMMANDS = ("$concept", "$text", "$reference", "$references", "$format", "$number", "$fhirpath", "$when")
 _CLOSED: dict[str, Iterable[str]] = {
-    "state": Status, "basis": Basis, "assertion": Assertion, "certainty": Certainty, "side": Side,
+    "state": Status, "basis": Basis, "assertion": Assertion, "certainty": Certainty, "side": get_args(Side),
     "therapy_before": ("yes", "no", "unstated"),
 }  # fmt: skip
 """Variables of few values, so that a mistyped one is found."""
@@ -274,12 +274,10 @@ class _NameChecker:
         elif command == "$format":
             for name in re.findall(r"{(\w+)}", str(argument)):
                 yield from self._variable(location, name)
-        elif command == "$number":
-            yield from self._variable(location, argument)
         elif command == "$fhirpath":
             yield from self._path(location, argument)
         else:
-            yield from self._names(location, argument)
+            yield from self._variable(location, argument) if command == "$number" else self._names(location, argument)
 
     def _sources(self, location: Location, sources: Any) -> Iterator[Found]:
         if not isinstance(sources, list | tuple):

@@ -24,12 +24,16 @@ class _Placed(NamedTuple):
 
 
 class Layers:
-    """A mapping as plain data, made of one file and what is laid over it; `faults` are of the laying itself."""
+    """A mapping as plain data, made of one file and what is laid over it; `faults` are of the laying itself.
+
+    `left_out` are the slots of rules that were left out.
+    """
 
     def __init__(self, file: str, source: Any) -> None:
         """Begin with the file that all others are laid over."""
         self.data: dict[str, Any] = plain(source)
         self.faults: list[Fault] = []
+        self.left_out: set[str] = set()
         self._sources = {file: source}
         self._origins: dict[Location, tuple[str, Location]] = {(): (file, ())}
         self._file = file
@@ -78,8 +82,9 @@ class Layers:
                 held[key] = dict(old)
                 self._merge(held[key], value, here, there)
             else:
+                if isinstance(old, dict | list):
+                    self._origins = {known: at for known, at in self._origins.items() if known[: len(here)] != here}
                 held[key] = _beside(old, value) if place[0] in _WITH_CODES else value
-                self._origins = {known: at for known, at in self._origins.items() if known[: len(here)] != here}
                 self._origins[here] = (self._file, there)
 
     def _lay_rules(self, rules: list[dict[str, Any]], without: list[str]) -> None:
@@ -88,9 +93,13 @@ class Layers:
         ]
         for index, identifier in enumerate(without):
             if (at := self._position(held, identifier, ("without", index))) is not None:
-                del held[at]
+                self.left_out.add(str(held.pop(at).rule["slot"]))
+        names = [rule.get("id") for rule in rules]
         for index, rule in enumerate(rules):
-            self._lay_rule(held, rule, ("rules", index))
+            if names[index] in names[:index] and names[index] is not None:
+                self._tell(("rules", index, "id"), f"{names[index]!r} is the id of an earlier rule of this file too")
+            else:
+                self._lay_rule(held, rule, ("rules", index))
         self._origins = {place: at for place, at in self._origins.items() if place[:1] != ("rules",)}
         self._origins |= {("rules", number): (one.file, one.place) for number, one in enumerate(held)}
         self.data["rules"] = [one.rule for one in held]
@@ -99,12 +108,14 @@ class Layers:
         """Change a rule, take the place of one, or come as a new one."""
         body = {key: value for key, value in rule.items() if key not in _PLACES}
         known = {name: at for at, name in enumerate(_identifiers(held)) if name}
-        same = [at for at, one in enumerate(held) if _conditions(one.rule) == _conditions(body)]
+        same = [
+            at for at, one in enumerate(held) if one.file != self._file and _conditions(one.rule) == _conditions(body)
+        ]
         if body.get("id") in known:
             at = known[body["id"]]
             held[at] = _Placed(_laid_over(held[at].rule, body), self._file, own)
         elif not body.get("slot"):
-            self._tell((*own, "id"), f"no rule {body.get('id')!r} to change; {nearest(str(body.get('id')), known)}")
+            self._tell((*own, "id"), _unknown_rule(held, body.get("id")))
         elif same:
             held[same[0]] = _Placed(body, self._file, own)
         else:
@@ -123,7 +134,7 @@ class Layers:
         identifiers = _identifiers(held)
         if identifier in identifiers:
             return identifiers.index(identifier)
-        self._tell(own, f"no rule with the id {identifier!r}; {nearest(identifier, filter(None, identifiers))}")
+        self._tell(own, _unknown_rule(held, identifier))
         return None
 
     def _tell(self, own: Location, message: str) -> None:
@@ -134,6 +145,16 @@ def _identifiers(held: list[_Placed]) -> list[str]:
     """What each rule is known by: its id, else its slot where it is the only rule of it, else nothing."""
     slots = Counter(one.rule.get("slot") for one in held)
     return [str(one.rule.get("id") or (one.rule["slot"] if slots[one.rule.get("slot")] == 1 else "")) for one in held]
+
+
+def _unknown_rule(held: list[_Placed], identifier: str | None) -> str:
+    """What is wrong with a name that no rule has, or that several rules of a slot have to share."""
+    shared = sum(one.rule.get("slot") == identifier for one in held)
+    if shared:
+        return (
+            f"{shared} rules make {identifier!r}, and none has this id; write the whole rule, with slot and conditions"
+        )
+    return f"no rule with the id {identifier!r}; {nearest(str(identifier), filter(None, _identifiers(held)))}"
 
 
 def _laid_over(held: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -156,6 +177,8 @@ def _computes(*nodes: dict[str, Any]) -> bool:
 
 def _beside(old: Any, value: Any) -> Any:
     """The codes that `value` says: in place of the old ones, or beside them where written with a plus."""
+    if isinstance(value, dict):
+        return {key: _beside(None, entry) for key, entry in value.items()}
     written = _texts(value)
     if not any(text.startswith(_BESIDE) for text in written):
         return value

@@ -38,7 +38,8 @@ def load_folder(folder: Path, model: type[Model]) -> tuple[Model | None, list[Fa
         return model.model_validate(joined.data), []
     except ValidationError as error:
         return None, [
-            fault_of(item, *joined.origin(item["loc"], sources, folder)) for item in error.errors(include_url=False)
+            fault_of(item, *joined.origin(item["loc"], sources, folder), model)
+            for item in error.errors(include_url=False)
         ]
 
 

@@ -1,17 +1,25 @@
 """YAML read with line numbers, checked against a pydantic model: every fault at once, with file, line and key."""
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, get_args, runtime_checkable
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 Model = TypeVar("Model", bound=BaseModel)
+_LIST, _KEYS = "Input should be a list", "Input should be keys with values"
+_PLAINLY = {"tuple_type": _LIST, "list_type": _LIST, "dict_type": _KEYS, "model_type": _KEYS}
+_BRANCHES = ("str", "tuple[str, ...]")  # what pydantic adds to the place of a text that may also be a list
+_SYNTAX = {
+    "mapping values are not allowed here": "a colon where none can stand: is the line indented like its neighbours?",
+    "found character '\\t' that cannot start any token": "a tab: indent with spaces",
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -48,11 +56,18 @@ def load_yaml(path: Path, name: str | None = None) -> tuple[Any, list[Fault]]:
         return reader.load(path.read_text(encoding="utf-8")), []
     except FileNotFoundError:
         return None, [Fault(file, 1, "(file)", "is missing")]
-    except UnicodeDecodeError:
-        return None, [Fault(file, 1, "(file)", "is not UTF-8 text")]
+    except OSError as error:
+        return None, [Fault(file, 1, "(file)", f"cannot be read: {error.strerror}")]
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return None, [Fault(file, line, "(file)", "is not UTF-8 text: save it as UTF-8")]
     except MarkedYAMLError as error:
-        mark = error.problem_mark
-        return None, [Fault(file, (mark.line + 1) if mark else 1, "(syntax)", error.problem or "is not YAML")]
+        mark, problem = error.problem_mark, (error.problem or "is not YAML").partition(" with value")[0]
+        return None, [Fault(file, (mark.line + 1) if mark else 1, "(syntax)", _SYNTAX.get(problem, problem))]
+    except YAMLError:
+        return None, [Fault(file, 1, "(file)", "holds characters that YAML does not allow")]
+    except RecursionError:
+        return None, [Fault(file, 1, "(syntax)", "is nested too deep")]
 
 
 def load_model(path: Path, model: type[Model]) -> tuple[Model | None, list[Fault]]:
@@ -72,14 +87,47 @@ def shaped(data: Any, model: type[Model], file: str) -> tuple[Model | None, list
     try:
         return model.model_validate(plain(data)), []
     except ValidationError as error:
-        return None, [
-            fault_of(item, file, line_of(data, item["loc"]), item["loc"]) for item in error.errors(include_url=False)
+        found = [
+            fault_of(item, file, line_of(data, item["loc"]), item["loc"], model)
+            for item in error.errors(include_url=False)
         ]
+        return None, list(dict.fromkeys(found))
 
 
-def fault_of(item: ErrorDetails, file: str, line: int, place: tuple[int | str, ...]) -> Fault:
-    """What pydantic found wrong, at its place in the file."""
-    return Fault(file, line, dotted(place), _explain(item["msg"], item.get("input")))
+def fault_of(item: ErrorDetails, file: str, line: int, place: tuple[int | str, ...], model: type[BaseModel]) -> Fault:
+    """What pydantic found wrong, at its place in the file; of a key that `model` does not have, the nearest one."""
+    message, found = _PLAINLY.get(item["type"], item["msg"]), item.get("input")
+    if item["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(str(place[-1]), _keys_at(model, item["loc"][:-1]), n=1)
+        return Fault(file, line, dotted(place), f"{message}; did you mean {close[0]!r}?" if close else message)
+    if place and str(place[-1]) in _BRANCHES:
+        place, message = (
+            place[:-1],
+            "Input should be a text (in quotes where it looks like a number), or a list of texts",
+        )
+    elif item["type"] == "string_type":
+        message = "Input should be a text: put it in quotes"
+    return Fault(file, line, dotted(place), _explain(message, found))
+
+
+def _keys_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """The keys that a model has at a place within it."""
+    known = [model]
+    for step in place:
+        known = [
+            inner
+            for one in known
+            for inner in (_models_in(one.model_fields[str(step)].annotation) if step in one.model_fields else [one])
+        ]
+    return [name for one in known for name in one.model_fields]
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
 
 
 def plain(node: Any) -> Any:
@@ -114,5 +162,5 @@ def dotted(location: tuple[int | str, ...]) -> str:
 
 
 def _explain(message: str, found: Any) -> str:
-    shown = repr(found)
+    shown = "nothing" if found is None else repr(found)
     return message if len(shown) > 60 or isinstance(found, dict | list) else f"{message} (found {shown})"

@@ -1,7 +1,8 @@
 """`synoptic mapping`: check, try and change what turns findings into FHIR."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -12,7 +13,7 @@ from gateway.mapping_tools.chosen import Chosen, choose, place_of
 from schemas.errors import Code, SynopticError
 from schemas.mapping_faults import nearest
 from schemas.mapping_schema import SchemaName, schema_of
-from schemas.overlay_loader import OVERLAY_FILE, load_site, read_overlay
+from schemas.overlay_loader import MAPPING_FILE, OVERLAY_FILE, load_site, read_overlay
 from schemas.pack import PackDefinition
 from schemas.pack_loader import check_pack
 from schemas.pack_mapping import Case, CaseFinding, Location
@@ -134,21 +135,24 @@ def faults_of(which: str) -> list[Fault]:
     """Every fault of a pack's files, or of an overlay and the mapping under it."""
     place, faults = place_of(which)
     if place.overlay is None:
-        return check_pack(place.folder) or _unknown_findings(place.folder, place.folder / "mapping.yaml")
+        return [*check_pack(place.folder), *_unknown_names(place.folder, place.folder / MAPPING_FILE)]
     laid, _ = read_overlay(place.overlay)
     if laid is None:
         return faults
     codes = load_settings().mapping.codes
-    return load_site(place.folder, codes, laid)[1] or _unknown_findings(place.folder, place.overlay / OVERLAY_FILE)
+    found = load_site(place.folder, codes, laid)[1]
+    return [*found, *_unknown_names(place.folder, place.overlay / OVERLAY_FILE)]
 
 
-def _unknown_findings(folder: Path, path: Path) -> list[Fault]:
-    """Findings that rules and cases of the file speak of and nothing in the pack finds."""
+def _unknown_names(folder: Path, path: Path) -> list[Fault]:
+    """Findings that rules and cases of the file speak of and nothing in the pack finds; profiles that nobody declares."""
     definition = load_model(folder / "pack.yaml", PackDefinition)[0]
     labels = load_model(folder / "labels.yaml", LabelRules)[0]
     lines, _ = load_yaml(path)
-    if definition is None or labels is None:
+    if definition is None or labels is None or not isinstance(lines, dict):
         return []
+    from mappers.profiles import load_profiles
+
     known = sorted({*(task.key for task in definition.tasks), *labels.labels})
     written = plain(lines)
     named: list[tuple[Location, str]] = [
@@ -162,11 +166,26 @@ def _unknown_findings(folder: Path, path: Path) -> list[Fault]:
         for key in case.get("findings") or {}
     ]
     label = f"{path.parent.name}/{path.name}" if path.name == OVERLAY_FILE else path.name
-    return [
+    faults = [
         Fault.at(label, lines, place, f"nothing in the pack finds {key!r}; {nearest(key, known)}")
         for place, key in named
         if key not in known
     ]
+    profiles = [*load_profiles(), *(written.get("profiles") or {})]
+    return faults + [
+        Fault.at(label, lines, place, f"no profile {url!r}; {nearest(url, profiles)} (declare it under profiles)")
+        for place, url in _claimed(written)
+        if url not in profiles
+    ]
+
+
+def _claimed(node: Any, place: Location = ()) -> Iterator[tuple[Location, str]]:
+    """Each profile that a template or a rule's resource claims, with its place."""
+    if isinstance(node, dict):
+        urls = node["profile"] if place[-1:] == ("meta",) and isinstance(node.get("profile"), list) else []
+        yield from (((*place, "profile", index), url) for index, url in enumerate(urls) if not url.startswith("$"))
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node if isinstance(node, list) else ()):
+        yield from _claimed(value, (*place, key))
 
 
 def _choose(given: str, settings: Settings) -> Chosen:

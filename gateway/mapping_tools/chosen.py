@@ -40,11 +40,11 @@ def place_of(given: str) -> tuple[Place, list[Fault]]:
     """The pack's id, a folder with mapping.yaml or overlay.yaml, or such a file; and why an overlay cannot be read."""
     path = Path(given)
     folder = path.parent if path.is_file() else path
-    if (folder / OVERLAY_FILE).is_file():
-        laid, faults = read_overlay(folder)
-        return Place(pack_folder(laid.overlay.pack) if laid else folder, folder), faults
     if (folder / MAPPING_FILE).is_file():
         return Place(folder), []
+    if (folder / OVERLAY_FILE).exists() or folder.is_dir() or len(path.parts) > 1:
+        laid, faults = read_overlay(folder)
+        return Place(pack_folder(laid.overlay.pack) if laid else folder, folder), faults
     return Place(pack_folder(given)), []
 
 

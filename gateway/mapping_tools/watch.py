@@ -51,8 +51,8 @@ class WatchedPacks:
             logger.error("changed mapping refused", error=SynopticError(Code.MAPPING_KEPT, error.detail))
             return
         MAPPING_CHANGES.add(action="taken")
-        for identifier, pack in self._packs.items():
-            logger.info("mapping taken up", pack=identifier, digest=pack.mapping_digest[:12])
+        for identifier in self._packs:
+            logger.info("mapping taken up", pack=identifier)
 
     def _watched(self) -> list[Path]:
         own = [pack.folder / MAPPING_FILE for pack in self._packs.values()]

@@ -76,7 +76,7 @@ def test_a_changed_rule_keeps_what_the_overlay_does_not_name(tmp_path: Path) -> 
         ("tables: {result: {positiv: null}}", "x/overlay.yaml:6: tables.result.positiv: there is nothing to remove; did you mean"),
         ("tables:\n  result:\n    positive: sct|1", "x/overlay.yaml:8: tables.result.positive: 1 fails the check digit"),
         ("tables:\n  result: {positive: lba|1}", "x/overlay.yaml:7: tables.result.positive: unknown system 'lba'"),
-        ("rules:\n  - {id: ER.code, resource: {}}", "x/overlay.yaml:7: rules.0.id: no rule 'ER.code' to change; did you mean 'ER.coded'?"),
+        ("rules:\n  - {id: ER.code, resource: {}}", "x/overlay.yaml:7: rules.0.id: no rule with the id 'ER.code'; did you mean 'ER.coded'?"),
         ("rules:\n  - {slot: Z, template: markr}", "x/overlay.yaml:7: rules.0.template: no template 'markr'; did you mean 'marker'?"),
         ("without: [ER.codd]", "x/overlay.yaml:6: without.0: no rule with the id 'ER.codd'; did you mean 'ER.coded'?"),
         ("template: {}", "x/overlay.yaml:6: template: Extra inputs are not permitted"),
