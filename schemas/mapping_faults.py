@@ -143,7 +143,7 @@ class _NameChecker:
             *assumed,
         }  # fmt: skip
         self._closed = {
-            name: {*values, *(one.set[name] for one in mapping.assumptions if name in one.set)}
+            name: sorted(map(str, {*values, *(one.set[name] for one in mapping.assumptions if name in one.set)}))
             for name, values in _CLOSED.items()
         }
 

@@ -79,7 +79,11 @@ def test_a_changed_rule_keeps_what_the_overlay_does_not_name(tmp_path: Path) -> 
         ("rules:\n  - {id: ER.code, resource: {}}", "x/overlay.yaml:7: rules.0.id: no rule with the id 'ER.code'; did you mean 'ER.coded'?"),
         ("rules:\n  - {slot: Z, template: markr}", "x/overlay.yaml:7: rules.0.template: no template 'markr'; did you mean 'marker'?"),
         ("without: [ER.codd]", "x/overlay.yaml:6: without.0: no rule with the id 'ER.codd'; did you mean 'ER.coded'?"),
-        ("template: {}", "x/overlay.yaml:6: template: Extra inputs are not permitted"),
+        ("tempaltes: {}", "x/overlay.yaml:6: tempaltes: Extra inputs are not permitted; did you mean 'templates'?"),
+        ("templates:\n  marker: {from: marker}", "x/overlay.yaml:7: templates.marker.from: builds on itself"),
+        ("rules:\n  - {id: a, slot: Z, template: marker}\n  - {id: a, slot: Y, template: marker}", "x/overlay.yaml:8: rules.1.id: 'a' is the id"),
+        ("rules:\n  - {id: a, slot: Z, template: marker}\n  - {id: b, slot: Z, when: {side: left}, template: marker}", "x/overlay.yaml:8: rules.1: is never reached: a"),
+        ("rules:\n  - {slot: Z, when: {state: codd}, template: marker}", "x/overlay.yaml:7: rules.0.when.state: no state 'codd'; did you mean 'coded'?"),
         ("codes: {ER: null}", "mapping.yaml:8: rules.0.resource.code.$concept: no code 'ER'"),
         ("codes: [", "x/overlay.yaml:"),
         ("rules:\n  - {slot: Z, template: marker, where: 'status ='}", "x/overlay.yaml:7: rules.0.where: is no FHIRPath"),
@@ -184,6 +188,17 @@ def test_overlays_with_faults_are_refused_all_at_once(tmp_path: Path) -> None:
     assert raised.value.code is Code.BAD_OVERLAY
     assert "no pack 'brest'; did you mean 'breast'?" in str(raised.value)
     assert "b/overlay.yaml:1: (file): is missing" in str(raised.value)
+
+
+def test_a_sender_has_one_overlay(tmp_path: Path) -> None:
+    """The second that claims it would never be used, and is told so at its line."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        head = f"overlay: {name}\ntitle: T\nversion: '1'\npack: breast\n"
+        (tmp_path / name / "overlay.yaml").write_text(head + "facility: {organizations: [Organization/1]}\n")
+    with pytest.raises(SynopticError) as raised:
+        load_packs(["breast"], MappingSettings(overlays=(tmp_path / "a", tmp_path / "b")))
+    assert "b/overlay.yaml:5: facility.organizations: Organization/1 is a's, which comes first" in str(raised.value)
 
 
 def test_the_licensed_codes_are_the_same_categories() -> None:
