@@ -157,7 +157,11 @@ class _Forms:
             titles = [self._title(words) for words in head.captures("head")] if head else []
             rows, used = self._rows(cells[index + 1 :], len(titles)) if len(set(titles)) > 1 else ([], 0)
             if len(rows) > 1:
+                inside = {words for _, words, _ in rows}
+                others = [cell for cell in cells[index + 1 : index + 1 + used] if not _holds(cell, inside)]
                 columns: list[Span | str] = []
+                for cell in others:  # of no column: they stand before all
+                    columns += [(cell.start, cell.end), "\n"]
                 for column, title in enumerate(titles):
                     columns.append(f"\n\n{title}:\n")
                     for label, words, answers in rows:
@@ -173,7 +177,7 @@ class _Forms:
     def _rows(
         self, cells: Sequence[_Cell], columns: int
     ) -> tuple[list[tuple[FormLabel | None, Span, list[Span]]], int]:
-        """The rows of a table: label, its words, and one answer a column; with the number of cells they take."""
+        """The rows right under the head of a table: label, its words, and one answer a column; with the cells they take."""
         rows: list[tuple[FormLabel | None, Span, list[Span]]] = []
         used = 0
         for index, cell in enumerate(cells):
@@ -181,7 +185,7 @@ class _Forms:
             if row:
                 rows.append(row)
                 used = index + 1
-            elif index + 1 - used > 2:
+            elif not rows or index + 1 - used > 2:
                 break
         return rows, used
 
@@ -306,6 +310,10 @@ def _cells(text: str) -> list[_Cell]:
     pattern = _LINE if text.count("\n") * _LINE_LENGTH > len(text) else _SENTENCE
     found = ((match.end() - len(match.group().lstrip()), match.group().strip()) for match in pattern.finditer(text))
     return [_Cell(start, start + len(wording), wording) for start, wording in found if wording.strip(" .")]
+
+
+def _holds(cell: _Cell, spans: set[Span]) -> bool:
+    return any(cell.start <= start < cell.end for start, _ in spans)
 
 
 def _left_out(cells: Sequence[_Cell], taken: set[int]) -> Iterator[_Edit]:

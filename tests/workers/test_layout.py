@@ -75,6 +75,18 @@ def test_a_head_without_rows_is_no_table() -> None:
     assert lay_out("Left Right\nThe slides were seen.", RULES).before is None
 
 
+def test_lines_between_rows_are_kept() -> None:
+    """What stands among the rows of a table and is none is of no column, and is not lost."""
+    laid = lay_out("Left   Right\nER  pos  neg\nSee the comment below.\nPR  neg  pos", RULES)
+    assert _squeezed(laid).startswith("See the comment below. | Left breast:")
+
+
+def test_rows_further_below_are_of_no_head() -> None:
+    """A specimen's title that reads like the head of a table leaves the diagnosis under it where it is."""
+    text = "Left, right:\nCarcinoma, grade 2.\nER  pos  95 %\nPR  neg  0 %\n"
+    assert lay_out(text, RULES).text == text
+
+
 def test_options_of_empty_boxes_are_left_out() -> None:
     """Only what is ticked stays; blanks of a text without any tick stay too."""
     assert (
