@@ -263,7 +263,7 @@ class LabelSet(Frozen):
     `lesser_sections` (of another sample) count only where the others give no value. `of_largest`: so do those of smaller foci, and where it is
     not known which focus is the largest, values that differ from focus to focus contradict each other. `bounded`: two
     labels with numbers; where that of the first exceeds that of the second, they and what is derived go to
-    review.
+    review. `beside`: kinds of facts whose value, where all of them agree, becomes an attribute named as the kind.
     """
 
     rules: tuple[LabelRule, ...]
@@ -271,6 +271,7 @@ class LabelSet(Frozen):
     lesser_sections: tuple[str, ...] = ()
     of_largest: bool = False
     bounded: tuple[str, str] | None = None
+    beside: tuple[str, ...] = ()
     missing: dict[str, Literal["not_assessable", "pending", "not_performed"]] = Field(default_factory=dict)
     cases: tuple[LabelCase, ...] = ()
 

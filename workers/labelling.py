@@ -59,7 +59,17 @@ def label_primary(
     labels = {task: engine.label(task, sure, properties) for task in rules.labels}
     if len(sure) < len(facts):
         labels |= {task: engine.doubted(label, facts, properties) for task, label in labels.items()}
+    labels = {task: _with_stated_beside(label, rules.labels[task].beside, facts) for task, label in labels.items()}
     return {task: _bounded(label, rules.labels[task].bounded, labels) for task, label in labels.items()}
+
+
+def _with_stated_beside(label: TaskLabel, kinds: tuple[str, ...], facts: Sequence[Fact]) -> TaskLabel:
+    """The label with what the primary's facts of these kinds agree on as attributes."""
+    if label.status is Status.NOT_STATED:
+        return label
+    stated = {kind: {fact.value for fact in facts if fact.kind == kind} for kind in kinds}
+    agreed = {kind: min(values) for kind, values in stated.items() if len(values) == 1}
+    return replace(label, attributes={**label.attributes, **agreed})
 
 
 def _bounded(label: TaskLabel, bounded: tuple[str, str] | None, labels: Mapping[str, TaskLabel]) -> TaskLabel:
