@@ -94,7 +94,7 @@ def test_a_new_broker_is_healthy_and_left_as_it_was(kafka_servers, topic_prefix)
     found = outcomes(kafka_servers, topic_prefix)
     assert faults(found) == {}
     assert [outcome.name for outcome in found if not outcome.is_advice] == NAMES
-    assert "7 made at the first run" in {outcome.name: outcome.found for outcome in found}["Kafka topics"]
+    assert "9 made at the first run" in {outcome.name: outcome.found for outcome in found}["Kafka topics"]
     assert topics_of(kafka_servers, topic_prefix) == []
 
 
@@ -111,7 +111,7 @@ def test_topics_of_the_product_are_as_they_should(kafka_servers, topic_prefix):
         bus.close()
     assert faults(found) == {}
     told = {outcome.name: outcome.found for outcome in found if not outcome.is_advice}
-    assert told["Kafka topics"] == "7 there, kept as they should"
+    assert told["Kafka topics"] == "9 there, kept as they should"
     assert told["Kafka groups"] == "members now: intake 1, extraction 0, emission 0, delayed 0"
 
 
@@ -361,7 +361,7 @@ class ClusterOfThree:
 @pytest.mark.parametrize(
     ("replicas", "in_sync", "required", "words", "is_fault"),
     [
-        (3, 3, 2, "7 there, kept as they should", False),
+        (3, 3, 2, "9 there, kept as they should", False),
         (1, 1, 1, "1 replica on 2 brokers", False),
         (3, 3, 1, "min.insync.replicas is 1 with 3 replicas", False),
         (3, 1, 2, "0 partitions without a leader, 1 with too few brokers in sync", True),

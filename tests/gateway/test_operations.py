@@ -258,13 +258,6 @@ def test_a_variable_that_names_no_key_is_a_fault(folder, capsys, monkeypatch, na
     assert "secret-value" not in line
 
 
-def test_a_condition_of_the_ehr_is_refused_until_it_can_be_searched(folder, capsys, monkeypatch):
-    """Asking for what this version cannot do ends the program: it never does something else instead."""
-    monkeypatch.setenv("SYNOPTIC_FHIR__CONDITION", "reference_existing")
-    assert end("config", "show") == 2
-    assert "fhir.condition" in capsys.readouterr().err
-
-
 @contextmanager
 def _hops(hop):
     yield [hop]

@@ -95,7 +95,7 @@ def intake_status(capsys) -> tuple[int, dict]:
     capsys.readouterr()
     code = end("status", "--format", "jsonl")
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [row["hop"] for row in rows] == ["intake", "extraction", "emission", "delayed"]
+    assert [row["hop"] for row in rows] == ["intake", "extraction", "emission", "delayed", "review"]
     return code, rows[0]
 
 

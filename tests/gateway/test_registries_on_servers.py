@@ -186,7 +186,8 @@ def test_catching_up_sends_all_again_and_doubles_nothing(site: Site, fhir_url: s
         stood.append(person.get(f"Bundle/{case}"))
     assert stood[0] is not None
     assert stood[0]["identifier"]["value"] in {versions[-1] for versions in expected.values()}
-    assert unversioned(stood[1] or {})["entry"] == unversioned(stood[0])["entry"]
+    first, second = ({entry["fullUrl"]: entry for entry in unversioned(one or {})["entry"]} for one in stood)
+    assert second == first  # reports of several partitions come in any order
 
 
 def test_nobody_moves_a_registry_that_runs(site: Site) -> None:

@@ -266,7 +266,7 @@ def test_emission_brings_the_hop_of_what_waits(tmp_path):
         fhir=FhirSettings(folder=tmp_path / "fhir", target_retry_seconds=3),
     )
     with open_hops(("emission",), settings) as both:
-        assert [hop.name for hop in both] == ["emission", "delayed"]
+        assert [hop.name for hop in both] == ["emission", "delayed", "review"]
         assert both[1]._emission is both[0]
     with pytest.raises(RuntimeError, match="shutdown"):
         both[0]._pool.submit(len, "")
