@@ -172,7 +172,7 @@ def test_no_canary_in_resources_beyond_who_they_are_about(ran: Ran) -> None:
     """Coded resources are PHI by their subject alone: evidence and texts in them are de-identified."""
     for path in (ran.folder / "good" / "fhir").rglob("*.json"):
         resource = json.loads(path.read_bytes())
-        for element in ("subject", "patient"):
+        for element in ("subject", "patient", "for"):
             resource.pop(element, None)
         assert canaries_in(json.dumps(resource, ensure_ascii=False)) == set(), path.name
 

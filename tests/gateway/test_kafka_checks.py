@@ -112,7 +112,7 @@ def test_topics_of_the_product_are_as_they_should(kafka_servers, topic_prefix):
     assert faults(found) == {}
     told = {outcome.name: outcome.found for outcome in found if not outcome.is_advice}
     assert told["Kafka topics"] == "9 there, kept as they should"
-    assert told["Kafka groups"] == "members now: intake 1, extraction 0, emission 0, delayed 0"
+    assert told["Kafka groups"] == "members now: intake 1, extraction 0, emission 0, delayed 0, review 0"
 
 
 def test_transaction_version_2_is_advised_against(kafka_servers, topic_prefix):

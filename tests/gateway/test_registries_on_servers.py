@@ -15,7 +15,6 @@ from kafka import KafkaAdminClient
 from registries_made import CASE, VALUES, DictSource, Emission, ehr, of_type, subscribed
 from servers.faulty_proxy import FaultyProxy, answer, on
 
-from gateway.authorship import unversioned
 from gateway.registries.checks import check_target
 from gateway.registries.delivery import open_delivery
 from gateway.registries.hop import RegistryHop
@@ -167,9 +166,10 @@ def test_a_registry_that_is_down_loses_nothing_and_delays_nobody(site: Site, fhi
 
 
 def test_catching_up_sends_all_again_and_doubles_nothing(site: Site, fhir_url: str, person: Person) -> None:
-    """From the beginning of the topic: the server holds the one Bundle of the case, as it stood before."""
+    """From the beginning of the topic: the server holds the one Bundle of the case, of a report's last version."""
     expected = site.publish()
-    stood = []
+    last = {versions[-1] for versions in expected.values()}
+    cases = set()
     for _ in range(2):
         runner = site.registry("archive", form="collection", deliver={"fhir": {"base_url": fhir_url}})
         while site.lag("archive"):
@@ -182,12 +182,10 @@ def test_catching_up_sends_all_again_and_doubles_nothing(site: Site, fhir_url: s
             ledger.send_again("archive")
             found = [ledger.sent("archive", name) for name in site.manifests]
         assert {one.version.issued for one in found if one} == {f"2024-05-{DAYS[-1]:02d}T10:00:00Z"}
-        (case,) = {one.case for one in found if one}
-        stood.append(person.get(f"Bundle/{case}"))
-    assert stood[0] is not None
-    assert stood[0]["identifier"]["value"] in {versions[-1] for versions in expected.values()}
-    first, second = ({entry["fullUrl"]: entry for entry in unversioned(one or {})["entry"]} for one in stood)
-    assert second == first  # reports of several partitions come in any order
+        cases |= {one.case for one in found if one}
+        (case,) = cases
+        # Which report comes last is open: they lie in several partitions.
+        assert (person.get(f"Bundle/{case}") or {})["identifier"]["value"] in last
 
 
 def test_nobody_moves_a_registry_that_runs(site: Site) -> None:
