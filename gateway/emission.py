@@ -138,7 +138,7 @@ class EmissionHop:
         try:
             if record.topic == TOPIC_DECISIONS:
                 decision = _parse_decision(self._seal.opened(record.value))
-            findings = decision.item.findings if decision else _parse(record)
+            findings = decision.item.findings if decision else read_findings(record)
             context = self._seal.open(findings.sealed, findings.report_hmac)
         except SynopticError as error:
             if error.code.kind is not Kind.REJECT:
@@ -322,7 +322,8 @@ def _bundle(mapped: MappedReport, plan: Plan) -> Resource:
     return replace(mapped, resources=plan.offered, manifest=plan.manifest).transaction()
 
 
-def _parse(record: Record) -> ReportFindings:
+def read_findings(record: Record) -> ReportFindings:
+    """The findings of a record; raises SYN-456 where it holds none."""
     try:
         return ReportFindings.model_validate_json(record.value)
     except ValidationError as error:

@@ -20,7 +20,7 @@ import orjson
 from schemas.errors import Code, SynopticError
 from schemas.topics import COMPACTED, TOPICS
 from workers.bus import Batch, Outgoing, Record, check_size
-from workers.sqlite_file import reason, writing
+from workers.sqlite_file import connect, opening, using, writing
 
 MAXIMUM_MESSAGE_BYTES = 32 * 1024 * 1024
 BATCH_BYTES = 64 * 1024 * 1024
@@ -178,11 +178,8 @@ class EmbeddedBus:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        with self._guard:
-            try:
-                yield
-            except sqlite3.Error as error:
-                raise SynopticError(Code.BUS_UNAVAILABLE, reason(error)) from None
+        with self._guard, using(Code.BUS_UNAVAILABLE):
+            yield
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -308,24 +305,7 @@ class EmbeddedSubscription:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    try:
+    with opening(Code.BUS_FILE):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # SQLite gives its journal files the rights of the database: they hold PHI as well.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-    except (OSError, sqlite3.Error) as error:
-        raise SynopticError(Code.BUS_FILE, reason(error)) from None
-    try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, LAYOUT_VERSION):
-            raise SynopticError(Code.BUS_FILE, f"layout {version}, expected {LAYOUT_VERSION}")
-        connection.executescript(f"BEGIN IMMEDIATE; {_LAYOUT} PRAGMA user_version={LAYOUT_VERSION}; COMMIT;")
-    except sqlite3.Error as error:
-        connection.close()
-        raise SynopticError(Code.BUS_FILE, reason(error)) from None
-    except SynopticError:
-        connection.close()
-        raise
-    return connection
+    pragmas = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON")
+    return connect(path, Code.BUS_FILE, pragmas, _LAYOUT, LAYOUT_VERSION)

@@ -6,7 +6,6 @@ that is deleted is gone for every process at once. A rollback journal instead of
 that keeps POSIX locks, and no later file holds what a commit replaced. Keys overwritten (secure_delete) and synced.
 """
 
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,10 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from schemas.errors import Code, SynopticError
-from workers.sqlite_file import reason, writing
+from workers.sqlite_file import connect, opening, using, writing
 
 KEY_STORE_FILE = "patient-keys.sqlite"
-BUSY_SECONDS = 30
 LAYOUT_VERSION = 1
 _LAYOUT = """
 CREATE TABLE IF NOT EXISTS keys (
@@ -96,35 +94,13 @@ class PatientKeys:
 
     @contextmanager
     def _using(self) -> Iterator[None]:
-        with self._guard:
-            try:
-                yield
-            except sqlite3.Error as error:
-                raise SynopticError(Code.KEY_STORE_UNAVAILABLE, reason(error)) from None
+        with self._guard, using(Code.KEY_STORE_UNAVAILABLE):
+            yield
 
 
 def _open(path: Path | None) -> sqlite3.Connection:
-    try:
-        if path is not None:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            if path.stat().st_mode & 0o077:
-                raise SynopticError(Code.KEY_STORE_FILE, "the file's rights let others read it")
-        target = ":memory:" if path is None else path
-        connection = sqlite3.connect(target, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    except (OSError, sqlite3.Error) as error:
-        raise SynopticError(Code.KEY_STORE_FILE, reason(error)) from None
-    try:
-        for pragma in ("secure_delete=ON", "journal_mode=DELETE", "synchronous=EXTRA"):
-            connection.execute(f"PRAGMA {pragma}")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, LAYOUT_VERSION):
-            raise SynopticError(Code.KEY_STORE_FILE, f"layout {version}, expected {LAYOUT_VERSION}")
-        if version == 0:
-            connection.executescript(f"BEGIN IMMEDIATE; {_LAYOUT} PRAGMA user_version={LAYOUT_VERSION}; COMMIT;")
-    except sqlite3.Error as error:
-        connection.close()
-        raise SynopticError(Code.KEY_STORE_FILE, reason(error)) from None
-    except SynopticError:
-        connection.close()
-        raise
-    return connection
+    with opening(Code.KEY_STORE_FILE):
+        if path is not None and path.exists() and path.stat().st_mode & 0o077:
+            raise SynopticError(Code.KEY_STORE_FILE, "the file's rights let others read it")
+    pragmas = ("secure_delete=ON", "journal_mode=DELETE", "synchronous=EXTRA")
+    return connect(path, Code.KEY_STORE_FILE, pragmas, _LAYOUT, LAYOUT_VERSION)

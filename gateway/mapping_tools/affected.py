@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
+from gateway.emission import read_findings
 from gateway.ledger import order_of
 from gateway.reconciliation import Outcome, Plan
 from gateway.resource_store import ResourceStore, reference_of
@@ -117,14 +116,6 @@ def _codes(node: Any) -> frozenset[tuple[str, str]]:
     own = {(str(node["system"]), str(node["code"]))} if {"system", "code"} <= node.keys() else set()
     profiles = {("profile", url) for url in node.get("profile", [])}
     return frozenset(own | profiles).union(*map(_codes, node.values()))
-
-
-def read_findings(record: Record) -> ReportFindings:
-    """The findings of a record; raises the reject of emission where it holds none."""
-    try:
-        return ReportFindings.model_validate_json(record.value)
-    except ValidationError:
-        raise SynopticError(Code.NOT_FINDINGS, "not of this schema version") from None
 
 
 def each_newest(bus: Bus, newest: dict[str, Place]) -> Iterator[ReportFindings]:

@@ -6,7 +6,6 @@ one is not, and which resources were ever sent, so that a withdrawal reaches who
 resources stand in it by their derived ids. Written after a delivery and before its offset is committed.
 """
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -17,11 +16,10 @@ from typing import Any
 
 import orjson
 
-from schemas.errors import Code, SynopticError
+from schemas.errors import Code
 from schemas.messages import ReportVersion
-from workers.sqlite_file import reason, writing
+from workers.sqlite_file import connect, opening, using, writing
 
-BUSY_SECONDS = 30
 LAYOUT_VERSION = 1
 _LAYOUT = """
 CREATE TABLE IF NOT EXISTS paused (registry TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -111,11 +109,8 @@ class Ledger:
 
     @contextmanager
     def _using(self) -> Iterator[None]:
-        with self._guard:
-            try:
-                yield
-            except sqlite3.Error as error:
-                raise SynopticError(Code.BUS_UNAVAILABLE, f"registry.state: {reason(error)}") from None
+        with self._guard, using(Code.BUS_UNAVAILABLE, "registry.state: "):
+            yield
 
 
 def _sent(case: str, version: bytes, bundle: str | None, names: bytes) -> Sent:
@@ -123,20 +118,7 @@ def _sent(case: str, version: bytes, bundle: str | None, names: bytes) -> Sent:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    try:
+    with opening(Code.REGISTRY_STATE):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    except (OSError, sqlite3.Error) as error:
-        raise SynopticError(Code.REGISTRY_STATE, reason(error)) from None
-    try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version not in (0, LAYOUT_VERSION):
-            raise SynopticError(Code.REGISTRY_STATE, f"layout {version}, expected {LAYOUT_VERSION}")
-        connection.executescript(f"BEGIN IMMEDIATE; {_LAYOUT} PRAGMA user_version={LAYOUT_VERSION}; COMMIT;")
-    except (sqlite3.Error, SynopticError) as error:
-        connection.close()
-        raise error if isinstance(error, SynopticError) else SynopticError(Code.REGISTRY_STATE, reason(error)) from None
-    return connection
+    pragmas = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON")
+    return connect(path, Code.REGISTRY_STATE, pragmas, _LAYOUT, LAYOUT_VERSION)
