@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
 _SAME_LINE_SHARE = 0.5
 _GUTTER_SHARE = 0.8  # of a letter's height, at least, between two columns
@@ -19,8 +20,7 @@ _LABELS_SHARE = 0.3  # of a column's lines may end in a colon
 _CANDIDATES = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A character or a run of text with its box; `top` < `bottom`, as on screen; `spaced`: the source had a space."""
 
     text: str
@@ -59,13 +59,13 @@ def group_lines(pieces: Iterable[Piece]) -> list[Line]:
     return sorted(lines, key=lambda line: line.top)
 
 
-def reading_order(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    """The pieces in blocks, in the order in which they are read; each block reads line by line."""
-    lines = [_Stretches.of(line.pieces) for line in group_lines(pieces)]
+def reading_order(pieces: Iterable[Piece]) -> Iterator[list[Line]]:
+    """The pieces in blocks of lines, in the order in which they are read."""
+    grouped = group_lines(pieces)
+    lines = [_Stretches.of(line.pieces) for line in grouped]
     gutter = _widest_gutter(lines)
     if gutter is None:
-        if pieces:
-            yield list(pieces)
+        yield grouped
         return
     above, band, below = lines[: gutter.first], lines[gutter.first : gutter.last], lines[gutter.last :]
     yield from reading_order([piece for line in above for piece in line.pieces])

@@ -4,8 +4,8 @@ import ctypes
 import math
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from gateway.format_characters import FORMAT_CHARACTERS
 from gateway.hyphenation import SOFT_HYPHEN
@@ -19,8 +19,7 @@ _BREAK_HYPHEN = 0x0002  # pdfium's mark for a hyphen at the end of a line
 Box = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Character:
+class Character(NamedTuple):
     """A character of the page: its number there, its letters (a space for any blank), and the box of its line's height.
 
     `turn` counts quarter turns clockwise, None for slanting text, as a watermark's. The box is left, bottom, right, top, in
@@ -49,11 +48,13 @@ def read_characters(text_page: Any, raw: Any) -> Iterator[Character]:
             yield Character(number, text, turn, (box.left, box.bottom, box.right, box.top))
 
 
+@lru_cache(maxsize=64)
 def _quarter_turns(angle: float) -> int | None:
     turns = angle / (math.pi / 2)
     return round(turns) % 4 if abs(turns - round(turns)) < _SLANT else None
 
 
+@lru_cache(maxsize=1024)
 def _as_text(code: int) -> str:
     """A sign as its letters: ligatures and full-width forms spelled out, blanks as a space, what nobody sees as nothing."""
     if 0xD800 <= code <= 0xDFFF:

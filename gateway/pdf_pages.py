@@ -28,7 +28,6 @@ _STAMP_LETTERS = 200
 _SCAN_AREA_SHARE = 0.5
 _PASSWORD_ERROR = 4
 _SECURITY_ERROR = 5
-_FINE = 1_000_000  # pdfium's device has whole pixels
 _END, _END_WINDOW = b"%%EOF", 4096  # bytes that may follow a file's end; viewers allow for 1,024
 
 
@@ -104,13 +103,21 @@ def _page_layout(page: Any, raw: Any) -> tuple[PageLayout, bool]:
 
 def _to_page(page: Any, raw: Any) -> Callable[[float, float], Point]:
     """Leads from the file's points to thousandths of the page as it is shown: cropped and turned."""
-    across, down = ctypes.c_int(), ctypes.c_int()
+    left, top = _place(page, raw, 0, 0)
+    (right_x, right_y), (foot_x, foot_y) = _place(page, raw, THOUSANDTHS, 0), _place(page, raw, 0, THOUSANDTHS)
+    width, fall, slant, height = right_x - left, right_y - top, foot_x - left, foot_y - top
+    share = THOUSANDTHS / ((width * height - fall * slant) or 1.0)
+    return lambda x, y: (
+        ((x - left) * height - (y - top) * slant) * share,
+        ((y - top) * width - (x - left) * fall) * share,
+    )
 
-    def shown(x: float, y: float) -> Point:
-        raw.FPDF_PageToDevice(page.raw, 0, 0, _FINE, _FINE, 0, x, y, ctypes.byref(across), ctypes.byref(down))
-        return across.value * THOUSANDTHS / _FINE, down.value * THOUSANDTHS / _FINE
 
-    return shown
+def _place(page: Any, raw: Any, across: int, down: int) -> Point:
+    """A point of the page as it is shown, in thousandths, in the file's points."""
+    x, y = ctypes.c_double(), ctypes.c_double()
+    raw.FPDF_DeviceToPage(page.raw, 0, 0, THOUSANDTHS, THOUSANDTHS, 0, across, down, x, y)
+    return x.value, y.value
 
 
 def _pieces(characters: list[Character], turn: int) -> Iterator[Piece]:

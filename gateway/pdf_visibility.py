@@ -61,6 +61,7 @@ class _Look:
     def __init__(self, page: Any, to_page: Callable[[float, float], Point]) -> None:
         self._scale = _LONGEST_SIDE / max(*page.get_size(), 1.0)
         self._picture = page.render(scale=self._scale).to_pil()
+        self._shades = self._picture.convert("L").tobytes()
         self._to_page = to_page
 
     def shows(self, word: Sequence[Character], text_page: Any) -> bool:
@@ -86,6 +87,10 @@ class _Look:
         top, bottom = max(int(down[0]) - margin, 0), min(int(down[1]) + 1 + margin, self._picture.height)
         if left >= right or top >= bottom:  # off the page
             return False
+        middle = (top + bottom) // 2 * self._picture.width  # which alone tells of most words, and far sooner
+        shades = self._shades[middle + left : middle + right]
+        if max(shades) - min(shades) >= LEAST_CONTRAST:
+            return True
         extremes = self._picture.crop((left, top, right, bottom)).getextrema()
         return any(most - least >= LEAST_CONTRAST for least, most in extremes)
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gateway.columns import Line, Piece, group_lines, reading_order
+from gateway.columns import Line, Piece, reading_order
 from gateway.hyphenation import SOFT_HYPHEN, hyphen_between
 from gateway.page_layout import THOUSANDTHS, PageLayout, Point, Run
 
@@ -36,8 +36,8 @@ def join_lines(pieces: Iterable[Piece], to_page: Callable[[float, float], Point]
     """The text of a page, line by line, and where it stands; `to_page` leads from the pieces' points to thousandths."""
     written = _Written(to_page)
     previous: Line | None = None
-    for block in reading_order(list(pieces)):
-        lines = [(line, list(_tokens(line.pieces))) for line in group_lines(block)]
+    for block in reading_order(pieces):
+        lines = [(line, list(_tokens(line.pieces))) for line in block]
         for index, (line, tokens) in enumerate(lines):
             if index + 1 < len(lines):
                 _mend(tokens, lines[index + 1][1])
