@@ -1,10 +1,11 @@
-"""Tells where two forms of one report say different things: the words and numbers that stand in the same place and differ.
+"""Tells where two forms of one report say different things: what stands in the same place, and cannot both hold.
 
-Both are aligned by the words that each has once, then again between those. What only one of them has is no difference: a
-letterhead, labels repeated in a table, a page's header. So a difference stands between words that are the same, is short,
-and is neither a label, a date or time, an item's number nor an abbreviation of what the other has. A word or two that only
-one has count too where they stand on a line with others ("no residual carcinoma"). Longer stretches in another order are
-columns, and no difference.
+Both are aligned by the words that each has once, then again between those. So a difference stands between words that are
+the same. It counts where it is short, and each form has another number, side, status, degree, bound or category there, as
+"2.3 cm" against "32 mm", or one of them alone a negation, within a line and with none near by in the other. Other words
+(`telling_words.txt` has those that count), spelling, layout, labels, dates, and what only one form has are no difference:
+a form may be worded anew, or say less. Longer stretches are another order of reading; gateway/form_statements.py compares
+what they state.
 """
 
 import re
@@ -12,13 +13,19 @@ import unicodedata
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
+
+TELLING_WORDS_FILE = Path(__file__).with_name("telling_words.txt")
 
 _COMPARED = 400_000  # characters of each form
 _LONGEST = 6  # words; a longer stretch is another order of reading
 _DIFFERING_SHARE = 0.3  # of the words of a stretch that has no word once, as of pages that say the same again
-_LONGEST_INSERTION = 2
+_NEAR = 8  # words on either side, within which a negation of the other form may stand
 _MOST_ROUNDS = 8
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mai|okt|dez)[^\W\d_]{0,6}\.?"
 _PASSING = re.compile(
@@ -26,22 +33,50 @@ _PASSING = re.compile(
     rf"|\b\d{{1,2}}\.?[ -]{_MONTH}[ -]\d{{2,4}}\b|\b{_MONTH}\s\d{{1,2}},?\s\d{{4}}\b",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"(^[ \t]*)?([^\W_]+(?:[.,]\d+)*|(?<=\w)(?:\+|-(?=[ ,;.)]))|[<>≤≥])", re.MULTILINE)
+_NUMBER = r"\d{1,4}(?:[.,]\d{1,3})?"
+_LENGTH = re.compile(rf"(?<![\w.,]){_NUMBER}(?:\s?(?:[x×]|by)\s?{_NUMBER}){{0,2}}\s{{0,2}}-?([cm])m\b")
+_PERCENT = re.compile(r"(?<=\d)\s{0,2}(?:percent|per cent|prozent|%)")
+_WORD = re.compile(
+    r"(^[ \t]*)?((?<!\w)\d\+(?!\w)|[^\W_]+(?:[.,]\d+)*%?|(?<=\w)(?:\+|-(?=[ ,;.)]))|[<>≤≥])", re.MULTILINE
+)
+_PLAIN_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_CATEGORY = re.compile(r"[yprac]{0,2}([tnmg])([0-4x](?!\d).*|is.*)")
 _WITHOUT_NOUGHT = re.compile(r"(?<![\w.])\.(?=\d)")  # ".6 cm"
 _DIGIT = re.compile(r"\d")
 _MARKER_END = re.compile(r"[.)]\s")
+_CATEGORIES = "tnmg"
+_NEGATION = ("status", "no")
+_MICROMETRES = {"c": 10_000, "m": 1_000}
+
+Told = tuple[str, str]  # what a word is about, and what it says of it
 
 
 class _Word(NamedTuple):
     text: str
     line: int
     says_nothing: bool  # by itself: a label or an item's number
+    told: Told | None
 
 
-def contradictions(one: str, other: str) -> int:
-    """How many places of the two texts say different things; neither order nor layout matters."""
+@dataclass(frozen=True)
+class Comparison:
+    """How many places of two texts contradict each other, and whether one has all that the other tells."""
+
+    contradictions: int
+    first_holds_second: bool
+    second_holds_first: bool
+
+
+def compare(one: str, other: str) -> Comparison:
+    """Compare two forms word by word; neither order nor layout matters."""
     first, second = _words(one), _words(other)
-    return sum(_contradict(first, second, *place) for place in _unequal(first, second))
+    places = list(_unequal(first, second))
+    contradictions = sum(_contradict(first, second, *place) for place in places)
+    only_first, only_second = Counter[Told](), Counter[Told]()
+    for begin, end, start, stop in places:
+        only_first += _told(first[begin:end]) - _told(second[start:stop])
+        only_second += _told(second[start:stop]) - _told(first[begin:end])
+    return Comparison(contradictions, not only_second, not only_first)
 
 
 def shared_share(one: str, other: str) -> float:
@@ -50,10 +85,17 @@ def shared_share(one: str, other: str) -> float:
     return (first & second).total() / max(min(first.total(), second.total()), 1)
 
 
+@cache
+def _telling_words() -> dict[str, Told]:
+    lines = TELLING_WORDS_FILE.read_text(encoding="utf-8").splitlines()
+    entries = (line.partition(":") for line in lines if not line.startswith("#"))
+    return {word: (about, said) for key, _, words in entries for about, said in [key.split()] for word in words.split()}
+
+
 def _words(text: str) -> list[_Word]:
     """Words and numbers as they are compared, without dates, times and numbers of pages."""
     plain = _PASSING.sub(" ", unicodedata.normalize("NFKC", text[:_COMPARED])).replace("\xad", "").casefold()
-    plain = _WITHOUT_NOUGHT.sub("0.", plain)
+    plain = _PERCENT.sub("%", _LENGTH.sub(_in_micrometres, _WITHOUT_NOUGHT.sub("0.", plain)))
     found: list[_Word] = []
     line, position = 0, 0
     for match in _WORD.finditer(plain):
@@ -61,8 +103,34 @@ def _words(text: str) -> list[_Word]:
         position = match.start(2)
         begins = match[1] is not None
         is_marker = begins and len(match[2]) <= 2 and _MARKER_END.match(plain, match.end()) is not None
-        found.append(_Word(match[2].replace(",", "."), line, is_marker or plain[match.end() : match.end() + 1] == ":"))
+        says_nothing = is_marker or plain[match.end() : match.end() + 1] == ":"
+        word = match[2].replace(",", ".")
+        told = None if says_nothing else _what_it_tells(word)
+        found.append(_Word("".join(told) if told else word, line, says_nothing, told))
     return found
+
+
+def _in_micrometres(length: re.Match[str]) -> str:
+    """Each number of a length: whole numbers with their unit are one word each."""
+    numbers = re.findall(_NUMBER, length[0])
+    scale = _MICROMETRES[length[1]]
+    return " ".join(f"{int(Decimal(number.replace(',', '.')) * scale)}um" for number in numbers)
+
+
+def _what_it_tells(word: str) -> Told | None:
+    if known := _telling_words().get(word):
+        return known
+    if _PLAIN_NUMBER.fullmatch(word):
+        return "number", format(Decimal(word).normalize(), "f")
+    for unit in ("%", "um", "+"):
+        if word.endswith(unit) and _PLAIN_NUMBER.fullmatch(word.removesuffix(unit)):
+            return unit, format(Decimal(word.removesuffix(unit)).normalize(), "f")
+    category = _CATEGORY.fullmatch(word)
+    return (category[1], category[2]) if category else None
+
+
+def _told(words: Sequence[_Word]) -> Counter[Told]:
+    return Counter(word.told for word in words if word.told is not None)
 
 
 def _unequal(first: Sequence[_Word], second: Sequence[_Word]) -> Iterator[tuple[int, int, int, int]]:
@@ -79,7 +147,7 @@ def _unequal(first: Sequence[_Word], second: Sequence[_Word]) -> Iterator[tuple[
         if pairs := labels or pairs:
             at = [(begin - 1, start - 1), *_in_one_order(pairs), (end, stop)]
             to_do += ((a + 1, c, b + 1, d, rounds + 1) for (a, b), (c, d) in pairwise(at))
-        elif min(begin, start) > 0 and end < len(first) and stop < len(second):
+        else:
             yield begin, end, start, stop
 
 
@@ -120,11 +188,9 @@ def _in_one_order(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _contradict(first: Sequence[_Word], second: Sequence[_Word], begin: int, end: int, start: int, stop: int) -> bool:
+    if min(begin, start) == 0 or end == len(first) or stop == len(second):
+        return False  # a letterhead, or what was added at the end
     one, other = first[begin:end], second[start:stop]
-    if not one or not other:
-        return _is_within_line(first, begin, end) or _is_within_line(second, start, stop)
-    if _joined(one) == _joined(other):
-        return False
     if len(one) == len(other):
         pairs = [(mine, its) for mine, its in zip(one, other, strict=True) if mine.text != its.text]
         if len(pairs) > max(_LONGEST, _DIFFERING_SHARE * len(one)):
@@ -132,31 +198,28 @@ def _contradict(first: Sequence[_Word], second: Sequence[_Word], begin: int, end
         one, other = [mine for mine, _ in pairs], [its for _, its in pairs]
     elif max(len(one), len(other)) > _LONGEST:
         return False
-    else:
-        common = {word.text for word in one} & {word.text for word in other}
-        one, other = ([word for word in words if word.text not in common] for words in (one, other))
-    here, there = ([word.text for word in words if not word.says_nothing] for words in (one, other))
-    return bool(here and there) and not _abbreviate(here, there)
+    here, there = _told(one) - _told(other), _told(other) - _told(one)
+    if any(_exclude(mine, its) for mine in here for its in there):
+        return True
+    if _NEGATION in there:
+        first, begin, end, second, start, stop = second, start, stop, first, begin, end
+    return _negates(first, begin, end) and _negations(first, begin, end) > _negations(second, start, stop)
 
 
-def _is_within_line(words: Sequence[_Word], begin: int, end: int) -> bool:
-    """Whether a few words that the other form lacks stand on a line with others, each of them a word of its own."""
-    inserted = words[begin:end]
-    return (
-        0 < len(inserted) <= _LONGEST_INSERTION
-        and (words[begin - 1].line == inserted[0].line or words[end].line == inserted[-1].line)
-        and all(len(word.text) > 1 and word.text.isalpha() and not word.says_nothing for word in inserted)
-    )
+def _exclude(one: Told, other: Told) -> bool:
+    """Whether not both can hold; a category may be given more finely in one form than in the other (pT1, pT1c)."""
+    (about, said), (about_other, said_other) = one, other
+    if about != about_other or said == said_other:
+        return False
+    return about not in _CATEGORIES or not (said.startswith(said_other) or said_other.startswith(said))
 
 
-def _joined(words: Sequence[_Word]) -> str:
-    """The letters, wherever a line or a hyphen broke a word."""
-    return "".join(word.text for word in words)
+def _negates(words: Sequence[_Word], begin: int, end: int) -> bool:
+    """Whether a negation stands at a place, on a line with a word that both forms have."""
+    lines = {words[begin - 1].line, words[end].line}
+    return any(word.told == _NEGATION and word.line in lines for word in words[begin:end])
 
 
-def _abbreviate(here: Sequence[str], there: Sequence[str]) -> bool:
-    """Whether each word begins one of the other form, or the other way round, as "neg" does "negative"; never numbers."""
-    pairs = list(zip(here, there, strict=False))
-    return len(here) == len(there) and all(
-        one.isalpha() and other.isalpha() and (one.startswith(other) or other.startswith(one)) for one, other in pairs
-    )
+def _negations(words: Sequence[_Word], begin: int, end: int) -> int:
+    """How often something is negated at a place and near it: "no invasion seen", "invasion: not seen"."""
+    return sum(word.told == _NEGATION for word in words[max(begin - _NEAR, 0) : end + _NEAR])

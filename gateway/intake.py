@@ -160,7 +160,7 @@ class Intake:
     def _document(self, resources: ReportResources, action: Action) -> DocumentText:
         if action is Action.WITHDRAW:
             return DocumentText("")
-        return read_narrative(resources, self._reader, self._attachments)
+        return read_narrative(resources, self._reader, self._attachments, self._packs)
 
 
 def _result(read: Reading | SynopticError, outgoing: Iterator[Outgoing]) -> Result:

@@ -4,6 +4,8 @@ A conclusion sums up what results state one by one, so both are read. The narrat
 patient and all, and is the last resort.
 """
 
+from collections.abc import Sequence
+
 from gateway.attachments import Attachments
 from gateway.content_type import DocumentKind
 from gateway.documents import DocumentReader, DocumentText
@@ -13,15 +15,21 @@ from gateway.presented_forms import read_presented_form
 from gateway.result_text import concept_texts, result_lines
 from schemas.errors import Code, SynopticError
 from schemas.messages import PageSpan
+from schemas.pack_loader import Pack
 
 _EMPTY = "empty"
 
 
-def read_narrative(resources: ReportResources, reader: DocumentReader, attachments: Attachments) -> DocumentText:
-    """The text with its pages; raises a numbered reject where the report holds none that can be read."""
+def read_narrative(
+    resources: ReportResources, reader: DocumentReader, attachments: Attachments, packs: Sequence[Pack]
+) -> DocumentText:
+    """The text with its pages; raises a numbered reject where the report holds none that can be read.
+
+    `packs` tell whether several forms of the report state the same.
+    """
     report = resources.report
     if forms := report.get("presentedForm"):
-        return read_presented_form(forms, resources, reader, attachments)
+        return read_presented_form(forms, resources, reader, attachments, packs)
     text = without_format_characters("\n".join([*_conclusion(report), *result_lines(resources)]))
     reader.check_length(text)
     if text.strip():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.form_differences import contradictions, shared_share
+from gateway.form_differences import Comparison, compare, shared_share
 
 REPORT = """University Hospital
 Patient: J. Doe  Received: 03/05/2024 10:22
@@ -28,7 +28,12 @@ Electronically signed
         ("<10", ">10"),
         ("+ ", "- "),
         ("No residual", "Residual"),
-        ("invasive ductal", "ductal"),
+        ("2.3 cm", "13 mm"),
+        ("Closest margin 0.6 cm", "Closest margin is 6 cm"),
+        ("ER: positive", "Estrogen receptor: not detected"),
+        ("pT2 pN0", "ypT2 N1a"),
+        ("HER2: negative", "HER2: 3+"),
+        ("HER2: negative", "HER2: equivocal"),
         ("positive (95 %), PR: negative (1 %)", "negative (1 %), PR: negative (95 %)"),
         ("positive (95 %), PR: negative (1 %)", "negative (1 %), PR: positive (95 %)"),
     ],
@@ -37,8 +42,8 @@ def test_other_words_or_numbers_in_the_same_place_contradict(written: str, inste
     """Whichever of the two is looked at first."""
     assert written in REPORT
     for other in (REPORT.replace(written, instead, 1), " ".join(REPORT.replace(written, instead, 1).split())):
-        assert contradictions(REPORT, other)
-        assert contradictions(other, REPORT)
+        assert compare(REPORT, other).contradictions
+        assert compare(other, REPORT).contradictions
 
 
 @pytest.mark.parametrize(
@@ -58,14 +63,32 @@ def test_other_words_or_numbers_in_the_same_place_contradict(written: str, inste
         ("2.3 cm", "2,3 cm"),
         ("0.6 cm", ".6 cm"),
         ("invasive", "i\uff4evasive"),
+        ("2.3 cm", "23 mm"),
+        ("95 %", "95 percent"),
+        ("ER: positive", "Estrogen receptor is pos."),
+        ("E-cadherin+", "E-cadherin positive"),
+        ("No residual carcinoma in the nipple", "Residual carcinoma in the nipple: not seen"),
+        ("pT2 pN0", "T2 N0 (sn)"),
+        ("invasive ductal", "ductal"),
+        ("Left breast, mastectomy", "Mastectomy specimen, left"),
+        ("Closest margin 0.6 cm", "The nearest margin measures 6 mm"),
         ("\n", "  "),
     ],
 )
-def test_layout_letterheads_and_spelling_do_not(written: str, instead: str) -> None:
-    """What only one form has, labels, dates and abbreviations are no contradiction."""
+def test_other_wording_and_layout_do_not(written: str, instead: str) -> None:
+    """What only one form has, labels, dates, units, and the same in other words are no contradiction."""
     assert written in REPORT
     other = REPORT.replace(written, instead) if written else REPORT
-    assert contradictions(REPORT, other) == contradictions(other, REPORT) == 0
+    assert compare(REPORT, other).contradictions == compare(other, REPORT).contradictions == 0
+
+
+def test_one_form_may_hold_all_that_the_other_tells() -> None:
+    """A letterhead, blanks and other words take nothing away; a number that it lacks does."""
+    addendum = f"Mercy Hospital\n{REPORT.replace('mastectomy', 'ablation')}\nADDENDUM: HER2 FISH is not amplified.\n"
+    assert compare(addendum, REPORT) == Comparison(0, True, False)
+    assert compare(REPORT, addendum) == Comparison(0, False, True)
+    assert compare(REPORT.replace("Ki-67 <10 %, ", ""), addendum) == Comparison(0, False, True)
+    assert compare(addendum.replace("Ki-67 <10 %, ", ""), REPORT) == Comparison(0, False, False)
 
 
 def test_the_share_of_words_tells_one_text_from_another() -> None:
@@ -78,5 +101,5 @@ def test_the_share_of_words_tells_one_text_from_another() -> None:
 @given(st.text(alphabet="ab12 .:\n", max_size=60), st.text(alphabet="ab12 .:\n", max_size=60))
 def test_any_two_texts_can_be_compared(one: str, other: str) -> None:
     """No text fails, and none contradicts itself."""
-    assert contradictions(one, one) == 0
-    assert contradictions(one, other) >= 0
+    assert compare(one, one) == Comparison(0, True, True)
+    assert compare(one, other).contradictions >= 0

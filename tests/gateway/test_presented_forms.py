@@ -152,6 +152,56 @@ def test_what_came_along_goes_before_what_must_be_fetched(intake: Intake) -> Non
     assert found.notes == ("presentedForm 2 of 2 (text/plain) was taken: the only one read",)
 
 
+FULL = """FINAL DIAGNOSIS
+A. Left breast, mastectomy: Invasive ductal carcinoma, 2.3 cm, Nottingham grade 3 (score 8), pT2 pN0 (sn).
+Lymphovascular invasion is not identified. The tumor is 0.6 cm from the closest margin.
+Estrogen receptor: positive (95 %). Progesterone receptor: negative. HER2: negative (1+). Sentinel nodes: 0 of 3 positive.
+"""
+TABLE = """<h1>Mercy Hospital</h1><table><tr><td>Specimen<td>Mastectomy, left breast<tr><td>Diagnosis<td>Infiltrating ductal carcinoma
+<tr><td>Tumour size<td>23 mm<tr><td>Nottingham grade<td>III<tr><td>LVI<td>Absent<tr><td>Stage<td>pT2 pN0(sn)
+<tr><td>ER<td>pos, 95 percent<tr><td>PR<td>neg<tr><td>HER2<td>1+<tr><td>Nodes<td>0/3</table>"""
+
+
+def test_a_form_worded_anew_is_no_contradiction(intake: Intake) -> None:
+    """Grade III for 3, millimetres, a table for prose: both state the same, and a shorter summary too."""
+    table = form(TABLE.encode(), "text/html")
+    summary = attachment("Left breast: invasive ductal carcinoma, pT2 pN0, ER positive, PR negative, HER2 negative.")
+    assert read(intake, form(pdf_of(tuple(FULL.splitlines())), "application/pdf"), table).report is not None
+    assert read(intake, attachment(FULL), table, summary).report.text == FULL
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ("ER<td>pos", "ER<td>neg"),
+        ("left", "right"),
+        ("23 mm", "32 mm"),
+        ("pT2", "pT3"),
+        ("ductal", "lobular"),
+        ("95 percent", "40 percent"),
+    ],
+)
+def test_a_form_worded_anew_must_state_the_same(intake: Intake, written: str, instead: str) -> None:
+    """No word stands in the same place, but what the rules read of both differs."""
+    assert written in TABLE
+    other = form(TABLE.replace(written, instead).encode(), "text/html")
+    with pytest.raises(SynopticError) as caught:
+        intake.read(message(report(presentedForm=[attachment(FULL), other])))
+    assert caught.value.code is Code.FORMS_CONTRADICT
+
+
+def test_the_form_with_the_addendum_is_taken(intake: Intake) -> None:
+    """Whatever its format, and though a marker that was pending or revised is stated otherwise there; a letterhead is no more."""
+    text = FULL.replace("HER2: negative (1+)", "HER2: equivocal (2+)")
+    lines = ("Mercy Hospital", *text.splitlines())
+    addendum = ("ADDENDUM", "HER2 by in situ hybridization: amplified, positive.")
+    found = read(intake, attachment(text), form(pdf_of((*lines, *addendum)), "application/pdf"))
+    assert found.report is not None
+    assert found.report.text.endswith("positive.")
+    assert found.notes[0] == "presentedForm 2 of 2 (application/pdf) was taken: it holds all of form 1 and more"
+    assert read(intake, attachment(text), form(pdf_of(lines), "application/pdf")).report.text == text
+
+
 @pytest.mark.parametrize(
     ("other", "said"),
     [
