@@ -55,6 +55,28 @@ def read_rtf(data: bytes) -> None:
     _check_text(rtf_to_text(data), len(data))
 
 
+def read_forms(data: bytes) -> None:
+    """Two forms of a report, parted by a form feed: whichever is asked first, they contradict each other as often."""
+    from gateway.form_differences import compare
+
+    one, _, other = _text(data).partition("\f")
+    said, said_back = compare(one, other), compare(other, one)
+    assert said.contradictions == said_back.contradictions, "the order of two forms decides whether they agree"
+    assert not compare(one, one).contradictions, "a form contradicts itself"
+
+
+def read_sheets(data: bytes) -> None:
+    """Pages parted by form feeds, joined over their headers and footers: no page gains text, each run leads to its own."""
+    from gateway.page_layout import PageLayout, Run
+    from gateway.running_lines import joined_pages
+
+    texts = _text(data).split("\f")
+    pages = [PageLayout(text, tuple(Run(at, at + 1, at, 0, at, 1) for at in range(len(text)))) for text in texts]
+    for page, (_, joined) in zip(pages, joined_pages(pages), strict=True):
+        assert joined.text in page.text, "a page has lines that it had not"
+        assert joined.text == "".join(page.text[run.from_x] for run in joined.runs), "a run leads elsewhere"
+
+
 def read_charset(data: bytes) -> None:
     """A declared contentType up to the first line's end, then the bytes of a text."""
     from gateway.charsets import decode_text
@@ -107,6 +129,8 @@ TARGETS: dict[str, Target] = {
     "html": read_html,
     "xml": read_xml,
     "rtf": read_rtf,
+    "forms": read_forms,
+    "sheets": read_sheets,
     "charset": read_charset,
     "attachment": read_attachment,
     "message": read_message,
@@ -115,11 +139,14 @@ TARGETS: dict[str, Target] = {
 }
 _WORDS = {
     "html": '<table> <tr> <td> <th> <thead> colspan=" rowspan=" <style> display:none </body> <html <pre> <ol> <li> <dl> <dt> '
-    '<dd> <![CDATA[ ]]> <!-- --> <!DOCTYPE [ ]> <input <option selected xmlns= /> &nbsp; style=" { } @media',
+    '<dd> <![CDATA[ ]]> <!-- --> <!DOCTYPE [ ]> <input <option selected xmlns= /> &nbsp; style=" { } @media '
+    "visibility:visible opacity:0 font-size:0 color:#fff background:rgb( position:absolute left:-999px overflow !important",
     "xml": "<ClinicalDocument <structuredBody> <section> <title> <text> <table> <tr> <td> <th> <list> <item> <content "
     'revised="delete" <nonXMLBody> representation="B64" mediaType=" <!DOCTYPE <!ENTITY <![CDATA[ ]]> xmlns= <html',
     "rtf": "{\\rtf1 \\par \\u \\uc \\'e4 \\bin \\cell \\row \\trowd \\trhdr {\\fonttbl \\f0 \\fcharset2 \\v \\strike {\\* "
     "\\ansicpg \\pntext \\upr \\footnote \\deff \\sect \\plain { } \\deleted \\nestcell \\nestrow",
+    "forms": "no not left right positive negative ER: 95% 2.3 cm 23 mm pT1c pN0(sn) pTis 1. 01/02/2024 May Page of III < +",
+    "sheets": "Page Seite of von / . : 2.3 cm % ( - –",
     "charset": "text/plain text/html application/xml charset= utf-8 utf-16 iso-8859-1 utf-7 <meta encoding= <?xml",
     "attachment": "text/plain charset= ==== application/pdf",
     "message": "presentedForm contentType data url hash size contained Binary conclusion result Observation Bundle entry "
@@ -132,7 +159,7 @@ _WORDS = {
 
 def seeds(target: str) -> Iterator[bytes]:
     """Small sound documents, from which the fuzzer begins."""
-    if target in ("html", "xml", "rtf", "charset", "attachment", "message"):
+    if target in _TEXT_SEEDS:
         yield from _TEXT_SEEDS[target]
     elif target == "pdf":
         from benchmarks.hostile_inputs import sound_pdf, sound_scan
@@ -166,6 +193,8 @@ _TEXT_SEEDS: dict[str, tuple[bytes, ...]] = {
         b"<!DOCTYPE html><html><head><style>.h{display:none}</style></head><body><p>A</p>" + _TABLE + b"</body></html>",
         b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body><div/><![CDATA[a<b]]></body></html>',
         b"<ol start='3' type='a'><li>A<ul><li>B</ul></ol><dl><dt>T<dd>D</dl><pre> x\n y</pre><input type=checkbox checked>",
+        b"<style>@media screen{p i,.a>b{color:#fff!important;background:rgb(0 0 0/1)}}</style><p style='position:absolute;"
+        b"left:-9em'><i class=a style='font-size:.1px;visibility:visible'>A<b>B</b></i></p>",
     ),
     "xml": (
         b"<ClinicalDocument xmlns='urn:hl7-org:v3'><title>T</title><component><structuredBody><component><section><title>S"
@@ -179,6 +208,13 @@ _TEXT_SEEDS: dict[str, tuple[bytes, ...]] = {
     "rtf": (
         rb"{\rtf1\ansi\ansicpg1252\deff0{\fonttbl{\f0\fcharset0 Arial;}{\f1\fcharset2 Symbol;}}\f0 A\'e4\u8805 ?\par"
         rb"{\f1\'b3}\trowd\trhdr ER\cell PR\cell\row\trowd pos\cell neg\cell\row{\*\x y}{\v h}\bin3 abc}",
+    ),
+    "forms": (
+        b"Left breast: pT1c, 2.3 cm.\nER: positive, 95 %. No invasion.\fLeft breast: pT2, 23 mm.\nER: negative, 0 %. Invasion.",
+        b"A\n1. no tumor seen in A1-A3 (0/3)\fA\n1) tumor in A1-A3 (2/3)",
+    ),
+    "sheets": (
+        b"St. Mary's\nPage 1 of 3\nThe tumor measures\n-1-\fSt. Mary's\nPage 2 of 3\n2.3 cm and is\n-2-\fSt. Mary's\nPage 3 of 3\nhigh.",
     ),
     "charset": (
         "text/plain; charset=iso-8859-1\nGröße 2,3 cm – Müller".encode("cp1252"),

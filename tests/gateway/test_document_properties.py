@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from benchmarks.fuzz_documents import TARGETS, seeds
 from gateway.charsets import decode_text
 from gateway.content_type import DocumentKind
+from gateway.form_differences import compare
 from gateway.html_text import html_to_text
 from gateway.ocr_process import open_frame
 from gateway.pdf_pages import read_pages
 from schemas.errors import Kind, SynopticError
 
 EXAMPLES = settings(max_examples=40, derandomize=True, deadline=None)
+STATEMENTS = "no not left right ER 95 % 0 2.3 cm 23 mm pT1c pT2 N0 (sn) : , - 3+ <1 tumor 1. May 2024 Page 1 of 2 .5"
 PDF = pdf_of(LINES)
 PNG = image_of(LINES[:1], height=80)
 
@@ -35,7 +37,7 @@ def ends_well(read: Callable[[bytes], object], data: bytes) -> None:
             raise
 
 
-@pytest.mark.parametrize("target", ["html", "xml", "rtf", "charset", "attachment"])
+@pytest.mark.parametrize("target", ["html", "xml", "rtf", "forms", "sheets", "charset", "attachment"])
 @given(
     at=st.integers(0, 1 << 16),
     taken=st.integers(0, 8),
@@ -55,6 +57,16 @@ def test_a_damaged_pdf_or_picture_is_read_or_a_reject(at: int, taken: int, put: 
     """No byte that is wrong ends the process that opens it."""
     ends_well(read_pages, mutated(PDF, at, taken, put))
     ends_well(lambda data: open_frame(data, 0), mutated(PNG, at, taken, put))
+
+
+@given(*[st.lists(st.sampled_from([*STATEMENTS.split(), "\n"]), max_size=30).map(" ".join)] * 2)
+@EXAMPLES
+def test_two_forms_contradict_each_other_in_either_order(one: str, other: str) -> None:
+    """What holds of a form beside another holds of that one beside it, and a form agrees with itself."""
+    said, said_back = compare(one, other), compare(other, one)
+    assert said.contradictions == said_back.contradictions
+    assert said.first_holds_second == said_back.second_holds_first
+    assert compare(one, one).contradictions == 0
 
 
 @given(st.text(st.characters(codec="cp1252", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=60))
