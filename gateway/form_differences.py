@@ -102,11 +102,12 @@ def _words(text: str) -> list[_Word]:
         line += plain.count("\n", position, match.start(2))
         position = match.start(2)
         begins = match[1] is not None
-        is_marker = begins and len(match[2]) <= 2 and _MARKER_END.match(plain, match.end()) is not None
+        is_short = len(match[2]) == 1 or (len(match[2]) == 2 and match[2].isdigit())
+        is_marker = begins and is_short and _MARKER_END.match(plain, match.end()) is not None
         says_nothing = is_marker or plain[match.end() : match.end() + 1] == ":"
         word = match[2].replace(",", ".")
-        told = None if says_nothing else _what_it_tells(word)
-        found.append(_Word("".join(told) if told else word, line, says_nothing, told))
+        told = _what_it_tells(word)
+        found.append(_Word("".join(told) if told else word, line, says_nothing, None if says_nothing else told))
     return found
 
 

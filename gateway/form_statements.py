@@ -5,11 +5,12 @@ leaves open contradicts nothing, nor does a result that is still pending there.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from schemas.findings import Assertion, Basis, Side, Status
 from schemas.pack_loader import Pack
+from workers.conversion import number
 from workers.labelling import TaskLabel
 from workers.reading import PrimaryReading, read_report
 from workers.segment import cut_sections
@@ -20,15 +21,23 @@ _OPEN = frozenset({Status.NOT_STATED, Status.PENDING})
 
 @dataclass(frozen=True)
 class _Value:
-    """What a form says of one task, several values where it contradicts itself, and the finer category that it gives."""
+    """What a form says of one task: several values where it contradicts itself, what any rule may make
+    of it, and the finer category.
+    """
 
     meant: frozenset[str]
+    possible: Set[str] = frozenset()
     detail: str = ""
 
     def excludes(self, other: "_Value") -> bool:
-        """Whether not both can hold; pT1c and T1, or a category with and without its suffix, can."""
-        finer = self.detail in other.detail or other.detail in self.detail
-        return self.meant != other.meant or not finer
+        """Whether not both can hold.
+
+        Of several numbers, as of nodes and sizes, either form may be read for another. pT1c and T1 can both hold.
+        """
+        if self.meant == other.meant:
+            return self.detail not in other.detail and other.detail not in self.detail
+        are_numbers = all(number(value) is not None for value in self.meant | other.meant)
+        return not are_numbers or self.possible.isdisjoint(other.possible)
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,7 +59,7 @@ class Statements:
     def go_beyond(self, other: "Statements") -> bool:
         """Whether this form states what the other does not, or has a section, such as an addendum, that it lacks."""
         stated, its = (
-            {(side, task, value) for side, values in one.primaries.items() for task, value in values.items()}
+            {(side, task, value.meant) for side, values in one.primaries.items() for task, value in values.items()}
             for one in (self, other)
         )
         return not (stated <= its and self.sections <= other.sections)
@@ -83,4 +92,5 @@ def _values(reading: PrimaryReading) -> Iterator[tuple[str, _Value]]:
 
 def _value(label: TaskLabel) -> _Value:
     meant = frozenset({label.value or label.status.value, *label.conflicts})
-    return _Value(meant, _IN_BRACKETS.sub("", label.detail or "") if label.status is Status.CODED else "")
+    detail = _IN_BRACKETS.sub("", label.detail or "") if label.status is Status.CODED else ""
+    return _Value(meant, meant | label.support.keys(), detail)

@@ -1,7 +1,7 @@
 """HTML to text: what a browser shows, as lines; hidden and struck-out parts are gone.
 
-Hidden is what an attribute, an inline style or a rule of the document's own style sheet hides (gateway/page_styles.py).
-What `aria-hidden` keeps from screen readers alone is shown on the screen, so it is read. Struck-out words no longer hold.
+Hidden is what an attribute, an inline style or a rule of the document's own style sheet hides (gateway/page_styles.py),
+by its color and its place too. What `aria-hidden` keeps from screen readers alone is shown on the screen, so it is read. Struck-out words no longer hold.
 """
 
 import re
@@ -62,7 +62,8 @@ def html_to_text(html: str) -> str:
     _check_end(html)
     tree = LexborHTMLParser(_as_html(_without_declarations(html)))
     styles, writer = PageStyles(tree), TextWriter()
-    to_do: list[tuple[Any, Style]] = [(tree.body, Style())]  # nodes to enter, and names of tags to leave
+    around = styles.style(tree.root, tree.root.attributes, Style()) if tree.root else Style()
+    to_do: list[tuple[Any, Style]] = [(tree.body, around)]  # nodes to enter, and names of tags to leave
     preformatted = 0
     while to_do:
         node, around = to_do.pop()
@@ -70,7 +71,7 @@ def html_to_text(html: str) -> str:
             writer.leave(node)
             preformatted -= node == "pre"
         elif node is not None and node.tag == "-text":
-            writer.text("" if around.hidden_by else node.text_content or "", preformatted > 0)
+            writer.text(node.text_content or "" if around.shows_text else "", preformatted > 0)
         elif node is not None and not _is_skipped(node.tag, attributes := node.attributes):
             style = styles.style(node, attributes, around)
             if style.gone:
@@ -78,7 +79,7 @@ def html_to_text(html: str) -> str:
             tag = _shown_as(node.tag, style.display)
             writer.enter(tag, attributes)
             preformatted += tag == "pre"
-            writer.text("" if style.hidden_by else _filled_in(tag, attributes))
+            writer.text(_filled_in(tag, attributes) if style.shows_text else "")
             to_do.append((tag, style))
             to_do += ((child, style) for child in reversed(list(node.iter(include_text=True))))
     return writer.result()

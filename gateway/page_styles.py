@@ -4,21 +4,28 @@ Important declarations win, then inline ones, then the more specific selector, t
 screen hides: a rule under a condition (`@media (max-width: …)`) may show what another hides, but hides nothing itself, and
 rules for print do neither. The properties by which something may hide, and what can show again within it:
 
-| property                   | hides                | within                                  |
-|----------------------------|----------------------|-----------------------------------------|
-| display, opacity, mso-hide | `none`, 0, `all`     | nothing                                 |
-| text-decoration            | what is struck out   | nothing                                 |
-| visibility                 | `hidden`, `collapse` | what is `visible`                       |
-| font-size, font            | a size of 0          | what has a size that is no share of it  |
+| property                   | hides                        | within                                  |
+|----------------------------|------------------------------|-----------------------------------------|
+| display, opacity, mso-hide | `none`, 0, `all`             | nothing                                 |
+| text-decoration            | what is struck out           | nothing                                 |
+| places and sizes           | gateway/page_places.py       | nothing                                 |
+| visibility                 | `hidden`, `collapse`         | what is `visible`                       |
+| font-size, font            | less than 2 pixels or points | what has a size that is no share of it  |
+| text-indent                | 1,000 pixels to the left     | what has an indent of its own           |
+| color, background          | what has the color behind it | what has another                        |
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from gateway.page_colours import BLACK, WHITE, Colour, colour_of, is_seen, surface_of
+from gateway.page_places import FAR_INDENT, TAKING_PART, is_box, is_out_of_sight
+
+_ANY = r"(?s:.*)"
 _NOUGHT = r"(?:0++(?:\.0*+)?|\.0++)(?:[a-z]+|%)?"
 _AS_AROUND = re.compile(r"inherit|unset|revert|[0-9.]+(?:em|ex|ch|%)|smaller|larger")
-_PATTERNS = {  # what a browser takes for a value of the property, and which of those hide
+_HIDING = {  # what a browser takes for a value of the property, and which of those hide
     name: (re.compile(valid), re.compile(hides))
     for name, valid, hides in (
         (
@@ -34,11 +41,31 @@ _PATTERNS = {  # what a browser takes for a value of the property, and which of 
         (
             "font-size",
             r"[0-9.]+(?:[a-z]+|%)?|(?:x{1,3}-)?(?:small|large)|medium|smaller|larger|inherit|initial|unset|revert|calc\(.*",
-            _NOUGHT,
+            rf"{_NOUGHT}|(?:[01](?:\.[0-9]*+)?|\.[0-9]++)p[xt]",
         ),
+        ("text-indent", _ANY, FAR_INDENT),
     )
 }
-_ESCAPABLE = frozenset({"visibility", "font-size"})
+_FOLLOWED = {
+    **_HIDING,
+    **{name: (re.compile(_ANY), takes_part) for name, takes_part in TAKING_PART.items()},
+    **{
+        name: (re.compile(_ANY), re.compile(_ANY))
+        for name in ("color", "background", "background-image", "text-shadow")
+    },
+}
+_ALIASES = {
+    "text-decoration-line": "text-decoration",
+    "background-color": "background",
+    "overflow-x": "overflow",
+    "overflow-y": "overflow",
+}
+_ESCAPABLE = frozenset({"visibility", "font-size", "text-indent"})
+_NONE = frozenset({"none", "initial", "unset"})
+_UNKNOWN = "unknown"
+_GROUNDS = frozenset({"body", "table", "thead", "tbody", "tfoot", "tr", "td", "th"})
+_FIELDS = frozenset({"input", "select", "textarea", "button"})
+_BARE_HEX = re.compile(r"[0-9a-f]{6}|[0-9a-f]{3}")
 _SIZE_IN_FONT = re.compile(r"(?<![\w.])(?:[0-9.]+(?:px|p[tc]|mm|cm|in|r?em|ex|%)|0(?=[\s/]))")
 _BRACE = re.compile(r"([{}])")
 _COMMA = re.compile(r",(?![^()\[\]]*[)\]])")
@@ -62,6 +89,13 @@ class Style(NamedTuple):
     gone: bool = False
     display: str | None = None
     hidden_by: frozenset[str] = frozenset()
+    colour: Colour | None = BLACK
+    surface: Colour | None = WHITE
+
+    @property
+    def shows_text(self) -> bool:
+        """Whether the element's own text is seen."""
+        return not self.hidden_by and is_seen(self.colour, self.surface)
 
 
 class PageStyles:
@@ -78,8 +112,8 @@ class PageStyles:
         """The style of an element within another; the attribute `hidden` yields to any display."""
         winners = dict(self._winners.get(node.mem_id, {}))
         _keep(winners, _declarations(attributes.get("style") or ""), inline=True)
-        values = {"display": "none"} if "hidden" in attributes else {}
-        return _within(around, values | {name: value for name, (_, value) in winners.items()})
+        values = _of_attributes(node.tag, attributes) | {name: value for name, (_, value) in winners.items()}
+        return _within(around, node.tag, values)
 
     def _apply(self, tree: Any, selector: str, declarations: list[Declaration]) -> None:
         from selectolax.lexbor import SelectolaxError
@@ -95,8 +129,9 @@ class PageStyles:
 
 def hides(style: str) -> bool:
     """Whether an inline style hides its element, all else aside."""
-    found = _within(Style(), {name: value for name, value, _ in _declarations(style)})
-    return found.gone or bool(found.hidden_by)
+    values = {name: value for name, value, _ in _declarations(style)}
+    found = _within(Style(surface=None), "", values)
+    return found.gone or not found.shows_text
 
 
 def _keep(
@@ -109,14 +144,53 @@ def _keep(
             winners[name] = (weight, value)
 
 
-def _within(around: Style, values: Mapping[str, str]) -> Style:
-    hiding = {name for name, value in values.items() if _PATTERNS[name][1].fullmatch(value)}
+def _of_attributes(tag: str, attributes: Mapping[str, str | None]) -> dict[str, str]:
+    """What HTML's own attributes and elements say, which every style overrules."""
+    values = {"display": "none"} if "hidden" in attributes else {}
+    if tag in _FIELDS:
+        values |= {"color": "black", "background": "white"}
+    elif tag == "mark":
+        values |= {"color": "black", "background": "yellow"}
+    elif tag == "a" and "href" in attributes:
+        values["color"] = "#0000ee"
+    elif tag == "table":  # without a doctype, it takes no color from what is around it
+        values["color"] = _UNKNOWN
+    colours = {"color": attributes.get({"font": "color", "body": "text"}.get(tag, ""))}
+    if tag in _GROUNDS:
+        colours["background"] = attributes.get("bgcolor")
+        values |= {"background-image": "url()"} if attributes.get("background") else {}
+    for name, value in colours.items():
+        if value:
+            value = value.strip().lower()
+            values[name] = f"#{value}" if _BARE_HEX.fullmatch(value) else value
+    return values
+
+
+def _within(around: Style, tag: str, values: Mapping[str, str]) -> Style:
+    hiding = {name for name in _HIDING.keys() & values.keys() if _HIDING[name][1].fullmatch(values[name])}
     escaped = {name for name in _ESCAPABLE & values.keys() if not _AS_AROUND.fullmatch(values[name])}
+    hiding -= set() if is_box(tag, values) else {"text-indent"}
     return Style(
-        gone=not hiding <= _ESCAPABLE,
+        gone=not hiding <= _ESCAPABLE or is_out_of_sight(tag, values),
         display=values.get("display"),
         hidden_by=around.hidden_by - escaped | hiding & _ESCAPABLE,
+        colour=_colour(around, values.get("color", "inherit")),
+        surface=_surface(around, values),
     )
+
+
+def _colour(around: Style, value: str) -> Colour | None:
+    if value in ("inherit", "unset", "currentcolor"):
+        return around.colour
+    return BLACK if value == "initial" else colour_of(value)
+
+
+def _surface(around: Style, values: Mapping[str, str]) -> Colour | None:
+    """What an element's text stands on; not known where a picture lies there, a shadow parts it, or it is placed elsewhere."""
+    if any(values.get(name, "none") not in _NONE for name in ("background-image", "text-shadow")):
+        return None
+    is_placed = values.get("position") in ("absolute", "fixed")
+    return surface_of(values.get("background", ""), None if is_placed else around.surface)
 
 
 def _sheet_rules(tree: Any) -> Iterator[tuple[str, list[Declaration]]]:
@@ -130,8 +204,17 @@ def _sheet_rules(tree: Any) -> Iterator[tuple[str, list[Declaration]]]:
                 continue
             declarations = _declarations(text)
             if not all(any(_EVERY_SCREEN.fullmatch(part) for part in parts) for parts in asked):
-                declarations = [one for one in declarations if not _PATTERNS[one[0]][1].fullmatch(one[1])]
+                declarations = list(_showing(declarations))
             yield selectors, declarations
+
+
+def _showing(declarations: list[Declaration]) -> Iterator[Declaration]:
+    """Of declarations that may hold or not, those that hide nothing; a color is then not known."""
+    for name, value, important in declarations:
+        if name == "color":
+            yield name, _UNKNOWN, important
+        elif not _FOLLOWED[name][1].fullmatch(value):
+            yield name, value, important
 
 
 def _rules(sheet: str) -> Iterator[tuple[str, str, list[str]]]:
@@ -157,7 +240,7 @@ def _declarations(text: str) -> list[Declaration]:
         if name == "font":
             size = _SIZE_IN_FONT.search(f"{value} ")
             name, value = "font-size", size[0] if size else "medium"
-        name = "text-decoration" if name == "text-decoration-line" else name
-        if name in _PATTERNS and _PATTERNS[name][0].fullmatch(value):
+        name = _ALIASES.get(name, name)
+        if name in _FOLLOWED and _FOLLOWED[name][0].fullmatch(value):
             found.append((name, value, important.strip() == "important"))
     return found

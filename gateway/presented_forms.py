@@ -140,8 +140,9 @@ class _Choice:
         """Whether a form holds all that the other tells, and states more, as in an addendum; a letterhead is no more."""
         comparison = compare(self._texts[number].text, self._texts[other].text)
         stated, its = self._stated(number), self._stated(other)
-        holds = comparison.first_holds_second and not comparison.contradictions
-        return holds and stated is not None and its is not None and stated.go_beyond(its)
+        if stated is None or its is None or comparison.contradictions:
+            return False
+        return comparison.first_holds_second and stated.go_beyond(its)
 
     def _check_others(self, chosen: int) -> None:
         """Raise SYN-133 where another form contradicts the one to take; what OCR read is no proof."""
@@ -156,18 +157,21 @@ class _Choice:
     def _disagreement(self, chosen: int, other: int) -> str:
         """How the other form contradicts the one to take; empty where it does not.
 
-        What is said otherwise in a form of which the one taken holds every word, was changed there on purpose.
+        An addendum to all that the other tells may revise it.
         """
         taken, another = self._texts[chosen], self._texts[other]
         stated, its = self._stated(chosen), self._stated(other)
         comparison = compare(taken.text, another.text)
         if comparison.contradictions:
             return f"differ in {_counted(comparison.contradictions, 'place')}"
-        if stated and its and not comparison.first_holds_second and (excluding := stated.contradictions(its)):
-            return f"differ in {_counted(excluding, 'statement')}"
+        is_reworded = False
+        if stated and its:
+            is_revised = comparison.first_holds_second and stated.sections > its.sections
+            if (excluding := stated.contradictions(its)) and not is_revised:
+                return f"differ in {_counted(excluding, 'statement')}"
+            is_reworded = stated.agreements(its) >= _ENOUGH_AGREEMENTS
         fewest, most = sorted((_letters(taken), _letters(another)))
         is_alike = fewest >= max(SHORT_REPORT_LETTERS, ALIKE_SHARE * most)
-        is_reworded = stated is not None and its is not None and stated.agreements(its) >= _ENOUGH_AGREEMENTS
         if is_alike and not is_reworded and shared_share(taken.text, another.text) < _SAME_TEXT_SHARE:
             return "hold different texts"
         return ""
