@@ -5,15 +5,25 @@ It is imported when the first expression is read: most mappings have none.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any
 
 from schemas.errors import Code, SynopticError, fault_location
+from schemas.yaml_source import nearest
 
 _CLOCK = re.compile(r"\b(?:now|today|timeOfDay)\s*\(")
 _VARIABLE = re.compile(r"%(?:`([^`]+)`|(\w+))")
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'")
+_FUNCTION = re.compile(r"\b\w+\s*\([^()]*\)")
+_ELEMENT = re.compile(r"(?<![\w.%`@])[a-z]\w*")
+_WORDS = frozenset(("and", "or", "xor", "implies", "is", "as", "in", "contains", "div", "mod", "true", "false"))
+ELEMENTS = (
+    "code", "effectiveDateTime", "encounter", "identifier", "issued", "meta", "performer", "resourceType", "specimen", "status",
+    "subject",
+)  # fmt: skip
+"""What a path can ask of the report: the elements that emission knows."""
+_EMPTY = {"resourceType": "DiagnosticReport"}
 _STANDARD = frozenset(("context", "resource", "rootResource", "ucum"))
 Environment = Mapping[str, Any]
 
@@ -36,17 +46,35 @@ def is_true(path: str, resource: Environment, environment: Environment) -> bool:
     return evaluate(path, resource, environment) == [True]
 
 
-def fault_in(path: str) -> str | None:
-    """What is wrong with the expression, if anything: its syntax, a function that does not exist, the clock."""
+def fault_in(path: str, texts: Collection[str] = (), is_condition: bool = False) -> str | None:
+    """What is wrong with the expression, if anything: its syntax, a function that does not exist, the clock, a variable of
+    `texts` that is taken for a number, an element that the report has not, a condition that is neither true nor false.
+    """
     if _CLOCK.search(_STRING.sub("''", path)):
         return "asks for the present time, and the same report must always give the same resources"
     if (syntax := _syntax_fault(path)) is not None:
         return syntax
+    names = names_in(path)
     try:
-        _compiled(path)({"resourceType": "DiagnosticReport"}, {name: [] for name in names_in(path)})
+        _compiled(path)(_EMPTY, {name: [] for name in names})
     except Exception as error:  # the library has no exceptions of its own
         return f"is no FHIRPath that can be evaluated: {error}"
-    return None
+    try:
+        given = list(_compiled(path)(_EMPTY, {name: "1" if name in texts else [] for name in names}))
+    except Exception as error:
+        return f"cannot be evaluated, since variables are texts ({error}); a number is %name.toDecimal()"
+    if is_condition and given not in ([], [True], [False]):
+        return "expected true or false; this selects values, which is never true: compare them, or ask exists()"
+    return _unknown_element(path)
+
+
+def _unknown_element(path: str) -> str | None:
+    """An element that the report has not; what stands inside a function is asked of something else."""
+    rest, before = _STRING.sub("''", path), ""
+    while rest != before:
+        before, rest = rest, _FUNCTION.sub("", rest)
+    names = (name for name in _ELEMENT.findall(rest) if name not in (*_WORDS, *ELEMENTS))
+    return next((f"the report has no element {name!r} here; {nearest(name, ELEMENTS)}" for name in names), None)
 
 
 def names_in(path: str) -> list[str]:

@@ -2,38 +2,24 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any, get_args
+from collections.abc import Iterator
+from typing import Any
 
 from schemas.check_digits import is_loinc_number, is_snomed_identifier
-from schemas.fhirpath import fault_in, names_in
-from schemas.findings import Assertion, Basis, Certainty, Side, Status
-from schemas.pack_mapping import (
-    ABSENT,
-    BASE_KEY,
-    FINDING_VARIABLES,
-    PATIENT_RESOURCE,
-    PRESENT,
-    PRIMARY_VARIABLES,
-    REPORT_VARIABLES,
-    RESOURCE_VARIABLES,
-    Location,
-    Mapping,
-    Rule,
-    as_tuple,
-)
+from schemas.mapping_names import Found, NameChecker
+from schemas.pack_mapping import Mapping
+from schemas.yaml_source import nearest
 
-Found = tuple[Location, str]
 SNOMED = "http://snomed.info/sct"
 LOINC = "http://loinc.org"
 UNUSED = "is used nowhere"
-_COMMANDS = ("$concept", "$text", "$reference", "$references", "$format", "$number", "$fhirpath", "$when")
-_CLOSED: dict[str, Iterable[str]] = {
-    "state": Status, "basis": Basis, "assertion": Assertion, "certainty": Certainty, "side": get_args(Side),
-    "therapy_before": ("yes", "no", "unstated"),
-}  # fmt: skip
-"""Variables of few values, so that a mistyped one is found."""
-_OPEN_NAMES = ("found.", "state.")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+_FORMS = {
+    "http://hl7.org/fhir/sid/icd-10-cm": re.compile(r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?"),
+    "http://terminology.hl7.org/CodeSystem/icd-o-3": re.compile(r"\d{4}/\d|C\d\d\.\d"),
+    "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl": re.compile(r"C\d+"),
+}
+"""What codes of a system look like that has no check digit."""
 
 
 def mapping_faults(mapping: Mapping) -> Iterator[Found]:
@@ -41,7 +27,7 @@ def mapping_faults(mapping: Mapping) -> Iterator[Found]:
     codes = list(_code_faults(mapping))
     yield from codes
     yield from _reading_faults(mapping)
-    checker = _NameChecker(mapping)
+    checker = NameChecker(mapping)
     yield from checker.assumptions()
     yield from checker.templates()
     yield from checker.rules()
@@ -53,45 +39,28 @@ def mapping_faults(mapping: Mapping) -> Iterator[Found]:
         yield from _denied_faults(mapping)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """What was expected: the most similar known name, or a few of them."""
-    names = list(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"expected one of: {', '.join(names[:12])}"
-
-
-def _covers(earlier: Rule, later: Rule) -> bool:
-    """True where the earlier rule holds whenever the later one does, so that the later one is never reached."""
-    if "part" in (earlier.of, later.of) or (earlier.slot, earlier.finding) != (later.slot, later.finding):
-        return False
-    asked = all(
-        name in later.when and (PRESENT in as_tuple(values) or set(as_tuple(later.when[name])) <= set(as_tuple(values)))
-        for name, values in earlier.when.items()
-    )
-    excluded = all(
-        name in later.unless and set(as_tuple(values)) <= set(as_tuple(later.unless[name]))
-        for name, values in earlier.unless.items()
-    )
-    return asked and excluded and earlier.where in (None, later.where)
-
-
 def _code_faults(mapping: Mapping) -> Iterator[Found]:
+    for name, url in mapping.systems.items():
+        if _URI.fullmatch(url) is None:
+            yield ("systems", name), f"expected the URI of a code system, found {url!r}"
     written = [*mapping.written_codes(), *((("denied", text), text) for text in mapping.denied)]
     for location, text in written:
         system, _, rest = text.partition("|")
         code = rest.partition("|")[0]
-        if system not in mapping.systems:
-            yield location, f"unknown system {system!r} in {text!r}; {nearest(system, mapping.systems)}"
-        elif not code:
+        if not code:
             yield location, f"expected system|code|display, found {text!r}"
-        elif location[0] != "denied" and not _is_possible(mapping.systems[system], code):
-            yield location, f"{code} fails the check digit of {system}: it is not a code; look it up again"
+        elif system not in mapping.systems:
+            yield location, f"unknown system {system!r} in {text!r}; {nearest(system, mapping.systems)}"
+        elif location[0] != "denied" and (fault := _fault_of(mapping.systems[system], code)):
+            yield location, f"{code} {fault} of {system}: it is not a code; look it up again"
 
 
-def _is_possible(system: str, code: str) -> bool:
-    if system == SNOMED:
-        return is_snomed_identifier(code)
-    return is_loinc_number(code) if system == LOINC else True
+def _fault_of(system: str, code: str) -> str | None:
+    """Why this cannot be a code of the system, if so."""
+    if (system == SNOMED and not is_snomed_identifier(code)) or (system == LOINC and not is_loinc_number(code)):
+        return "fails the check digit"
+    form = _FORMS.get(system)
+    return "has not the form of a code" if form and form.fullmatch(code) is None else None
 
 
 def _denied_faults(mapping: Mapping) -> Iterator[Found]:
@@ -128,180 +97,3 @@ def _reading_faults(mapping: Mapping) -> Iterator[Found]:
             re.compile(reading.pattern)
         except re.error as error:
             yield ("readings", index, "pattern"), f"is no regular expression: {error}"
-
-
-class _NameChecker:
-    """Checks every name that templates and conditions use against what the mapping declares."""
-
-    def __init__(self, mapping: Mapping) -> None:
-        self._mapping = mapping
-        self._slots = {rule.slot for rule in mapping.rules}
-        groups = {name for reading in mapping.readings for name in re.findall(r"\(\?P<(\w+)>", reading.pattern)}
-        assumed = {name for assumption in mapping.assumptions for name in assumption.set}
-        self._conditions = {
-            *FINDING_VARIABLES, *PRIMARY_VARIABLES, *REPORT_VARIABLES, *RESOURCE_VARIABLES, *mapping.attributes, *groups,
-            *assumed,
-        }  # fmt: skip
-        self._closed = {
-            name: sorted(map(str, {*values, *(one.set[name] for one in mapping.assumptions if name in one.set)}))
-            for name, values in _CLOSED.items()
-        }
-
-    def assumptions(self) -> Iterator[Found]:
-        for index, assumption in enumerate(self._mapping.assumptions):
-            for part in ("when", "unless"):
-                yield from self._names(("assumptions", index, part), getattr(assumption, part))
-
-    def templates(self) -> Iterator[Found]:
-        for name, template in self._mapping.templates.items():
-            base = template.get(BASE_KEY)
-            if base is not None:
-                yield from self._known(("templates", name, BASE_KEY), "template", base, self._mapping.templates)
-            if name in self._beneath(name):
-                yield ("templates", name, BASE_KEY), f"builds on itself: {' over '.join((name, *self._beneath(name)))}"
-            yield from self._node(("templates", name), template)
-
-    def rules(self) -> Iterator[Found]:
-        for index, rule in enumerate(self._mapping.rules):
-            location: Location = ("rules", index)
-            if rule.template:
-                yield from self._known((*location, "template"), "template", rule.template, self._mapping.templates)
-            elif "resourceType" not in rule.resource:
-                yield (*location, "resource"), "expected a template, or a resource with resourceType"
-            for part in ("when", "unless"):
-                yield from self._names((*location, part), getattr(rule, part))
-            yield from self._node((*location, "resource"), rule.resource)
-            if rule.where is not None:
-                yield from self._path((*location, "where"), rule.where)
-            for earlier_index, earlier in enumerate(self._mapping.rules[:index]):
-                if rule.id is not None and rule.id == earlier.id:
-                    yield (*location, "id"), f"is the id of rules.{earlier_index} too"
-                if _covers(earlier, rule):
-                    name = earlier.id or f"rules.{earlier_index}"
-                    yield location, f"is never reached: {name} answers {rule.slot} wherever this one would"
-
-    def allowed(self) -> Iterator[Found]:
-        known = [*self._mapping.tables, *self._mapping.codes]
-        for name, tables in self._mapping.allowed.items():
-            if name not in self._mapping.codes:
-                yield ("allowed", name), f"no code {name!r}; {nearest(name, self._mapping.codes)}"
-            for table in tables:
-                if table not in known:
-                    yield ("allowed", name), f"no table or code {table!r}; {nearest(table, known)}"
-
-    def known_condition(self) -> Iterator[Found]:
-        for index, table in enumerate(self._mapping.known_condition):
-            if table not in self._mapping.tables:
-                location: Location = ("known_condition", index)
-                yield location, f"no table {table!r}; {nearest(table, self._mapping.tables)}"
-
-    def cases(self) -> Iterator[Found]:
-        names: set[str] = set()
-        for index, case in enumerate(self._mapping.cases):
-            if case.name in names:
-                yield ("cases", index, "name"), "is the name of an earlier case too"
-            names.add(case.name)
-            for slot, expected in case.expect.items():
-                location: Location = ("cases", index, "expect", slot)
-                yield from self._known(location, "slot", slot, sorted(self._slots))
-                for text in as_tuple(expected):
-                    system, bar, _ = text.partition("|")
-                    if bar:
-                        yield from self._known(location, "system", system, self._mapping.systems)
-
-    def _path(self, location: Location, path: Any) -> Iterator[Found]:
-        if not isinstance(path, str):
-            yield location, "expected a FHIRPath as text"
-            return
-        if (fault := fault_in(path)) is not None:
-            yield location, fault
-        for name in names_in(path):
-            if name != PATIENT_RESOURCE:
-                yield from self._variable(location, name)
-
-    def _beneath(self, name: str) -> list[str]:
-        """The templates that one builds on, up to the first that comes again."""
-        found: list[str] = []
-        base = self._mapping.templates[name].get(BASE_KEY)
-        while isinstance(base, str) and base in self._mapping.templates and base not in found:
-            found.append(base)
-            base = self._mapping.templates[base].get(BASE_KEY)
-        return found
-
-    def _names(self, location: Location, conditions: Any) -> Iterator[Found]:
-        if not isinstance(conditions, dict):
-            yield location, "expected conditions, variable: value"
-            return
-        for name, values in conditions.items():
-            yield from self._variable((*location, name), name)
-            for value in as_tuple(values) if name in self._closed else ():
-                if value not in (ABSENT, PRESENT):
-                    yield from self._known((*location, name), name, value, self._closed[name])
-
-    def _variable(self, location: Location, name: Any) -> Iterator[Found]:
-        if not isinstance(name, str):
-            yield location, f"expected the name of a variable, found {name!r}"
-        elif name not in self._conditions and not name.startswith(_OPEN_NAMES):
-            hint = nearest(name, sorted(self._conditions))
-            yield location, f"no variable {name!r}; {hint} (declare what findings carry under attributes)"
-
-    def _node(self, location: Location, node: Any) -> Iterator[Found]:
-        if isinstance(node, str) and node.startswith("$") and not node.startswith("$$"):
-            yield from self._variable(location, node[1:])
-        elif isinstance(node, list | tuple):
-            for index, item in enumerate(node):
-                yield from self._node((*location, index), item)
-        elif isinstance(node, dict):
-            command = next((key for key in node if str(key).startswith("$")), None)
-            if command is not None:
-                yield from self._command((*location, command), node, command)
-            for key, value in node.items():
-                if key != command:
-                    yield from self._node((*location, key), value)
-
-    def _command(self, location: Location, node: dict[str, Any], command: str) -> Iterator[Found]:
-        argument = node[command]
-        if command not in _COMMANDS:
-            yield location, f"no command {command!r}; {nearest(command, _COMMANDS)}"
-        elif command == "$concept":
-            yield from self._sources(location, argument)
-        elif command == "$text":
-            yield from self._known(location, "text", argument, self._mapping.texts)
-            yield from self._by(location, node.get("by"))
-        elif command in ("$reference", "$references"):
-            for slot in argument if isinstance(argument, list | tuple) else [argument]:
-                yield from self._known(location, "slot", slot, sorted(self._slots))
-        elif command == "$format":
-            for name in re.findall(r"{(\w+)}", str(argument)):
-                yield from self._variable(location, name)
-        elif command == "$fhirpath":
-            yield from self._path(location, argument)
-        else:
-            yield from self._variable(location, argument) if command == "$number" else self._names(location, argument)
-
-    def _sources(self, location: Location, sources: Any) -> Iterator[Found]:
-        if not isinstance(sources, list | tuple):
-            yield location, "expected a list: names of codes, or {table, by}"
-            return
-        for source in sources:
-            yield from self._source(location, source)
-
-    def _source(self, location: Location, source: Any) -> Iterator[Found]:
-        if isinstance(source, str):
-            yield from self._known(location, "code", source, self._mapping.codes)
-        elif not isinstance(source, dict) or "table" not in source or "by" not in source:
-            yield location, "expected the name of a code, or {table, by}"
-        else:
-            yield from self._known(location, "table", source["table"], self._mapping.tables)
-            yield from self._by(location, source["by"])
-            yield from self._by(location, source.get("otherwise", []))
-            for part in ("when", "unless"):
-                yield from self._names(location, source.get(part, {}))
-
-    def _by(self, location: Location, by: Any) -> Iterator[Found]:
-        for name in [by] if isinstance(by, str) else by or []:
-            yield from self._variable(location, name)
-
-    def _known(self, location: Location, kind: str, name: Any, known: Iterable[str]) -> Iterator[Found]:
-        if not isinstance(name, str) or name not in known:
-            yield location, f"no {kind} {name!r}; {nearest(str(name), known)}"

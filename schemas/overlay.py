@@ -15,13 +15,15 @@
 schemas/overlay_loader.py lays the file over the mapping and checks what comes of it as one.
 """
 
+import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
 from schemas.frozen import Frozen
 from schemas.messages import ReportContext
-from schemas.pack_mapping import Assumption, Case, OneOrMore, OwnProfile, Reading, Rule
+from schemas.pack_mapping import Assumption, Case, Location, OneOrMore, OwnProfile, Reading, Rule
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
 CodeChoice = Literal["snomed", "ajcc"]
@@ -44,6 +46,14 @@ class Facility(Frozen):
             return False
         named = f"{sender.identifier.system or ''}|{sender.identifier.value}" if sender.identifier else None
         return named in self.organizations or (sender.literal or "") in self.organizations
+
+    def faults(self) -> Iterator[tuple[Location, str]]:
+        """Senders that no report can have."""
+        if not self.organizations and not self.report_systems:
+            yield (), "fits no report: name organizations or report_systems, or leave it out for all reports"
+        for index, name in enumerate(self.organizations):
+            if re.fullmatch(r"[^|]*\|.+|\S+/\S+", name) is None:
+                yield ("organizations", index), f"expected system|value or Organization/id, found {name!r}"
 
 
 class OverlayRule(Rule):

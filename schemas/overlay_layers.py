@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from schemas.mapping_faults import nearest
 from schemas.pack_mapping import Location
-from schemas.yaml_source import Fault, line_of, plain
+from schemas.yaml_source import Fault, line_of, nearest, plain
 
 _BY_KEY = ("systems", "codes", "tables", "texts", "templates", "allowed", "denied", "profiles")
 _WITH_CODES = ("codes", "tables")

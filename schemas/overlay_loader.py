@@ -6,18 +6,19 @@ away that the shipped mapping needs.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from schemas.errors import Code, SynopticError
-from schemas.mapping_faults import UNUSED, nearest
+from schemas.mapping_faults import UNUSED
+from schemas.mapping_vocabulary import Vocabulary, vocabulary_faults
 from schemas.overlay import CodeChoice, Facility, Overlay
 from schemas.overlay_layers import Layers
-from schemas.pack_mapping import Mapping
-from schemas.yaml_source import Fault, dotted, fault_of, load_yaml, shaped
+from schemas.pack_mapping import Location, Mapping
+from schemas.yaml_source import Fault, dotted, fault_of, load_yaml, nearest, shaped
 
 MAPPING_FILE = "mapping.yaml"
 OVERLAY_FILE = "overlay.yaml"
@@ -29,14 +30,25 @@ _LISTED = 20
 class SiteMapping:
     """The mapping of one facility's reports; `digest` is of what it says, not of how it is written.
 
-    `places` names, for each rule, the file and line that it stands on.
+    `layers` know the file and line that each part of it comes from.
     """
 
     name: str
     mapping: Mapping
     digest: str
+    layers: Layers = field(repr=False, compare=False)
     facility: Facility | None = None
-    places: tuple[str, ...] = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """For each rule, the file and line that it stands on."""
+        found = (self.layers.place(("rules", index)) for index in range(len(self.mapping.rules)))
+        return tuple(f"{file}:{line}" for file, line, _ in found)
+
+    def fault(self, place: Location, message: str) -> Fault:
+        """A fault of the mapping, in the file that this part of it comes from."""
+        file, line, own = self.layers.place(place)
+        return Fault(file, line, dotted(own), message)
 
 
 @dataclass(frozen=True)
@@ -60,7 +72,13 @@ def read_overlay(folder: Path) -> tuple[OverlayFile | None, list[Fault]]:
     if faults:
         return None, faults
     overlay, faults = shaped(source, Overlay, label)
-    return (OverlayFile(folder, overlay, source), []) if overlay else (None, faults)
+    if overlay is None:
+        return None, faults
+    # Left empty it would be for everybody, which nobody writes a key for.
+    facility = Facility() if "facility" in source and overlay.facility is None else overlay.facility
+    found = facility.faults() if facility else ()
+    faults = [Fault.at(label, source, ("facility", *place), message) for place, message in found]
+    return (None, faults) if faults else (OverlayFile(folder, overlay, source), [])
 
 
 def codes_file(pack_folder: Path, choice: CodeChoice) -> Path:
@@ -69,9 +87,15 @@ def codes_file(pack_folder: Path, choice: CodeChoice) -> Path:
 
 
 def load_site(
-    pack_folder: Path, choice: CodeChoice = SHIPPED_CODES, laid: OverlayFile | None = None
+    pack_folder: Path,
+    choice: CodeChoice = SHIPPED_CODES,
+    laid: OverlayFile | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> tuple[SiteMapping | None, list[Fault]]:
-    """The pack's mapping with an overlay, checked as one; returns it, or None with every fault found."""
+    """The pack's mapping with an overlay, checked as one, and against the pack's words where these are known.
+
+    Returns it, or None with every fault found.
+    """
     source, faults = load_yaml(pack_folder / MAPPING_FILE)
     if faults:
         return None, faults
@@ -88,21 +112,21 @@ def load_site(
         layers.lay(path.name, codes)
     if laid is not None:
         layers.lay(laid.label, laid.source)
-    mapping, faults = _checked(layers)
+    mapping, faults = _checked(layers, vocabulary)
     if mapping is None or faults:
         return None, faults
     name, facility = (laid.overlay.overlay, laid.overlay.facility) if laid else ("", None)
-    return SiteMapping(name, mapping, digest_of(mapping), facility, _places(layers)), []
+    return SiteMapping(name, mapping, digest_of(mapping), layers, facility), []
 
 
 def load_sites(
-    pack_folder: Path, choice: CodeChoice, overlays: Iterable[OverlayFile]
+    pack_folder: Path, choice: CodeChoice, overlays: Iterable[OverlayFile], vocabulary: Vocabulary
 ) -> tuple[tuple[SiteMapping, ...], list[Fault]]:
     """The mapping for everybody, then each overlay's; the faults of all of them."""
     sites: list[SiteMapping] = []
     faults: list[Fault] = []
     for laid in (None, *overlays):
-        site, found = load_site(pack_folder, choice, laid)
+        site, found = load_site(pack_folder, choice, laid, vocabulary)
         faults += found
         if site is not None:
             sites.append(site)
@@ -157,19 +181,15 @@ def digest_of(mapping: Mapping, *more: BaseModel) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _places(layers: Layers) -> tuple[str, ...]:
-    found = (layers.place(("rules", index)) for index in range(len(layers.data["rules"])))
-    return tuple(f"{file}:{line}" for file, line, _ in found)
-
-
-def _checked(layers: Layers) -> tuple[Mapping | None, list[Fault]]:
+def _checked(layers: Layers, vocabulary: Vocabulary | None) -> tuple[Mapping | None, list[Fault]]:
     try:
         mapping = Mapping.model_validate(layers.data)
     except ValidationError as error:
         shape = [fault_of(item, *layers.place(item["loc"]), Mapping) for item in error.errors(include_url=False)]
         return None, [*layers.faults, *dict.fromkeys(shape)]
     faults = list(layers.faults)
-    for place, message in mapping.faults():
+    said = vocabulary_faults(mapping, vocabulary) if vocabulary else ()
+    for place, message in (*mapping.faults(), *said):
         file, line, own = layers.place(place)
         # What an overlay leaves unused of the shipped file is no mistake of anybody; nor is a case that shows what it left out.
         is_unused = message.startswith(UNUSED) and file == MAPPING_FILE and layers.has_more

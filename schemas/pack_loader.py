@@ -9,6 +9,7 @@ from pathlib import Path
 
 from schemas.errors import Code, SynopticError
 from schemas.frozen import Frozen
+from schemas.mapping_vocabulary import vocabulary_of
 from schemas.messages import ReportContext
 from schemas.overlay_loader import (
     MAPPING_FILE,
@@ -117,7 +118,7 @@ def with_mappings(packs: Map[str, Pack], settings: MappingSettings) -> dict[str,
     faults: list[Fault] = []
     for identifier, pack in packs.items():
         own = [one for one in overlays if one.overlay.pack == identifier]
-        loaded, found = load_sites(pack.folder, settings.codes, own)
+        loaded, found = load_sites(pack.folder, settings.codes, own, vocabulary_of(pack.definition, pack.labels))
         faults += found
         if not found:
             shipped, *others = (replace(one, digest=digest_of(one.mapping, pack.staging)) for one in loaded)

@@ -1,6 +1,7 @@
 """YAML read with line numbers, checked against a pydantic model: every fault at once, with file, line and key."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.reader import ReaderError
 
 Model = TypeVar("Model", bound=BaseModel)
 _LIST, _KEYS = "Input should be a list", "Input should be keys with values"
@@ -19,7 +21,11 @@ _BRANCHES = ("str", "tuple[str, ...]")  # what pydantic adds to the place of a t
 _SYNTAX = {
     "mapping values are not allowed here": "a colon where none can stand: is the line indented like its neighbours?",
     "found character '\\t' that cannot start any token": "a tab: indent with spaces",
+    "but found another document": "a second document begins here: a file holds one, without '---' in it",
 }
+_SHORT, _LISTED = 4, 12
+_MOST_BYTES, _MOST_VALUES = 4_000_000, 500_000  # the largest shipped file has a fortieth of these
+_TOO_DEEP = re.compile(r"(?:[\[{]\s*|-[ \n]\s*){60}")
 
 
 @dataclass(frozen=True, order=True)
@@ -53,7 +59,16 @@ def load_yaml(path: Path, name: str | None = None) -> tuple[Any, list[Fault]]:
     """Read a YAML file, keeping line numbers; a syntax error or a missing file is one fault, of `name` if given."""
     reader, file = YAML(typ="rt"), name or path.name
     try:
-        return reader.load(path.read_text(encoding="utf-8")), []
+        if path.stat().st_size > _MOST_BYTES:
+            return None, [Fault(file, 1, "(file)", f"is larger than {_MOST_BYTES // 1_000_000} MB")]
+        text = path.read_text(encoding="utf-8-sig")
+        # The parser takes minutes to find out; what aliases repeat is found below.
+        if (deep := _TOO_DEEP.search(text)) is not None:
+            return None, [Fault(file, text.count("\n", 0, deep.start()) + 1, "(syntax)", "is nested too deep")]
+        data = reader.load(text)
+        if _size(data, {}) > _MOST_VALUES:
+            return None, [Fault(file, 1, "(file)", f"its aliases make more than {_MOST_VALUES} values of it")]
+        return data, []
     except FileNotFoundError:
         return None, [Fault(file, 1, "(file)", "is missing")]
     except OSError as error:
@@ -64,10 +79,25 @@ def load_yaml(path: Path, name: str | None = None) -> tuple[Any, list[Fault]]:
     except MarkedYAMLError as error:
         mark, problem = error.problem_mark, (error.problem or "is not YAML").partition(" with value")[0]
         return None, [Fault(file, (mark.line + 1) if mark else 1, "(syntax)", _SYNTAX.get(problem, problem))]
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        return None, [
+            Fault(file, line, "(file)", f"holds the character {error.character:#04x}, which YAML does not allow")
+        ]
     except YAMLError:
-        return None, [Fault(file, 1, "(file)", "holds characters that YAML does not allow")]
+        return None, [Fault(file, 1, "(file)", "is not YAML")]
     except RecursionError:
         return None, [Fault(file, 1, "(syntax)", "is nested too deep")]
+
+
+def _size(node: Any, known: dict[int, int]) -> int:
+    """How many values a part holds once its aliases are written out; each part is counted once."""
+    if not isinstance(node, CommentedMap | CommentedSeq):
+        return 1
+    if id(node) not in known:
+        children = node.values() if isinstance(node, CommentedMap) else node
+        known[id(node)] = 1 + sum(_size(child, known) for child in children)
+    return known[id(node)]
 
 
 def load_model(path: Path, model: type[Model]) -> tuple[Model | None, list[Fault]]:
@@ -98,8 +128,8 @@ def fault_of(item: ErrorDetails, file: str, line: int, place: tuple[int | str, .
     """What pydantic found wrong, at its place in the file; of a key that `model` does not have, the nearest one."""
     message, found = _PLAINLY.get(item["type"], item["msg"]), item.get("input")
     if item["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(place[-1]), _keys_at(model, item["loc"][:-1]), n=1)
-        return Fault(file, line, dotted(place), f"{message}; did you mean {close[0]!r}?" if close else message)
+        hint = nearest(str(place[-1]), _keys_at(model, item["loc"][:-1]))
+        return Fault(file, line, dotted(place), f"{message}; {hint}")
     if place and str(place[-1]) in _BRANCHES:
         place, message = (
             place[:-1],
@@ -108,6 +138,15 @@ def fault_of(item: ErrorDetails, file: str, line: int, place: tuple[int | str, .
     elif item["type"] == "string_type":
         message = "Input should be a text: put it in quotes"
     return Fault(file, line, dotted(place), _explain(message, found))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What was expected: the most similar known name, or a few of them."""
+    names = list(known)
+    if close := difflib.get_close_matches(name, names, n=1, cutoff=0.5 if len(name) < _SHORT else 0.6):
+        return f"did you mean {close[0]!r}?"
+    more = f", … ({len(names)} in all)" if len(names) > _LISTED else ""
+    return f"expected one of: {', '.join(names[:_LISTED])}{more}" if names else "there is none"
 
 
 def _keys_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

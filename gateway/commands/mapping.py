@@ -1,25 +1,21 @@
 """`synoptic mapping`: check, try and change what turns findings into FHIR."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 import typer
 
 from gateway.listing import print_rows
 from gateway.mapping_tools import concepts, live
-from gateway.mapping_tools.chosen import Chosen, choose, place_of
+from gateway.mapping_tools.chosen import Chosen, choose, judge
 from schemas.errors import Code, SynopticError
-from schemas.mapping_faults import nearest
 from schemas.mapping_schema import SchemaName, schema_of
-from schemas.overlay_loader import MAPPING_FILE, OVERLAY_FILE, load_site, read_overlay
-from schemas.pack import PackDefinition
+from schemas.overlay_loader import MAPPING_FILE
 from schemas.pack_loader import check_pack
-from schemas.pack_mapping import Case, CaseFinding, Location
-from schemas.pack_rules import LabelRules
+from schemas.pack_mapping import Case, CaseFinding
 from schemas.settings import Settings, load_settings
-from schemas.yaml_source import Fault, load_model, load_yaml, plain
+from schemas.yaml_source import Fault, nearest, plain
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 Which = Annotated[
@@ -133,59 +129,9 @@ for command in (live.record, live.unmapped, live.replay, concepts.export_concept
 
 def faults_of(which: str) -> list[Fault]:
     """Every fault of a pack's files, or of an overlay and the mapping under it."""
-    place, faults = place_of(which)
-    if place.overlay is None:
-        return [*check_pack(place.folder), *_unknown_names(place.folder, place.folder / MAPPING_FILE)]
-    laid, _ = read_overlay(place.overlay)
-    if laid is None:
-        return faults
-    codes = load_settings().mapping.codes
-    found = load_site(place.folder, codes, laid)[1]
-    return [*found, *_unknown_names(place.folder, place.overlay / OVERLAY_FILE)]
-
-
-def _unknown_names(folder: Path, path: Path) -> list[Fault]:
-    """Findings that rules and cases of the file speak of and nothing in the pack finds; profiles that nobody declares."""
-    definition = load_model(folder / "pack.yaml", PackDefinition)[0]
-    labels = load_model(folder / "labels.yaml", LabelRules)[0]
-    lines, _ = load_yaml(path)
-    if definition is None or labels is None or not isinstance(lines, dict):
-        return []
-    from mappers.profiles import load_profiles
-
-    known = sorted({*(task.key for task in definition.tasks), *labels.labels})
-    written = plain(lines)
-    named: list[tuple[Location, str]] = [
-        (("rules", index, "finding"), rule["finding"])
-        for index, rule in enumerate(written.get("rules") or [])
-        if rule.get("finding") is not None
-    ]
-    named += [
-        (("cases", index, "findings", key), key)
-        for index, case in enumerate(written.get("cases") or [])
-        for key in case.get("findings") or {}
-    ]
-    label = f"{path.parent.name}/{path.name}" if path.name == OVERLAY_FILE else path.name
-    faults = [
-        Fault.at(label, lines, place, f"nothing in the pack finds {key!r}; {nearest(key, known)}")
-        for place, key in named
-        if key not in known
-    ]
-    profiles = [*load_profiles(), *(written.get("profiles") or {})]
-    return faults + [
-        Fault.at(label, lines, place, f"no profile {url!r}; {nearest(url, profiles)} (declare it under profiles)")
-        for place, url in _claimed(written)
-        if url not in profiles
-    ]
-
-
-def _claimed(node: Any, place: Location = ()) -> Iterator[tuple[Location, str]]:
-    """Each profile that a template or a rule's resource claims, with its place."""
-    if isinstance(node, dict):
-        urls = node["profile"] if place[-1:] == ("meta",) and isinstance(node.get("profile"), list) else []
-        yield from (((*place, "profile", index), url) for index, url in enumerate(urls) if not url.startswith("$"))
-    for key, value in node.items() if isinstance(node, dict) else enumerate(node if isinstance(node, list) else ()):
-        yield from _claimed(value, (*place, key))
+    judged = judge(which, load_settings().mapping.codes)
+    beside = check_pack(judged.folder) if judged.laid is None and judged.folder.joinpath(MAPPING_FILE).is_file() else []
+    return list(dict.fromkeys([*beside, *judged.faults]))
 
 
 def _choose(given: str, settings: Settings) -> Chosen:

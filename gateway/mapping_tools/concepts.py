@@ -10,8 +10,8 @@ import typer
 from gateway.mapping_tools.chosen import choose
 from schemas.concept_map import CODES_TABLE, export_concept_map, import_concept_map
 from schemas.errors import Code, SynopticError
-from schemas.mapping_faults import nearest
 from schemas.settings import load_settings
+from schemas.yaml_source import nearest
 
 Given = Annotated[str, typer.Option("--mapping", help="a pack's id, or a folder with mapping.yaml or overlay.yaml")]
 

@@ -219,3 +219,18 @@ def test_the_small_mapping_has_no_faults(tmp_path: Path) -> None:
     """So that each fault above comes from the overlay."""
     assert load_site(write_pack(tmp_path))[1] == []
     assert BASE.count("id:") == 3
+
+
+@pytest.mark.parametrize(
+    ("facility", "fault"),
+    [
+        ("facility:\n", "facility: fits no report: name organizations or report_systems"),
+        ("facility: {}\n", "facility: fits no report: name organizations or report_systems"),
+        ("facility: {organizations: [X]}\n", "facility.organizations.0: expected system|value or Organization/id, found 'X'"),
+    ],
+)  # fmt: skip
+def test_an_overlay_names_a_sender_that_there_can_be(tmp_path: Path, facility: str, fault: str) -> None:
+    """A key left empty is not for everybody; a bare name is no identifier."""
+    (tmp_path / "overlay.yaml").write_text(f"overlay: x\ntitle: X\nversion: '1'\npack: breast\n{facility}")
+    (found,) = read_overlay(tmp_path)[1]
+    assert f"overlay.yaml:5: {fault}" in str(found)
