@@ -27,6 +27,11 @@ class Mark:
     start: int
     end: int
 
+    def is_within(self, other: "Mark") -> bool:
+        """Whether the other says the same of more text."""
+        wider = other.start <= self.start and self.end <= other.end and self != other
+        return wider and (self.task, self.value) == (other.task, other.value)
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -37,10 +42,11 @@ class Summary:
 
 
 def marks_of(extracted: Extracted) -> list[Mark]:
-    """A mark for each piece of evidence, in the order of the text; none where nothing was extracted."""
+    """A mark for each piece of evidence, but those within another of the same value, in the order of the text."""
     primaries = extracted.findings.primaries if extracted.findings else ()
-    found = [mark for primary in primaries for mark in _marks(primary, several=len(primaries) > 1)]
-    return sorted(dict.fromkeys(found), key=lambda mark: (mark.start, mark.end))
+    found = dict.fromkeys(mark for primary in primaries for mark in _marks(primary, several=len(primaries) > 1))
+    whole = [mark for mark in found if not any(mark.is_within(other) for other in found)]
+    return sorted(whole, key=lambda mark: (mark.start, mark.end))
 
 
 def _marks(primary: Primary, several: bool) -> Iterator[Mark]:

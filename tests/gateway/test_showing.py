@@ -117,6 +117,21 @@ def test_value_read_twice_on_a_line_has_one_label() -> None:
     assert [(len(found), len(marks)) for found, marks in marks_on_page(shared, page)] == [(1, 2)]
 
 
+def test_evidence_within_evidence_of_the_same_value_has_no_mark_of_its_own() -> None:
+    """Of "HER2: negative (1+)" the score's second piece, "negative (1+)", is left out; other values of the words stay."""
+    spans = {"HER2_ihc": ((0, 19), (6, 19)), "HER2": ((0, 14),)}
+    findings = {
+        task: Finding(
+            value="1+", status=Status.CODED, evidence=tuple(Evidence(quote="x", start=a, end=b) for a, b in ends)
+        )
+        for task, ends in spans.items()
+    }
+    primary = Primary(key="breast", organ="breast", assertion=Assertion.PRIMARY_INVASIVE, findings=findings)
+    one = extracted()
+    marks = marks_of(Extracted("x", one.report, one.findings.model_copy(update={"primaries": (primary,)})))
+    assert [(mark.task, mark.start) for mark in marks] == [("HER2", 0), ("HER2 ihc", 0)]
+
+
 def test_labels_stand_beside_the_page_and_apart_from_each_other() -> None:
     """Many values on one line make the margin longer, never the page narrower, and a review is drawn in its colour."""
     box = ((100, 900, 200, 920),)
