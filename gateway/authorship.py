@@ -1,7 +1,8 @@
 """Who wrote a stored resource: Synoptic marks each with a digest of its content, so that a person's edit shows.
 
 The mark is an extension, which an editor keeps: a resource without it was written by somebody else, and one whose
-content no longer gives the digest was changed since. Narrative and meta do not count, since servers rewrite them.
+content no longer gives the digest was changed since. Meta does not count, nor a narrative that is made of the content,
+since servers rewrite them; one with words of its own is a person's.
 """
 
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ _VERIFIER = "verifier"
 _STATEMENT = frozenset(["resourceType", "code", "bodySite", "component", "dataAbsentReason"])
 _WITHDRAWN = "entered-in-error"
 _UNCOUNTED = frozenset(["meta", "text", "extension"])
+_OWN_WORDS = "additional"
 
 
 def stamp(resource: Resource) -> Resource:
@@ -36,8 +38,15 @@ def stated_again(resource: Resource, version: str) -> Resource:
 
 def is_stamped(resource: Resource) -> bool:
     """True where Synoptic wrote the resource as it stands."""
+    if has_own_words(resource):
+        return False
     marks = [item for item in resource.get("extension", []) if item.get("url") == WRITTEN_DIGEST]
     return [item.get("valueString") for item in marks] == [_content_digest(resource)]
+
+
+def has_own_words(resource: Resource) -> bool:
+    """True where the narrative says more than the elements do, as only a person writes it."""
+    return bool(resource.get("text", {}).get("status") == _OWN_WORDS)
 
 
 def is_same(one: Resource, other: Resource) -> bool:
@@ -79,6 +88,20 @@ def with_labels(resource: Resource, standing: Resource) -> Resource:
     return {**resource, "meta": meta} if meta else resource
 
 
+def with_additions(manifest: Resource, standing: Resource) -> Resource:
+    """The manifest with what others added to the one that stands: verifiers, extensions, a narrative of their own."""
+    agents = [agent for agent in standing.get("agent", []) if _is_verifier(agent) and agent not in manifest["agent"]]
+    extensions = [one for one in standing.get("extension", []) if not one.get("url", "").startswith(f"{EXTENSIONS}/")]
+    added = [one for one in extensions if one not in manifest["extension"]]
+    words = {"text": standing["text"]} if has_own_words(standing) else {}
+    return {
+        **manifest,
+        **words,
+        "extension": [*manifest["extension"], *added],
+        "agent": [*manifest["agent"], *agents],
+    }
+
+
 def unversioned(resource: Resource) -> Resource:
     """The resource without what the store put in its meta, its elements in their order: published again, same bytes."""
     meta = {key: value for key, value in resource.get("meta", {}).items() if key not in STORE_META}
@@ -91,13 +114,13 @@ def verified(provenances: Iterable[Resource]) -> frozenset[str]:
     return frozenset(
         target.get("reference", "")
         for provenance in provenances
-        if any(
-            coding.get("code") == _VERIFIER
-            for agent in provenance.get("agent", [])
-            for coding in agent.get("type", {}).get("coding", [])
-        )
+        if any(map(_is_verifier, provenance.get("agent", [])))
         for target in provenance.get("target", [])
     )
+
+
+def _is_verifier(agent: Resource) -> bool:
+    return any(coding.get("code") == _VERIFIER for coding in agent.get("type", {}).get("coding", []))
 
 
 def _content_digest(resource: Resource) -> str:

@@ -22,7 +22,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from gateway.authorship import agrees, is_same, is_stamped, stamp, stated_again, unversioned, verified, with_labels
+from gateway.authorship import (
+    agrees,
+    is_same,
+    is_stamped,
+    stamp,
+    stated_again,
+    unversioned,
+    verified,
+    with_additions,
+    with_labels,
+)
 from gateway.ledger import (
     REVIEW_TASKS,
     Ledger,
@@ -241,7 +251,7 @@ def _plan(
         elif name in newly_shared:
             puts.append(Put(with_labels(stated_again(resource, stored.version), stored.resource), stored.version))
     if current.manifest:
-        manifest = with_labels(manifest, current.manifest.resource)
+        manifest = with_labels(with_additions(manifest, current.manifest.resource), current.manifest.resource)
     return Plan(
         Outcome.WRITE,
         puts=(*puts, Put(manifest, current.manifest.version if current.manifest else None)),

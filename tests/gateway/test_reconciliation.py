@@ -290,6 +290,42 @@ def test_what_a_person_verified_stays():
     assert world.states() == {T: "1", G: "withdrawn"}
 
 
+def test_words_that_a_person_added_are_kept():
+    """A narrative beyond the elements stays beside the same value and is a conflict with another; a generated one is nobody's."""
+    world = World()
+    world.emit(incoming(names="t g", value="1"))
+    for name, status in ((T, "additional"), (G, "generated")):
+        world.put({**world.resources[name].resource, "text": {"status": status, "div": "<div>seen by me</div>"}})
+    assert world.emit(incoming(day=2, names="t g", value="1")).conflicts == ()
+    plan = world.emit(incoming(day=3, names="t g", value="3"))
+    assert [(item.reference, item.reason) for item in plan.conflicts] == [(T, EDITED)]
+    assert world.states() == {T: "1", G: "3"}
+    assert "seen by me" in str(world.resources[T].resource)
+
+
+def test_what_others_added_to_the_manifest_is_kept():
+    """A verifier, an extension and words of a person's own stand on every later manifest, once; what they verified stays."""
+    world, report = World(), incoming(names="t")
+    world.emit(report)
+    name = reference_of(report.manifest)
+    added = {"url": "https://hospital.example/seen", "valueBoolean": True}
+    standing = world.resources[name].resource
+    world.put(
+        {
+            **standing,
+            "text": {"status": "additional", "div": "<div>seen by me</div>"},
+            "extension": [*standing["extension"], added],
+            "agent": [*standing["agent"], *VERIFICATION["agent"]],
+        }
+    )
+    for day in (2, 3):
+        assert [item.reason for item in world.emit(incoming(day=day, names="t")).conflicts] == [VERIFIED]
+    manifest = world.resources[name].resource
+    assert (manifest["extension"].count(added), manifest["agent"][-1:]) == (1, VERIFICATION["agent"])
+    assert manifest["text"]["status"] == "additional"
+    assert world.states() == {T: "1"}
+
+
 def test_a_manifest_that_is_not_ours_says_nothing():
     """A Provenance without our digests, under the manifest's id or over the report's ids, keeps nothing from us."""
     world, report = World(), incoming(names="t condition")
