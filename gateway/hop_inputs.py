@@ -20,3 +20,10 @@ def hop_inputs(settings: Settings) -> dict[str, str]:
     """The hops with those of the registries; a registry whose file has faults is left to `synoptic registry check`."""
     found, _ = read_subscriptions(settings)
     return {**HOP_INPUTS, **{registry.hop: TOPIC_BUNDLES for registry in found}}
+
+
+def registry_topics(settings: Settings) -> tuple[str, ...]:
+    """The topics that registries have for themselves: made by whoever runs the brokers, and kept as these like."""
+    found, _ = read_subscriptions(settings)
+    targets = (registry.definition.deliver.kafka for registry in found)
+    return tuple(dict.fromkeys(target.topic for target in targets if target is not None))

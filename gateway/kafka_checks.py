@@ -7,13 +7,13 @@ some days: that it may open transactions can only be seen by asking for one.
 import socket
 import ssl
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 from kafka import errors
 
-from gateway.hop_inputs import HOP_INPUTS
+from gateway.hop_inputs import hop_inputs, registry_topics
 from gateway.kafka_topic_checks import check_topics
 from gateway.network_checks import NetworkFault, is_loopback, network_fault
 from gateway.outcome import Outcome, advice, fault
@@ -48,8 +48,9 @@ def check_kafka(settings: Settings) -> Iterator[Outcome]:
         yield _misplaced(bus, error.code is Code.BUS_REFUSES) or fault(BUS, error)
         return
     try:
-        for name, check in (("Kafka cluster", _cluster), ("Kafka topics", check_topics), ("Kafka groups", _groups)):
-            yield from _guarded(name, check(admin, bus))
+        yield from _guarded("Kafka cluster", _cluster(admin))
+        yield from _guarded("Kafka topics", check_topics(admin, bus, registry_topics(settings)))
+        yield from _guarded("Kafka groups", _groups(admin, bus, hop_inputs(settings)))
     finally:
         admin.close()
     yield from _guarded("Kafka transactions", _transactions(bus))
@@ -110,7 +111,7 @@ def _misplaced(bus: BusSettings, refuses: bool) -> Outcome | None:
     return None
 
 
-def _cluster(admin: Any, _bus: BusSettings) -> Iterator[Outcome]:
+def _cluster(admin: Any) -> Iterator[Outcome]:
     """How many brokers there are, whether each can be reached under the name it gives itself, and their version."""
     brokers = admin.describe_cluster()["brokers"]
     for broker in brokers:
@@ -134,9 +135,9 @@ def _cluster(admin: Any, _bus: BusSettings) -> Iterator[Outcome]:
         )
 
 
-def _groups(admin: Any, bus: BusSettings) -> Iterator[Outcome]:
+def _groups(admin: Any, bus: BusSettings, hops: Iterable[str]) -> Iterator[Outcome]:
     """Whether the hops may read as their groups, and how many members each has now."""
-    groups = {f"{bus.topic_prefix}{group_of(hop)}": hop for hop in HOP_INPUTS}
+    groups = {f"{bus.topic_prefix}{group_of(hop)}": hop for hop in hops}
     described = _once_coordinated(lambda: admin.describe_groups(list(groups)))
     members, closed = [], []
     for group, hop in groups.items():

@@ -1,6 +1,6 @@
 """What `synoptic doctor` asks about the topics: there, ours to use, and kept as deploy/topics.yaml says."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kafka import errors
@@ -16,9 +16,14 @@ MILLISECONDS_A_DAY = SECONDS_A_DAY * 1000
 FOR_EVER = -1
 
 
-def check_topics(admin: Any, bus: BusSettings) -> Iterator[Outcome]:
-    """Each topic that is not as it should be, then one line on all of them."""
-    wires = {f"{bus.topic_prefix}{topic.name}": topic for topic in TOPICS}
+def check_topics(admin: Any, bus: BusSettings, of_registries: Sequence[str] = ()) -> Iterator[Outcome]:
+    """Each topic that is not as it should be, then one line on all of them.
+
+    A registry's own topic must be there, to be written to by messages of the bus's size; how long it keeps them is the
+    registry's business.
+    """
+    ours = {f"{bus.topic_prefix}{topic.name}": topic for topic in TOPICS}
+    wires: dict[str, Topic | None] = {**ours, **{f"{bus.topic_prefix}{name}": None for name in of_registries}}
     described = {found["name"]: found for found in admin.describe_topics(list(wires))}
     brokers = sum(not broker.get("is_fenced") for broker in admin.describe_cluster()["brokers"])
     there = [wire for wire in wires if not described[wire]["error_code"]]
@@ -26,11 +31,12 @@ def check_topics(admin: Any, bus: BusSettings) -> Iterator[Outcome]:
     outcomes: list[Outcome] = []
     for wire, topic in wires.items():
         if wire in there:
-            outcomes += _rights(wire, described[wire])
-            outcomes += _kept(wire, topic, configurations[wire], bus)
+            outcomes += _rights(wire, described[wire], ("READ", "WRITE") if topic else ("WRITE",))
+            outcomes += _room(wire, configurations[wire], bus)
+            outcomes += _kept(wire, topic, configurations[wire]) if topic else ()
             outcomes += _replicas(wire, described[wire], configurations[wire], brokers)
         else:
-            outcomes += _absent(wire, described[wire], bus)
+            outcomes += _absent(wire, described[wire], bus.create_topics and topic is not None)
     yield from outcomes
     if not outcomes:
         later = len(wires) - len(there)
@@ -47,30 +53,33 @@ def _configurations(admin: Any, wires: list[str]) -> dict[str, dict[str, str]]:
     return {wire: {key: entry["value"] for key, entry in found[wire].items()} for wire in wires}
 
 
-def _absent(wire: str, described: dict[str, Any], bus: BusSettings) -> Iterator[Outcome]:
+def _absent(wire: str, described: dict[str, Any], is_made: bool) -> Iterator[Outcome]:
     if described["error_code"] == errors.TopicAuthorizationFailedError.errno:
         yield fault(wire, SynopticError(Code.BUS_REFUSES, "no right to this topic"))
     elif described["error_code"] != errors.UnknownTopicOrPartitionError.errno:
         yield fault(wire, SynopticError(Code.NO_TOPIC, errors.for_code(described["error_code"]).__name__))
-    elif not bus.create_topics:
+    elif not is_made:
         yield fault(wire, SynopticError(Code.NO_TOPIC, "it is missing"))
     elif "CREATE" not in (described["authorized_operations"] or ["CREATE"]):
         yield fault(wire, SynopticError(Code.BUS_REFUSES, "no right to create this topic"))
 
 
-def _rights(wire: str, described: dict[str, Any]) -> Iterator[Outcome]:
+def _rights(wire: str, described: dict[str, Any], needed: Sequence[str]) -> Iterator[Outcome]:
     rights = described["authorized_operations"]
-    lacking = [word for word in ("READ", "WRITE") if rights is not None and word not in rights]
+    lacking = [word for word in needed if rights is not None and word not in rights]
     if lacking:
         words = f"no right to {' and '.join(lacking).lower()} this topic"
         yield fault(wire, SynopticError(Code.BUS_REFUSES, words))
 
 
-def _kept(wire: str, topic: Topic, configuration: dict[str, str], bus: BusSettings) -> Iterator[Outcome]:
-    """How large messages may be, and how long they stay."""
+def _room(wire: str, configuration: dict[str, str], bus: BusSettings) -> Iterator[Outcome]:
     room = bus.maximum_message_bytes + RECORD_ROOM_BYTES
     if int(configuration["max.message.bytes"]) < room:
         yield Outcome(wire, f"max.message.bytes is {configuration['max.message.bytes']}", f"set it to {room}")
+
+
+def _kept(wire: str, topic: Topic, configuration: dict[str, str]) -> Iterator[Outcome]:
+    """How long messages stay."""
     policy = "compact" if topic.compacted else "delete"
     if configuration["cleanup.policy"] != policy:
         remedy = f"set it to {policy}: messages would be lost, or kept for ever"

@@ -1,6 +1,7 @@
 """`synoptic registry`: who subscribes, whether each can be reached, and how far each has come."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -13,7 +14,7 @@ from gateway.composition import build_bus
 from gateway.listing import print_rows
 from gateway.outcome import Outcome
 from gateway.registries.ledger import Ledger
-from gateway.registries.subscription import Subscription, load_subscriptions
+from gateway.registries.subscription import Subscription, find_subscription, read_subscriptions
 from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_BUNDLES
 from schemas.settings import Settings, SmartSettings, load_settings
@@ -25,9 +26,9 @@ Name = Annotated[str, typer.Argument(help="the registry: its file's name without
 
 @app.command("list")
 def list_registries() -> None:
-    """List the registries: where each is delivered, how many reports wait and how many it has, whether it is paused."""
+    """List the registries: where each is delivered, how many reports wait, were sent and set aside, and whether it is paused."""
     settings = load_settings()
-    subscriptions = load_subscriptions(settings)
+    subscriptions, faults = read_subscriptions(settings)
     with closing(build_bus(settings.bus)) as bus, closing(Ledger(settings.registry.state)) as ledger:
         rows = (
             (
@@ -36,11 +37,14 @@ def list_registries() -> None:
                 _target(one),
                 str(bus.lag(group_of(one.hop), [TOPIC_BUNDLES])[TOPIC_BUNDLES]),
                 str(ledger.count(one.name)),
+                str(ledger.count_owed(one.name)),
                 "paused" if ledger.is_paused(one.name) else "",
             )
             for one in subscriptions
         )
-        print_rows(("name", "title", "target", "waiting", "reports sent", "state"), rows)
+        print_rows(("name", "title", "target", "waiting", "reports sent", "set aside", "state"), rows)
+    if faults:
+        raise SynopticError(Code.BAD_SUBSCRIPTION, "; ".join(map(str, faults)))
 
 
 @app.command()
@@ -84,12 +88,17 @@ def catch_up(
     """Send a registry again what the topic still holds from there on; end the process that runs it first."""
     if (from_offset is None) == (since is None):
         raise typer.BadParameter("give --from-offset or --since")
+    if since and since.timestamp() > time.time():
+        raise typer.BadParameter("--since lies in the future, and would leave out all that waits")
     with _opened(name) as (ledger, settings), closing(build_bus(settings.bus)) as bus:
-        group = group_of(_find(name, settings).hop)
+        group = group_of(find_subscription(name, settings).hop)
+        before = bus.lag(group, [TOPIC_BUNDLES])[TOPIC_BUNDLES]
         bus.move(group, TOPIC_BUNDLES, from_offset, since.timestamp() if since else None)
         ledger.send_again(name)
         waiting = bus.lag(group, [TOPIC_BUNDLES])[TOPIC_BUNDLES]
     typer.echo(f"{waiting} Bundles wait for {name} at its next start", err=True)
+    if waiting < before:
+        typer.echo(f"{before - waiting} that waited before are left out; an earlier place brings them back", err=True)
 
 
 @app.command()
@@ -104,7 +113,7 @@ def jwks(
 
 
 def _smart(name: str | None, settings: Settings) -> SmartSettings:
-    target = _find(name, settings).definition.deliver.fhir if name else settings.fhir
+    target = find_subscription(name, settings).definition.deliver.fhir if name else settings.fhir
     if target is None or target.smart.key_file is None:
         raise SynopticError(Code.SMART_KEY, "smart.key_file is not set there")
     return target.smart
@@ -114,16 +123,9 @@ def _smart(name: str | None, settings: Settings) -> SmartSettings:
 def _opened(name: str) -> Iterator[tuple[Ledger, Settings]]:
     """The ledger, for a registry that is there."""
     settings = load_settings()
-    _find(name, settings)
+    find_subscription(name, settings)
     with closing(Ledger(settings.registry.state)) as ledger:
         yield ledger, settings
-
-
-def _find(name: str, settings: Settings) -> Subscription:
-    found = [one for one in load_subscriptions(settings) if one.name == name]
-    if not found:
-        raise SynopticError(Code.NO_REGISTRY, "of that name")
-    return found[0]
 
 
 def _target(subscription: Subscription) -> str:

@@ -12,7 +12,7 @@ from gateway.capability_statement import JSON_FORMATS
 from gateway.fhir_checks import SECONDS, read_metadata
 from gateway.network_checks import network_fault
 from gateway.outcome import Outcome, advice, fault
-from gateway.registries.subscription import FolderTarget, Form, Subscription, read_subscriptions
+from gateway.registries.subscription import FolderTarget, Form, Subscription, of_file, read_subscriptions
 from gateway.resource_store import Resource
 from schemas.errors import Code, SynopticError
 from schemas.settings import Settings
@@ -38,7 +38,7 @@ def check_target(subscription: Subscription) -> Iterator[Outcome]:
     elif target.folder is not None:
         yield _check_folder(name, target.folder)
     elif target.kafka is not None:
-        yield Outcome(name, f"its file is valid; topic {target.kafka.topic} is required at the first delivery")
+        yield Outcome(name, f"its file is valid; `synoptic doctor` looks for topic {target.kafka.topic}")
 
 
 def _check_folder(name: str, target: FolderTarget) -> Outcome:
@@ -55,7 +55,7 @@ def _check_server(name: str, subscription: Subscription) -> Iterator[Outcome]:
     try:
         answer = read_metadata(fhir)
     except SynopticError as error:
-        yield fault(name, error)
+        yield fault(name, of_file(subscription.name, error))
         return
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         found = network_fault(error, "deliver.fhir.base_url", "deliver.fhir.ca_file")

@@ -11,18 +11,23 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
 
+import httpx
 import orjson
 
-from gateway.fhir_answers import Answer, detail_of, fault_of
+from gateway.fhir_answers import PASSING, Answer, detail_of, fault_of
 from gateway.fhir_bundles import read_entries
+from gateway.fhir_checks import SECONDS, read_metadata
 from gateway.fhir_client import FhirClient
 from gateway.registries.parcel import Parcel
-from gateway.registries.subscription import FhirTarget, Form, Subscription
+from gateway.registries.subscription import FhirTarget, Form, Subscription, of_file
+from gateway.resource_store import Resource
 from schemas.errors import Code, Kind, SynopticError
 from workers.bus import Outgoing, Record
 
 _LATER = frozenset({409, 412})
 """Another writer was quicker with the same resource: both are PUTs, so it is sent again."""
+_PASSING_ISSUES = frozenset({"transient", "lock-error", "no-store", "exception", "timeout", "incomplete", "throttled"})
+"""What FHIR's issue types call transient."""
 
 
 class Delivery(Protocol):
@@ -33,6 +38,10 @@ class Delivery(Protocol):
 
     def deliver(self, parcel: Parcel, record: Record) -> tuple[Outgoing, ...]:
         """Deliver it; what is returned is published. Raises SYN-470, SYN-471 to be tried again, SYN-472 as a reject."""
+        ...
+
+    def serves_others(self) -> bool:
+        """Whether something answers there, although a delivery just failed; another is tried only then."""
         ...
 
     def close(self) -> None:
@@ -53,7 +62,9 @@ class FhirDelivery:
         pause: Callable[[float], object] | None = None,
     ) -> None:
         """Open connections; nothing is sent yet."""
-        self._client = FhirClient(target.settings(), pause, stopping=stopping)
+        settings = target.settings()
+        self._client = FhirClient(settings, pause, stopping=stopping)
+        self._asked = settings.model_copy(update={"timeout_seconds": min(SECONDS, target.timeout_seconds)})
         self._form = form
 
     def deliver(self, parcel: Parcel, record: Record) -> tuple[Outgoing, ...]:
@@ -69,6 +80,13 @@ class FhirDelivery:
         except SynopticError as error:
             raise _of_registry(error) from None
         return ()
+
+    def serves_others(self) -> bool:
+        """Whether the server answers to `metadata` with anything but that it cannot."""
+        try:
+            return read_metadata(self._asked).status not in PASSING
+        except (SynopticError, httpx.HTTPError):
+            return False
 
     def close(self) -> None:
         """Close the connections."""
@@ -108,6 +126,10 @@ class FolderDelivery:
             ) from None
         return ()
 
+    def serves_others(self) -> bool:
+        """The next delivery shows it at once."""
+        return True
+
     def close(self) -> None:
         """Nothing is open."""
 
@@ -124,16 +146,23 @@ class KafkaDelivery:
         """Hand the message to the transaction."""
         return (Outgoing(self._topic, orjson.dumps(parcel.bundle), key=record.key),)
 
+    def serves_others(self) -> bool:
+        """The next delivery shows it at once."""
+        return True
+
     def close(self) -> None:
         """Nothing is open."""
 
 
 def open_delivery(subscription: Subscription, stopping: Event | None = None) -> Delivery:
-    """The way that the subscription names; raises where its credentials cannot be read."""
+    """The way that the subscription names; raises SYN-475 where its credentials cannot be read."""
     definition = subscription.definition
     target = definition.deliver
     if target.fhir is not None:
-        return FhirDelivery(target.fhir, definition.form, stopping)
+        try:
+            return FhirDelivery(target.fhir, definition.form, stopping)
+        except SynopticError as error:
+            raise of_file(subscription.name, error) from None
     if target.folder is not None:
         return FolderDelivery(target.folder.path)
     assert target.kafka is not None
@@ -148,13 +177,22 @@ def _require(answer: Answer) -> None:
 
 
 def _require_processed(answer: Answer) -> None:
-    """Raise where the answering message says that this one was not processed; no answer but 2xx means that it was."""
-    entries: list[Any] = (answer.body or {}).get("entry") or [{}]
-    response = (entries[0].get("resource") or {}).get("response") or {}
-    if response.get("code") == "transient-error":
-        raise SynopticError(Code.STORE_UNAVAILABLE, "transient-error")
-    if response.get("code") == "fatal-error":
-        raise SynopticError(Code.STORE_REJECTS, "fatal-error")
+    """Raise where an answer of 2xx says that the message was not processed: by its header, or by an OperationOutcome."""
+    body = answer.body or {}
+    for resource in (body, *(entry.get("resource") or {} for entry in _objects(body.get("entry")))):
+        response = resource.get("response") if resource.get("resourceType") == "MessageHeader" else None
+        code = response.get("code") if isinstance(response, dict) else None
+        wrong = [issue for issue in _objects(resource.get("issue")) if issue.get("severity") in ("error", "fatal")]
+        if code in ("transient-error", "fatal-error"):
+            raise SynopticError(Code.STORE_UNAVAILABLE if code == "transient-error" else Code.STORE_REJECTS, code)
+        if wrong:
+            passes = all(issue.get("code") in _PASSING_ISSUES for issue in wrong)
+            detail = detail_of(Answer(answer.status, {**resource, "issue": wrong}))
+            raise SynopticError(Code.STORE_UNAVAILABLE if passes else Code.STORE_REJECTS, detail)
+
+
+def _objects(node: Any) -> list[Resource]:
+    return [item for item in node if isinstance(item, dict)] if isinstance(node, list) else []
 
 
 def _of_registry(error: SynopticError) -> SynopticError:

@@ -1,7 +1,8 @@
 """The hop of one registry: coded Bundles in, deliveries out, in a consumer group of its own.
 
 Its place on the topic is its outbox: a registry that is away holds up itself alone, and what it has not taken is read
-again. The ledger keeps it from what it has (the same Bundle again) and from what is older than that.
+again. The ledger keeps it from what it has (the same Bundle again) and from what is older than that. A delivery that
+alone cannot be made lets the other reports go ahead, and is set aside in the end (gateway/registries/alone.py).
 """
 
 from collections.abc import Sequence
@@ -9,12 +10,14 @@ from functools import partial
 from threading import Event
 
 from gateway.ledger import order_of
+from gateway.registries.alone import Troubles
 from gateway.registries.coded import CodedReport, read_coded
 from gateway.registries.delivery import Delivery, open_delivery
-from gateway.registries.ledger import Ledger, Sent
-from gateway.registries.parcel import Packer
+from gateway.registries.ledger import Ledger
+from gateway.registries.parcel import Packer, Parcel
 from gateway.registries.sources import Source, open_source
 from gateway.registries.subscription import Subscription, load_subscriptions
+from gateway.resource_store import reference_of
 from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import TOPIC_BUNDLES
 from schemas.metrics import DELIVERIES
@@ -42,13 +45,28 @@ class RegistryHop:
         self._source = source
         self._ledger = ledger
         self._packer = Packer(subscription, source, settings)
+        self._troubles = Troubles(delivery.serves_others, self._takes_again)
+        self._last: tuple[Parcel, Record] | None = None
         self._maximum = settings.bus.maximum_message_bytes
 
     def process(self, records: Sequence[Record]) -> list[Result]:
-        """One result a record, one after another; raises SYN-476 while the registry is paused."""
+        """One result a record, those of one report one after another.
+
+        Raises SYN-476 while the registry is paused, and where a delivery is to be tried again, its error, once the other
+        reports had their turn; what they were sent is repeated no more.
+        """
         if self._ledger.is_paused(self._registry):
             raise SynopticError(Code.REGISTRY_PAUSED, self._registry, retry_after=PAUSE_SECONDS)
-        return [self._process(record) for record in records]
+        self._troubles.begin()
+        waiting: dict[str, SynopticError] = {}
+        results = [self._process(record, waiting) for record in records]
+        if waiting:
+            raise next(iter(waiting.values()))
+        self._troubles.over()
+        for result in results:
+            if result.ignored is not None:
+                DELIVERIES.add(hop=self.name, action=result.ignored)
+        return results
 
     def close(self) -> None:
         """Close connections and files."""
@@ -56,21 +74,29 @@ class RegistryHop:
         self._source.close()
         self._ledger.close()
 
-    def _process(self, record: Record) -> Result:
+    def _process(self, record: Record, waiting: dict[str, SynopticError]) -> Result:
+        """What becomes of a record; `waiting` takes the report with its error where it is to be tried again."""
         try:
             coded = read_coded(record.value, self._maximum)
+        except SynopticError as error:
+            return Result(error=error)
+        if coded.name in waiting:
+            return Result()
+        try:
             outgoing, action = self._deliver(coded, record)
         except SynopticError as error:
-            if error.code.kind is not Kind.REJECT:
-                raise
-            return Result(error=error)
-        DELIVERIES.add(hop=self.name, action=action)
+            final = error if error.code.kind is Kind.REJECT else self._troubles.failed(record, error)
+            if final.code.kind is Kind.REJECT:
+                self._ledger.owe(self._registry, coded.name, frozenset(map(reference_of, coded.clinical)))
+                return Result(error=final)
+            waiting[coded.name] = final
+            return Result()
         return Result(outgoing=outgoing, ignored=None if action == DELIVERED else action)
 
     def _deliver(self, coded: CodedReport, record: Record) -> tuple[tuple[Outgoing, ...], str]:
         had = self._ledger.sent(self._registry, coded.name)
         # What goes out with the commit may be rolled back: there, what the ledger says of this record counts for nothing.
-        if had is not None and self._delivery.is_done_at_once:
+        if had.version is not None and self._delivery.is_done_at_once:
             if had.bundle == coded.identifier:
                 return (), REPEATED
             if order_of(coded.version) < order_of(had.version):
@@ -78,10 +104,23 @@ class RegistryHop:
         parcel = self._packer.pack(coded, had, partial(self._ledger.others, self._registry, coded.name))
         if parcel is None:
             return (), NOT_WANTED
-        outgoing = self._delivery.deliver(parcel, record)
-        sent = Sent(parcel.case, coded.version, coded.identifier, parcel.names)
-        self._ledger.note(self._registry, coded.name, sent)
+        try:
+            outgoing = self._delivery.deliver(parcel, record)
+        except SynopticError:
+            self._ledger.doubt(self._registry, coded.name, parcel.names)
+            raise
+        self._ledger.note(self._registry, coded.name, parcel.case, coded.version, coded.identifier, parcel.names)
+        self._last = parcel, record
+        self._troubles.taken()
+        DELIVERIES.add(hop=self.name, action=DELIVERED)
         return outgoing, DELIVERED
+
+    def _takes_again(self) -> bool:
+        """Whether the registry takes the last delivery once more: nothing newer was sent, so that nothing changes there."""
+        try:
+            return self._last is not None and self._delivery.deliver(*self._last) is not None
+        except SynopticError:
+            return False
 
 
 def build_registry_hops(settings: Settings, stopping: Event | None = None) -> list[RegistryHop]:

@@ -2,8 +2,9 @@
 
 The outbox of a registry is its place on the bus: what it has not taken is read again. The ledger adds what no offset can
 tell: which version of a report was sent last, so that a late older one is not, under which Bundle, so that a repeated
-one is not, and which resources were ever sent, so that a withdrawal reaches whoever had them. Reports, cases and
-resources stand in it by their derived ids. Written after a delivery and before its offset is committed.
+one is not, and which resources were ever sent, so that a withdrawal reaches whoever had them. Of a delivery that failed
+it keeps what the registry may have of it all the same, and of one that was set aside what the next version owes it.
+Reports, cases and resources stand in it by their derived ids. Written after a delivery and before its offset is committed.
 """
 
 import sqlite3
@@ -20,27 +21,29 @@ from schemas.errors import Code
 from schemas.messages import ReportVersion
 from workers.sqlite_file import connect, opening, using, writing
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 _LAYOUT = """
 CREATE TABLE IF NOT EXISTS paused (registry TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sent (
-  registry TEXT NOT NULL, report TEXT NOT NULL, grouping TEXT NOT NULL, version BLOB NOT NULL, bundle TEXT,
-  names BLOB NOT NULL, PRIMARY KEY (registry, report)) WITHOUT ROWID;
+  registry TEXT NOT NULL, report TEXT NOT NULL, grouping TEXT, version BLOB, bundle TEXT, names BLOB NOT NULL DEFAULT '[]',
+  doubtful BLOB NOT NULL DEFAULT '[]', owed BLOB NOT NULL DEFAULT '[]', PRIMARY KEY (registry, report)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS sent_grouping ON sent (registry, grouping);
 """
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What a registry has of one report: its version, the Bundle's identifier, the case, and every resource ever sent.
+    """What a registry has of one report: its version, the Bundle's identifier, the case, and every resource by name.
 
-    `bundle` None: it is to be sent again.
+    `version` None: it took none; `bundle` None: it is to be sent again. `names` has what a failed delivery may have
+    brought as well, and `owed` what one that was set aside should have.
     """
 
-    case: str
-    version: ReportVersion
-    bundle: str | None
-    names: frozenset[str]
+    case: str | None = None
+    version: ReportVersion | None = None
+    bundle: str | None = None
+    names: frozenset[str] = frozenset()
+    owed: frozenset[str] = frozenset()
 
 
 class Ledger:
@@ -60,24 +63,36 @@ class Ledger:
         words = "INSERT OR IGNORE INTO paused VALUES (?)" if paused else "DELETE FROM paused WHERE registry = ?"
         self._write(words, registry)
 
-    def sent(self, registry: str, report: str) -> Sent | None:
-        """What the registry has of the report, if anything."""
-        found = self._rows(
-            "SELECT grouping, version, bundle, names FROM sent WHERE registry = ? AND report = ?", registry, report
-        )
-        return _sent(*found[0]) if found else None
+    def sent(self, registry: str, report: str) -> Sent:
+        """What the registry has of the report."""
+        asked = "SELECT grouping, version, bundle, names, doubtful, owed FROM sent WHERE registry = ? AND report = ?"
+        for case, version, bundle, *parts in self._rows(asked, registry, report):
+            names, doubtful, owed = (frozenset(orjson.loads(part)) for part in parts)
+            read = ReportVersion.model_validate_json(version) if version else None
+            return Sent(case, read, bundle, names | doubtful, owed)
+        return Sent()
 
-    def note(self, registry: str, report: str, sent: Sent) -> None:
-        """Keep what was just delivered."""
+    def note(
+        self, registry: str, report: str, case: str, version: ReportVersion, bundle: str, names: frozenset[str]
+    ) -> None:
+        """Keep what was just delivered; nothing is in doubt or owed any more."""
         self._write(
-            "INSERT OR REPLACE INTO sent VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO sent (registry, report, grouping, version, bundle, names) VALUES (?, ?, ?, ?, ?, ?)",
             registry,
             report,
-            sent.case,
-            sent.version.model_dump_json().encode(),
-            sent.bundle,
-            orjson.dumps(sorted(sent.names)),
+            case,
+            version.model_dump_json().encode(),
+            bundle,
+            orjson.dumps(sorted(names)),
         )
+
+    def doubt(self, registry: str, report: str, names: frozenset[str]) -> None:
+        """Keep what a delivery that failed may have brought all the same."""
+        self._keep("doubtful", registry, report, names | self.sent(registry, report).names)
+
+    def owe(self, registry: str, report: str, names: frozenset[str]) -> None:
+        """Keep what a version that was set aside says, for the next one to bring along."""
+        self._keep("owed", registry, report, names | self.sent(registry, report).owed)
 
     def others(self, registry: str, report: str, case: str) -> list[str]:
         """Every resource that the registry was sent of other reports of the same case."""
@@ -87,9 +102,12 @@ class Ledger:
         return sorted({name for (names,) in found for name in orjson.loads(names)})
 
     def count(self, registry: str) -> int:
-        """Of how many reports the registry has something."""
-        ((count,),) = self._rows("SELECT count(*) FROM sent WHERE registry = ?", registry)
-        return int(count)
+        """How many reports the registry took."""
+        return self._count("version IS NOT NULL", registry)
+
+    def count_owed(self, registry: str) -> int:
+        """Of how many reports a version was set aside, and none taken since."""
+        return self._count("owed <> '[]'", registry)
 
     def send_again(self, registry: str) -> None:
         """Let every Bundle that comes again be sent again; a late older version still is not."""
@@ -98,6 +116,19 @@ class Ledger:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def _count(self, condition: str, registry: str) -> int:
+        ((count,),) = self._rows(f"SELECT count(*) FROM sent WHERE registry = ? AND {condition}", registry)  # noqa: S608
+        return int(count)
+
+    def _keep(self, column: str, registry: str, report: str, names: frozenset[str]) -> None:
+        self._write(
+            f"INSERT INTO sent (registry, report, {column}) VALUES (?, ?, ?) "  # noqa: S608
+            f"ON CONFLICT DO UPDATE SET {column} = excluded.{column}",
+            registry,
+            report,
+            orjson.dumps(sorted(names)),
+        )
 
     def _rows(self, statement: str, *values: str) -> list[tuple[Any, ...]]:
         with self._using():
@@ -111,10 +142,6 @@ class Ledger:
     def _using(self) -> Iterator[None]:
         with self._guard, using(Code.BUS_UNAVAILABLE, "registry.state: "):
             yield
-
-
-def _sent(case: str, version: bytes, bundle: str | None, names: bytes) -> Sent:
-    return Sent(case, ReportVersion.model_validate_json(version), bundle, frozenset(orjson.loads(names)))
 
 
 def _open(path: Path) -> sqlite3.Connection:

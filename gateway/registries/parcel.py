@@ -21,7 +21,7 @@ from gateway.resource_store import Resource, reference_of
 from mappers.identity import CANONICAL, derived_id
 from mappers.variables import MACHINE_LABEL
 from schemas.errors import Code, SynopticError
-from schemas.fhirpath import is_true
+from schemas.fhirpath import evaluate
 from schemas.settings import Settings
 
 _CANCER_REPORT = {
@@ -58,14 +58,14 @@ class Packer:
         self._source = source
         self._settings = settings
 
-    def pack(self, coded: CodedReport, had: Sent | None, siblings: Siblings) -> Parcel | None:
+    def pack(self, coded: CodedReport, had: Sent, siblings: Siblings) -> Parcel | None:
         """The parcel, or None where the registry does not want the report and has nothing of it.
 
         One that no longer is wanted gives all that the registry has of it, taken back. Raises SYN-474 where the report or
         its Patient cannot be found.
         """
         wanted = not self._criteria.packs or bool(coded.packs & set(self._criteria.packs))
-        if had is None and not wanted:
+        if not had.names and not wanted:
             return None
         base_url = self._settings.fhir.base_url or CANONICAL
         gathering = Gathering(self._source.about(coded.report), self._settings.tenant, base_url.rstrip("/"))
@@ -76,12 +76,12 @@ class Packer:
         stated = [*coded.clinical, *self._unmentioned(coded, had)]
         attempt = partial(self._attempt, coded, had, siblings, gathering, stated)
         parcel = attempt(is_wanted=True) if wanted else None
-        return parcel or (attempt(is_wanted=False) if had else None)
+        return parcel or (attempt(is_wanted=False) if had.names else None)
 
     def _attempt(
         self,
         coded: CodedReport,
-        had: Sent | None,
+        had: Sent,
         siblings: Siblings,
         gathering: Gathering,
         stated: Sequence[Resource],
@@ -91,15 +91,14 @@ class Packer:
         report = gathering.find(coded.report)
         assert report is not None
         status = _STATUS_OF_RESULTS.get(report["status"], report["status"])
-        names = had.names if had else frozenset()
-        chosen = select(stated, self._criteria, status, names, is_wanted)
+        chosen = select(stated, self._criteria, status, had.names, is_wanted)
         if not chosen or (is_wanted and not concerns([*chosen, report], self._criteria)):
             return None
         patient = gathering.find(report.get("subject"))
         person = gathering.literal_of(patient) if patient else ""
-        formerly = {name for name in names if name.startswith(_PATIENT)}
+        formerly = {name for name in had.names if name.startswith(_PATIENT)}
         moved = bool(person and formerly) and person not in formerly
-        case = had.case if had and not moved else self._case(coded, report, gathering, person)
+        case = had.case if had.case and not moved else self._case(coded, report, gathering, person)
         chosen += _attribution(coded, chosen)
         own = frozenset(map(reference_of, chosen))
         if self._definition.form != "transaction":
@@ -107,22 +106,25 @@ class Packer:
         resources = _complete(chosen, gathering)
         if is_wanted and not self._holds(resources):
             return None
-        has = own | (names - formerly if person else names) | ({person} - {""})
+        has = own | (had.names - formerly if person else had.names) | ({person} - {""})
         return Parcel(coded.identifier, case, self._bundle(coded, case, resources), has)
 
-    def _unmentioned(self, coded: CodedReport, had: Sent | None) -> list[Resource]:
-        """What the registry has of the report and this version does not repeat, such as an addendum, as it stands now."""
-        unmentioned = (had.names if had else frozenset()).difference(map(reference_of, coded.clinical))
+    def _unmentioned(self, coded: CodedReport, had: Sent) -> list[Resource]:
+        """What the registry has of the report, or is owed, and this version (an addendum, say) does not repeat, as it stands now."""
+        unmentioned = (had.names | had.owed).difference(map(reference_of, coded.clinical))
         names = sorted(name for name in unmentioned if not name.startswith((_PATIENT, *_ATTRIBUTION)))
         return self._source.written(names) if names else []
 
     def _holds(self, resources: Sequence[Resource]) -> bool:
-        """Whether the registry's own condition holds of what it would be sent."""
+        """Whether the registry's own condition holds of what it would be sent; what is neither true nor false is SYN-483."""
         path = self._criteria.fhirpath
         try:
-            return path is None or is_true(path, _collection(resources), {})
+            found = [True] if path is None else evaluate(path, _collection(resources), {})
         except SynopticError as error:
             raise SynopticError(Code.BAD_CONDITION, error.code.label) from None
+        if found not in ([], [True], [False]):
+            raise SynopticError(Code.BAD_CONDITION, "neither true nor false")
+        return found == [True]
 
     def _rest_of(self, names: Sequence[str], chosen: Sequence[Resource], status: str | None) -> list[Resource]:
         """What else the registry has of the case, as it stands now."""

@@ -4,6 +4,7 @@ Every fault of every file is found at once, with file, line and key. The file's 
 """
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -25,6 +26,7 @@ _NAME = re.compile(r"[a-z][a-z_]{0,23}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _URL = re.compile(r"https?://[^/?#@\s]+(/[^?#\s]*)?")
 _CODE = re.compile(r"(?:[^|\s]+\|)?[^|\s]+")
+_FACILITY = re.compile(r"Organization/[A-Za-z0-9.-]{1,64}|[^|\s]*\|[^|]+")
 _NAMED_BY = "system|value, or a reference such as Organization/1"
 Place = tuple[int | str, ...]
 Status = Literal["registered", "preliminary", "final", "amended", "corrected"]
@@ -37,6 +39,32 @@ def _coded(text: str) -> str:
     return text
 
 
+def _facility(text: str) -> str:
+    if not _FACILITY.fullmatch(text):
+        raise ValueError(f"give {_NAMED_BY}")
+    return text
+
+
+def _condition(path: str) -> str:
+    if fault := fault_in(path) or _named(names_in(path)):
+        raise ValueError(fault)
+    return path
+
+
+def _topic(name: str) -> str:
+    if not _TOPIC.fullmatch(name):
+        raise ValueError("give 1 to 200 letters A to Z, digits, dots, underscores or hyphens")
+    if name in {topic.name for topic in TOPICS}:
+        raise ValueError("is a topic of Synoptic's own; give the registry one of its own")
+    return name
+
+
+def _folder(path: Path) -> Path:
+    if not path.name:
+        raise ValueError("give a folder of the registry's own")
+    return path
+
+
 class Criteria(Frozen):
     """What a registry wants: of a report (each that is given must hold), and which of its resources."""
 
@@ -44,10 +72,10 @@ class Criteria(Frozen):
     codes: tuple[Annotated[str, AfterValidator(_coded)], ...] = Field(
         default=(), description="system|code or a code; one of them must stand in what is sent"
     )
-    facilities: tuple[str, ...] = Field(
+    facilities: tuple[Annotated[str, AfterValidator(_facility)], ...] = Field(
         default=(), description=f"sending organisations, {_NAMED_BY}; one of them must have made the report"
     )
-    fhirpath: str | None = Field(
+    fhirpath: Annotated[str, AfterValidator(_condition)] | None = Field(
         default=None, description="a condition over the whole delivery, as a collection Bundle"
     )
     statuses: tuple[Status, ...] = Field(
@@ -66,8 +94,6 @@ class FhirTarget(Frozen):
     ca_file: Path | None = None
     timeout_seconds: float = Field(default=20, gt=0)
     attempts: int = Field(default=3, ge=1)
-    breaker_failures: int = Field(default=8, ge=1)
-    breaker_seconds: float = Field(default=15, gt=0)
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
@@ -79,20 +105,21 @@ class FhirTarget(Frozen):
         return self
 
     def settings(self) -> FhirSettings:
-        """The same as the FHIR client takes it."""
-        return FhirSettings(**{name: getattr(self, name) for name in type(self).model_fields}, connections=1)
+        """The same as the FHIR client takes it; its hop waits between attempts, so that no breaker has to."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return FhirSettings(**given, connections=1, breaker_failures=sys.maxsize)
 
 
 class KafkaTarget(Frozen):
     """A topic of the registry's own on the brokers of `bus`."""
 
-    topic: str
+    topic: Annotated[str, AfterValidator(_topic)]
 
 
 class FolderTarget(Frozen):
     """A folder that gets one file a delivery, each a line of JSON."""
 
-    path: Path
+    path: Annotated[Path, AfterValidator(_folder)]
 
 
 class Target(Frozen):
@@ -125,16 +152,8 @@ class Definition(Frozen):
 
     def faults(self) -> Iterable[tuple[Place, str]]:
         """What its shape alone does not show."""
-        path = self.criteria.fhirpath
-        if path is not None and (fault := fault_in(path) or _named(names_in(path))):
-            yield ("criteria", "fhirpath"), fault
         if self.composition and self.form == "transaction":
             yield ("composition",), "a transaction has no Composition; give form: collection or message"
-        target = self.deliver.kafka
-        if target is not None and not _TOPIC.fullmatch(target.topic):
-            yield ("deliver", "kafka", "topic"), "give 1 to 200 letters A to Z, digits, dots, underscores or hyphens"
-        elif target is not None and target.topic in {topic.name for topic in TOPICS}:
-            yield ("deliver", "kafka", "topic"), "is a topic of Synoptic's own; give the registry one of its own"
 
 
 class Subscription(Frozen):
@@ -147,6 +166,25 @@ class Subscription(Frozen):
     def hop(self) -> str:
         """The name of its hop, and after `synoptic-` of its consumer group."""
         return HOP_PREFIX + self.name
+
+
+def of_file(name: str, error: SynopticError) -> SynopticError:
+    """The same fault of what a registry's file names (a key, a token, a certificate) as one of that file."""
+    if error.code not in (Code.BAD_SETTINGS, Code.SMART_KEY):
+        return error
+    place = "fhir.smart.key_file: " if error.code is Code.SMART_KEY else ""
+    return SynopticError(Code.BAD_SUBSCRIPTION, f"{name}{SUFFIX}: deliver.{place}{error.detail}")
+
+
+def find_subscription(name: str, settings: Settings) -> Subscription:
+    """A registry by name, whatever the other files hold; raises SYN-475 for faults of its own, SYN-477 where it has no file."""
+    found, faults = read_subscriptions(settings)
+    for one in found:
+        if one.name == name:
+            return one
+    if own := [fault for fault in faults if fault.file == name + SUFFIX]:
+        raise SynopticError(Code.BAD_SUBSCRIPTION, "; ".join(map(str, own)))
+    raise SynopticError(Code.NO_REGISTRY, "of that name")
 
 
 def load_subscriptions(settings: Settings) -> list[Subscription]:

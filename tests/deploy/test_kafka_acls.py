@@ -65,6 +65,12 @@ def test_text_is_read_by_its_hop_and_the_operator_alone():
     assert (ACCESS["ehr"].write, ACCESS["ehr"].read) == ((TOPIC_REPORTS,), ())
 
 
+def test_the_operator_sees_and_replays_for_every_hop():
+    """`status`, `doctor` and `registry` ask for each group, and a replay or a decision goes to each hop's input."""
+    assert set(ACCESS["operator"].groups) == {group_of(hop) for hop in INPUTS}
+    assert set(ACCESS["operator"].write) == {*INPUTS.values(), TOPIC_STATES}
+
+
 def test_each_right_is_a_command():
     """What is printed gives every right once, under the installation's prefix, each as words that a shell takes whole."""
     lines = list(commands("--bootstrap-server kafka:9093", "site-"))

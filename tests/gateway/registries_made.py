@@ -88,21 +88,34 @@ class DictSource:
 
 
 class Noting:
-    """A registry that notes what it is given, and fails as long as it has a failure left."""
+    """A registry that notes what it is given, and fails as long as it has a failure left, or at what it cannot take.
+
+    `answers`: whether it answers at all while it fails.
+    """
 
     is_done_at_once = True
 
-    def __init__(self, *failures: SynopticError) -> None:
+    def __init__(self, *failures: SynopticError, answers: bool = False) -> None:
         """Remember what to raise."""
         self.failures = list(failures)
+        self.fails_at: dict[str, SynopticError] = {}
+        self.answers = answers
+        self.asked: list[str] = []
         self.parcels: list[Parcel] = []
 
     def deliver(self, parcel: Parcel, record: Record) -> tuple[Outgoing, ...]:
         """Take it, or fail."""
+        self.asked.append(parcel.identifier)
         if self.failures:
             raise self.failures.pop(0)
+        if parcel.identifier in self.fails_at:
+            raise self.fails_at[parcel.identifier]
         self.parcels.append(parcel)
         return ()
+
+    def serves_others(self) -> bool:
+        """As it was told."""
+        return self.answers
 
     @property
     def identifiers(self) -> list[str]:

@@ -20,7 +20,7 @@ from gateway.kafka_checks import check_kafka
 from gateway.kafka_topic_checks import check_topics
 from gateway.outcome import Outcome
 from schemas.messages import TOPIC_REPORTS
-from schemas.settings import BusSettings, PrivacySettings, Settings
+from schemas.settings import BusSettings, FhirSettings, PrivacySettings, RegistrySettings, Settings
 from schemas.topics import SEGMENT_SECONDS, TOPIC_STATES, TOPICS
 from workers.bus import Outgoing
 from workers.bus_kafka import KafkaBus
@@ -154,6 +154,24 @@ def test_missing_topics_that_nobody_creates(kafka_servers, topic_prefix):
     found = faults(outcomes(kafka_servers, topic_prefix, create_topics=False))
     assert sorted(found) == sorted(f"{topic_prefix}{topic.name}" for topic in TOPICS)
     assert all(line.startswith("SYN-514 ") for line in found.values())
+
+
+def test_registries_are_asked_about_as_well(kafka_servers, topic_prefix, tmp_path):
+    """Each has its group, and the topic of its own must be there and take every message, whatever bus.create_topics says."""
+    (tmp_path / "board.yaml").write_text("deliver: {kafka: {topic: registry.board}}\n")
+    settings = Settings(
+        bus=bus_settings(kafka_servers, topic_prefix),
+        registry=RegistrySettings(folder=tmp_path),
+        fhir=FhirSettings(base_url="http://127.0.0.1:9/fhir"),
+        privacy=PrivacySettings(allow_plaintext=True),
+    )
+    own = f"{topic_prefix}registry.board"
+    found = list(check_kafka(settings))
+    assert {name: said[:7] for name, said in faults(found).items()} == {own: "SYN-514"}
+    assert any("registry_board 0" in outcome.found for outcome in found if outcome.name == "Kafka groups")
+    with closing(KafkaAdminClient(bootstrap_servers=kafka_servers)) as admin:
+        admin.create_topics({own: {"num_partitions": 1, "replication_factor": 1}}, wait_for_metadata=True)
+    assert faults(list(check_kafka(settings))) == {own: "max.message.bytes is 1048588"}
 
 
 @pytest.mark.parametrize(
@@ -376,7 +394,7 @@ def test_replicas_are_judged_by_the_cluster(replicas, in_sync, required, words, 
 
 def test_brokers_that_call_themselves_what_nobody_finds():
     """The names that brokers give clients are tried as well; one that is out of the cluster is only said."""
-    found = list(kafka_checks._cluster(ClusterOfThree(3, 3, 2), BusSettings()))
+    found = list(kafka_checks._cluster(ClusterOfThree(3, 3, 2)))
     assert faults(found) == {
         "broker 1": "calls itself 127.0.0.1:1: nothing listens there",
         "broker 2": "calls itself broker.invalid:1: no such host",

@@ -12,13 +12,25 @@ import orjson
 import pytest
 from fhir_made import Person, settings_on, unique
 from kafka import KafkaAdminClient
-from registries_made import CASE, VALUES, DictSource, Emission, ehr, of_type, subscribed
+from registries_made import (
+    CASE,
+    VALUES,
+    DictSource,
+    Emission,
+    ehr,
+    make_registry,
+    of_type,
+    records,
+    settings_in,
+    subscribed,
+)
 from servers.faulty_proxy import FaultyProxy, answer, on
 
 from gateway.registries.checks import check_target
 from gateway.registries.delivery import open_delivery
 from gateway.registries.hop import RegistryHop
 from gateway.registries.ledger import Ledger
+from gateway.registries.parcel import Parcel
 from gateway.registries.sources import ServerSource
 from gateway.resource_store import Resource
 from gateway.service import Service
@@ -131,7 +143,7 @@ def test_a_registry_that_is_down_loses_nothing_and_delays_nobody(site: Site, fhi
         down = proxy.inject(on("POST"), answer(503), None)
         sent: list[Resource] = []
         proxy.inject(lambda exchange: bool(sent.append(orjson.loads(exchange.body))), answer(500), None)
-        fhir = {"base_url": proxy.base_url, "attempts": 1, "breaker_failures": 10_000}
+        fhir = {"base_url": proxy.base_url, "attempts": 1}
         state = site.registry("state", deliver={"fhir": fhir})
         board = site.registry("board", deliver={"kafka": {"topic": OWN_TOPIC}})
         expected = site.publish()
@@ -186,6 +198,28 @@ def test_catching_up_sends_all_again_and_doubles_nothing(site: Site, fhir_url: s
         (case,) = cases
         # Which report comes last is open: they lie in several partitions.
         assert (person.get(f"Bundle/{case}") or {})["identifier"]["value"] in last
+
+
+def test_a_real_server_processes_messages(tmp_path: Path, fhir_url: str, person: Person) -> None:
+    """It stores the case that a message carries and says ok; one whose focus it cannot find is rejected under its 200."""
+    report = unique("report")
+    about = {**CASE, "patient_key": derived_key(report)}
+    bundle = Emission(tmp_path / "fhir").publish(1, report, about, **VALUES)
+    target = subscribed(form="message", deliver={"fhir": {"base_url": fhir_url}})
+    (outcome,) = check_target(target)
+    assert (outcome.remedy, "takes $process-message" in outcome.found) == ("", True)
+    hop = make_registry(tmp_path, target, open_delivery(target), DictSource(ehr(report)))
+    (result,) = hop.process(records(bundle))
+    assert (result.error, result.ignored) == (None, None)
+    with closing(Ledger(settings_in(tmp_path).registry.state)) as ledger:
+        sent = ledger.sent("state", bundle["entry"][-1]["request"]["url"])
+    assert (person.get(f"Bundle/{sent.case}") or {})["identifier"] == bundle["identifier"]
+    lacking = {"resourceType": "MessageHeader", "focus": [{"reference": "Bundle/absent"}]}
+    message = {"resourceType": "Bundle", "type": "message", "entry": [{"resource": lacking}]}
+    with pytest.raises(SynopticError) as caught:
+        open_delivery(target).deliver(Parcel("urn:uuid:1", "case", message), records({})[0])
+    assert caught.value.code is Code.REGISTRY_REJECTS
+    hop.close()
 
 
 def test_nobody_moves_a_registry_that_runs(site: Site) -> None:

@@ -30,6 +30,7 @@ from schemas.settings import BusSettings, Settings
 from workers.bus import Outgoing, Record
 from workers.bus_embedded import EmbeddedBus
 from workers.hop import HopStatus, Result, group_of
+from workers.rejects import replay, waiting
 from workers.runner import Backoff, Runner, run_until_idle
 from workers.sealing import load_seal
 
@@ -44,6 +45,7 @@ class Registry:
     def __init__(self) -> None:
         """Serve on a free port."""
         self.away = threading.Event()
+        self.fails_at = b"nothing"
         self.refused = threading.Semaphore(0)
         self.stored: list[Resource] = []
         outer = self
@@ -51,15 +53,23 @@ class Registry:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 """Take a Bundle, or say that it cannot."""
-                bundle = orjson.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                away = outer.away.is_set()
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                bundle, away = orjson.loads(body), outer.away.is_set()
+                broken = outer.fails_at in body
                 answer: dict[str, Any] = {"resourceType": "Bundle", "type": "transaction-response"}
                 if away:
                     outer.refused.release()
-                else:
+                elif not broken:
                     outer.stored.append(bundle)
                 content = json.dumps(answer).encode()
-                self.send_response(503 if away else 200)
+                self._say(503 if away else 500 if broken else 200, content)
+
+            def do_GET(self) -> None:
+                """Metadata."""
+                self._say(503 if outer.away.is_set() else 200, b"{}")
+
+            def _say(self, status: int, content: bytes) -> None:
+                self.send_response(status)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
@@ -93,7 +103,7 @@ class Site:
         bus = BusSettings(path=folder / "bus.sqlite", batch_size=4)
         self.settings: Settings = settings_in(folder, bus=bus)
         self.board = folder / "board"
-        fhir = {"base_url": registry.base_url, "attempts": 1, "breaker_failures": 1000}
+        fhir = {"base_url": registry.base_url, "attempts": 1}
         self.write("board", {"folder": {"path": str(self.board)}})
         self.write("state", {"fhir": fhir})
         self.bus = EmbeddedBus(bus.path)
@@ -174,11 +184,11 @@ def test_one_registry_away_delays_no_other_and_loses_nothing(site: Site, registr
     service: Service
 
     def watch() -> None:
-        waiting = site.lag("board"), site.lag("state")
-        if waiting[0] == 0 and registry.away.is_set() and registry.refused.acquire(blocking=False):
-            phases.append(waiting)
+        lags = site.lag("board"), site.lag("state")
+        if lags[0] == 0 and registry.away.is_set() and registry.refused.acquire(blocking=False):
+            phases.append(lags)
             registry.away.clear()
-        if waiting == (0, 0):
+        if lags == (0, 0):
             service.stop()
 
     expected = [site.publish(day, name) for day in DAYS for name in NAMES]
@@ -190,6 +200,28 @@ def test_one_registry_away_delays_no_other_and_loses_nothing(site: Site, registr
     assert identifiers(site.files()) == expected
     assert identifiers(registry.stored) == expected
     assert list(site.bus.read(TOPIC_REJECTED)) == []
+
+
+def test_one_delivery_that_a_registry_fails_at_holds_up_no_other(site: Site, registry: Registry) -> None:
+    """It is set aside by number while all others come through in order; replayed, the registry gets it, and nobody twice."""
+    registry.fails_at = NAMES[1].encode()
+    expected = [site.publish(day, name) for day in DAYS[:2] for name in NAMES]
+    failed = [expected[1], expected[1 + len(NAMES)]]
+    runners = site.runners()
+    run_until_idle(runners)
+    stored = list(dict.fromkeys(identifiers(registry.stored)))  # the last one taken shows that others are, once more
+    assert stored == [one for one in expected if one not in failed]
+    assert len(registry.stored) <= len(stored) + 1
+    assert identifiers(site.files()) == expected
+    rejected = list(waiting(site.bus))
+    assert {(one.header("code"), one.header("hop")) for one in rejected} == {("SYN-484", "registry_state")}
+    assert [orjson.loads(one.value)["identifier"]["value"] for one in rejected] == failed
+    assert NAMES[1] not in "".join(f"{one.headers}" for one in rejected)
+    registry.fails_at = b"nothing"
+    replay(site.bus, rejected)
+    run_until_idle(runners)
+    assert identifiers(registry.stored)[-2:] == failed
+    assert len(site.files()) == len(expected)
 
 
 def test_what_a_message_held_goes_along(site: Site, registry: Registry) -> None:

@@ -28,7 +28,7 @@ class RegistryServer:
 
     def __init__(self) -> None:
         """Take everything."""
-        self.status = 200
+        self.status = self.read_status = 200
         self.body: dict[str, Any] | None = {"resourceType": "Bundle", "type": "transaction-response"}
         self.headers: dict[str, str] = {}
         self.statement: dict[str, Any] = {}
@@ -42,7 +42,7 @@ class RegistryServer:
                 outer.came += [] if is_read else [(self.command, self.path)]
                 found = outer.statement if is_read else outer.body
                 content = b"" if found is None else json.dumps(found).encode()
-                self.send_response(200 if is_read else outer.status)
+                self.send_response(outer.read_status if is_read else outer.status)
                 for name, value in {"Content-Length": str(len(content)), **outer.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
@@ -164,6 +164,50 @@ def test_a_message_is_processed_when_its_answer_says_so(
     with pytest.raises(SynopticError) as caught:
         server.delivery("message").deliver(PARCEL, RECORD)
     assert caught.value.code is code
+
+
+def outcome(severity: str, code: str) -> dict[str, Any]:
+    """An OperationOutcome of one issue."""
+    issue = {"severity": severity, "code": code, "diagnostics": "Erika Mustermann, HAPI-1234"}
+    return {"resourceType": "OperationOutcome", "issue": [issue]}
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        (outcome("information", "informational"), None),
+        (outcome("warning", "value"), None),
+        (outcome("error", "invalid"), Code.REGISTRY_REJECTS),
+        (outcome("fatal", "structure"), Code.REGISTRY_REJECTS),
+        (outcome("error", "throttled"), Code.REGISTRY_UNAVAILABLE),
+        ({"resourceType": "OperationOutcome", "issue": "none"}, None),
+    ],
+)
+@pytest.mark.parametrize("within", [False, True], ids=["alone", "in the answering message"])
+def test_a_message_with_an_error_in_its_answer_is_not_processed(
+    server: RegistryServer, said: dict[str, Any], code: Code | None, within: bool
+) -> None:
+    """Under 200 as well, beside a header that says ok too; the reason goes along by its codes alone."""
+    header = {"resourceType": "MessageHeader", "response": {"code": "ok"}}
+    server.body = {"resourceType": "Bundle", "entry": [{"resource": one} for one in (header, said)]} if within else said
+    if code is None:
+        server.delivery("message").deliver(PARCEL, RECORD)
+        return
+    with pytest.raises(SynopticError) as caught:
+        server.delivery("message").deliver(PARCEL, RECORD)
+    assert caught.value.code is code
+    assert "HAPI-1234" in caught.value.detail
+    assert "Erika" not in caught.value.one_line()
+
+
+@pytest.mark.parametrize(("status", "answers"), [(200, True), (404, True), (401, True), (503, False), (429, False)])
+def test_a_server_that_answers_to_metadata_may_serve_others(server: RegistryServer, status: int, answers: bool) -> None:
+    """Anything but that it cannot at present; nothing listening is no answer."""
+    server.read_status = status
+    delivery = server.delivery()
+    assert delivery.serves_others() is answers
+    server.stop()
+    assert delivery.serves_others() is False
 
 
 def test_a_registry_may_ask_for_smart_tokens(tmp_path: Path) -> None:

@@ -242,6 +242,13 @@ def test_criteria_choose_reports(tmp_path: Path, emission: Emission, criteria: d
     assert actions(hop.process(records(emission.publish(**VALUES)))) == [action]
 
 
+def test_a_condition_that_is_neither_true_nor_false_is_rejected(tmp_path: Path, emission: Emission) -> None:
+    """It would never hold, and nobody would see that nothing is sent."""
+    path = "Bundle.entry.resource.where(resourceType = 'Patient').gender"
+    hop = make_registry(tmp_path, subscribed(criteria={"fhirpath": path}), Noting())
+    assert actions(hop.process(records(emission.publish(**VALUES)))) == [Code.BAD_CONDITION.label]
+
+
 def test_values_below_the_confidence_are_left_out(tmp_path: Path, emission: Emission) -> None:
     """The Condition goes, its doubtful Observations do not, and nothing refers to them."""
     registry = Noting()

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from registries_made import settings_in
+from registries_made import settings_in, subscribed
 
-from gateway.registries.checks import check_registries
+from gateway.registries.checks import check_registries, check_target
+from gateway.registries.delivery import open_delivery
 from gateway.registries.subscription import load_subscriptions, read_subscriptions
 from schemas.errors import Code, SynopticError
 from schemas.settings import BusSettings, FhirSettings, PrivacySettings, Settings
@@ -44,7 +45,7 @@ def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     """Each with file, line, key and what is expected."""
     write(tmp_path, "Bad-Name.yaml", "deliver: {folder: {path: x}}\n")
     write(tmp_path, "two.yaml", "deliver:\n  folder: {path: x}\n  kafka: {topic: y}\n")
-    text = "criteria:\n  confidence: 2\n  codes: ['a b']\n  colour: red\nform: fax\ndeliver: {folder: {path: x}}\n"
+    text = "criteria:\n  confidence: 2\n  codes: ['a b']\n  colour: red\n  fhirpath: 'a ='\nform: fax\ndeliver: {folder: {path: x}}\n"
     settings = write(tmp_path, "wrong.yaml", text)
     with pytest.raises(SynopticError) as caught:
         load_subscriptions(settings)
@@ -56,7 +57,8 @@ def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         "wrong.yaml:2: criteria.confidence",
         "wrong.yaml:3: criteria.codes.0: Value error, give system|code",
         "wrong.yaml:4: criteria.colour",
-        "wrong.yaml:5: form",
+        "wrong.yaml:5: criteria.fhirpath: Value error, is no FHIRPath",
+        "wrong.yaml:6: form",
     ):
         assert told in line, told
 
@@ -71,6 +73,12 @@ def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
             "no variable %secret",
         ),
         ("criteria: {packs: [colon]}\ndeliver: {folder: {path: x}}", "criteria.packs", "no pack colon is loaded"),
+        (
+            "criteria: {facilities: [laboratory]}\ndeliver: {folder: {path: x}}",
+            "criteria.facilities.0",
+            "give system|value",
+        ),
+        ("deliver: {folder: {path: ''}}", "deliver.folder.path", "give a folder of the registry's own"),
         ("composition: true\ndeliver: {folder: {path: x}}", "composition", "give form: collection or message"),
         ("deliver: {kafka: {topic: research}}", "deliver.kafka", "bus.kind kafka"),
         ("deliver: {kafka: {topic: 'a b'}}", "deliver.kafka.topic", "give 1 to 200 letters"),
@@ -103,6 +111,25 @@ def test_files_that_would_be_overlooked_or_overwrite_each_other_are_faults(tmp_p
     found, faults = read_subscriptions(write(tmp_path, "three.yml", "deliver: {folder: {path: y}}"))
     assert [one.name for one in found] == ["one"]
     assert [fault.file for fault in faults] == ["three.yml", "two.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("fhir", "told"),
+    [
+        ({"ca_file": "absent.pem"}, "state.yaml: deliver.fhir.ca_file: no readable file"),
+        ({"bearer_token_file": "absent"}, "state.yaml: deliver.fhir.bearer_token_file: it cannot be read"),
+        ({"smart": {"client_id": "c", "key_file": "absent"}}, "state.yaml: deliver.fhir.smart.key_file: No such file"),
+    ],
+)
+def test_what_a_file_names_and_is_not_there_is_a_fault_of_that_file(fhir: dict, told: str) -> None:
+    """By `synoptic registry check`, and where the deliveries would begin."""
+    subscription = subscribed(deliver={"fhir": {"base_url": "https://registry.example/fhir", **fhir}})
+    (outcome,) = check_target(subscription)
+    with pytest.raises(SynopticError) as caught:
+        open_delivery(subscription)
+    assert caught.value.code is Code.BAD_SUBSCRIPTION
+    assert told in outcome.found
+    assert told in caught.value.one_line()
 
 
 def test_a_closed_network_may_go_without_tls(tmp_path: Path) -> None:

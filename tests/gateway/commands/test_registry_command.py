@@ -10,7 +10,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from gateway import cli
 from gateway.commands import run as run_command
-from gateway.registries.ledger import Ledger, Sent
+from gateway.registries.ledger import Ledger
 from schemas.messages import TOPIC_BUNDLES, TOPIC_REJECTED, ReportVersion
 from workers.bus import Outgoing
 from workers.bus_embedded import EmbeddedBus
@@ -60,18 +60,18 @@ def run(*words: str) -> int:
 def test_a_registry_is_listed_with_what_waits(bus, capsys):
     """Its title and target, the Bundles that it has not taken, the reports of which it has something."""
     header, row = rows(capsys)
-    assert header == ["name", "title", "target", "waiting", "reports sent", "state"]
-    assert row == ["board", "Tumour board", "folder", "3", "0", ""]
+    assert header == ["name", "title", "target", "waiting", "reports sent", "set aside", "state"]
+    assert row == ["board", "Tumour board", "folder", "3", "0", "0", ""]
 
 
 def test_a_paused_registry_waits_until_it_is_resumed(bus, capsys):
     """A run with nothing else to do ends, and what came meanwhile is there afterwards."""
     assert registry("pause", "board") == 0
     assert run("registries") == 0
-    assert rows(capsys)[1][3:] == ["3", "0", "paused"]
+    assert rows(capsys)[1][3:] == ["3", "0", "0", "paused"]
     assert registry("resume", "board") == 0
     assert run("registries") == 0
-    assert rows(capsys)[1][3:] == ["0", "0", ""]
+    assert rows(capsys)[1][3:] == ["0", "0", "0", ""]
     assert [one.header("code") for one in bus.read(TOPIC_REJECTED)] == ["SYN-473"] * 3
 
 
@@ -93,15 +93,38 @@ def test_catching_up_moves_the_place_and_sends_again(bus, capsys):
     """From an offset or a date; what the registry has of a report no longer keeps the same Bundle from it."""
     bus.move(GROUP, TOPIC_BUNDLES, offset=3)
     with closing(Ledger(STATE)) as ledger:
-        ledger.note("board", "Provenance/1", Sent("case", ReportVersion(), "urn:uuid:1", frozenset(["Condition/1"])))
+        ledger.note("board", "Provenance/1", "case", ReportVersion(), "urn:uuid:1", frozenset(["Condition/1"]))
         bus.close()
         assert registry("catch-up", "board", "--from-offset", "1") == 0
         assert "2 Bundles wait for board" in capsys.readouterr().err
         sent = ledger.sent("board", "Provenance/1")
-        assert sent is not None
         assert (sent.bundle, sent.names) == (None, frozenset(["Condition/1"]))
     assert registry("catch-up", "board", "--since", "2020-01-01") == 0
     assert rows(capsys)[1][3] == "3"
+
+
+def test_what_catching_up_would_leave_out_is_told(bus, capsys):
+    """A date in the future is wrong use, and what waited and no longer does is counted; an earlier place brings it back."""
+    bus.close()
+    assert registry("catch-up", "board", "--since", "2999-01-01") == 2
+    assert rows(capsys)[1][3] == "3"
+    assert registry("catch-up", "board", "--from-offset", "99") == 0
+    assert "3 that waited before are left out" in capsys.readouterr().err
+    assert registry("catch-up", "board", "--from-offset", "0") == 0
+    assert "left out" not in capsys.readouterr().err
+    assert rows(capsys)[1][3] == "3"
+
+
+def test_a_faulty_file_keeps_nobody_from_the_other_registries(bus, capsys):
+    """They are listed, and paused by name; the faults are told, and end the command that asks for that file."""
+    Path("registries/wrong.yaml").write_text("form: fax\n")
+    assert registry("list") == 2
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[1].startswith("board\t")
+    assert "wrong.yaml:1: form" in shown.err
+    assert registry("pause", "board") == 0
+    assert registry("pause", "wrong") == 2
+    assert "SYN-475" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options", [[], ["--from-offset", "1", "--since", "2020-01-01"]])

@@ -205,6 +205,7 @@ public class FhirServer {
         var server = new RestfulServer(system.getContext());
         registry.setSupportedResourceTypes(system.getContext().getResourceTypes());
         server.registerProviders(resourceProviders.createProviders());
+        server.registerProvider(new Messages(registry));
         server.registerProvider(systemProvider);
         server.setServerConformanceProvider(
                 new JpaCapabilityStatementProvider(server, system, settings, searchParameters, validation));
