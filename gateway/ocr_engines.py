@@ -22,6 +22,8 @@ _DOTS_PER_INCH = 200
 _DETECTION_SIDE = 1280  # points of the longer side that lines are looked for in; they are read from the page itself
 _WORD_INSET = 0.1  # of its height, on either side: Tesseract's boxes of words in narrow print touch each other
 _NEVER_PRINTED = "©"  # what Tesseract takes some fonts' crossed 0 for: "©.8 cm"
+_INK = 0.125  # of the way from the lightest shade to the darkest
+_INK_MARGIN = 30
 _WORD = re.compile(r"\S+")
 
 Corners = Sequence[Sequence[float]]
@@ -67,7 +69,10 @@ def _tesserocr(tessdata: str) -> Recognizer:
 
 
 def _rapidocr() -> Recognizer:
-    """Without the model that turns lines about, which turns some that stand upright; threads cost more than they save."""
+    """Without the model that turns lines about, which turns some that stand upright; threads cost more than they save.
+
+    It looks at what is printed of a page alone: a short line by itself is lost to it on an empty sheet.
+    """
     from rapidocr import RapidOCR
 
     engine: Any = RapidOCR(
@@ -82,12 +87,27 @@ def _rapidocr() -> Recognizer:
     )
 
     def recognize(image: Image.Image) -> tuple[list[Piece], float | None]:
-        found = engine(numpy.asarray(image.convert("RGB")))
+        place = _printed(image)
+        if place is None:
+            return [], None
+        found = engine(numpy.asarray(image.crop(place).convert("RGB")))
         if found.boxes is None or not len(found.boxes):
             return [], None
-        return _read_lines(zip(found.boxes, found.txts, found.scores, strict=True))
+        return _read_lines(zip(found.boxes + place[:2], found.txts, found.scores, strict=True))
 
     return recognize
+
+
+def _printed(image: Image.Image) -> tuple[int, int, int, int] | None:
+    """The box of the page that holds all its ink, with a margin; None for a blank page."""
+    shades = numpy.asarray(image)
+    darkest, lightest = int(shades.min()), int(shades.max())
+    is_ink = shades < lightest - _INK * (lightest - darkest)
+    down, across = (numpy.flatnonzero(is_ink.any(axis=axis)).tolist() for axis in (1, 0))
+    if not down:
+        return None
+    left, top = max(across[0] - _INK_MARGIN, 0), max(down[0] - _INK_MARGIN, 0)
+    return left, top, min(across[-1] + _INK_MARGIN, image.width), min(down[-1] + _INK_MARGIN, image.height)
 
 
 def _easyocr(weights: str) -> Recognizer:

@@ -5,8 +5,9 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from gateway.ocr_engines import load_recognizer
 from gateway.text_lines import join_lines, whole_page
@@ -35,11 +36,43 @@ def test_easyocr_reads_lines_with_its_own_weights_and_never_fetches_any(monkeypa
     assert confidence == 0.8
 
 
+def _page_with_a_line() -> Image.Image:
+    page = Image.new("L", (1654, 2339), 250)
+    page.paste(25, (600, 1000, 800, 1020))
+    return page
+
+
 def test_rapidocr_answers_nothing_for_an_empty_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page on which no line is found has no words and no confidence."""
+    """A page on which no line is found has no words and no confidence; one without ink is not looked at."""
     empty = SimpleNamespace(boxes=None, txts=None, scores=None)
-    monkeypatch.setitem(sys.modules, "rapidocr", _module("rapidocr", RapidOCR=lambda params: lambda image: empty))
-    assert load_recognizer("rapidocr", None)(PAGE) == ([], None)
+    looked_at: list[Any] = []
+
+    def find(image: Any) -> Any:
+        looked_at.append(image)
+        return empty
+
+    monkeypatch.setitem(sys.modules, "rapidocr", _module("rapidocr", RapidOCR=lambda params: find))
+    recognize = load_recognizer("rapidocr", None)
+    assert recognize(PAGE) == recognize(_page_with_a_line()) == ([], None)
+    assert [image.shape for image in looked_at] == [(79, 259, 3)]
+
+
+def test_rapidocr_looks_at_what_is_printed_and_places_it_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty sheet around a line makes its engine lose the line: the sheet is cut off, and boxes are moved back."""
+    corners = numpy.array([[[30, 30], [230, 30], [230, 50], [30, 50]]], dtype=float)
+    found = SimpleNamespace(boxes=corners, txts=("pT2 pN0",), scores=(0.9,))
+    monkeypatch.setitem(sys.modules, "rapidocr", _module("rapidocr", RapidOCR=lambda params: lambda image: found))
+    pieces, _ = load_recognizer("rapidocr", None)(_page_with_a_line())
+    assert [piece.text for piece in pieces] == ["pT2", "pN0"]
+    assert (pieces[0].left, pieces[0].top, pieces[1].right, pieces[1].bottom) == (600, 1000, 800, 1020)
+
+
+def test_a_short_line_alone_on_its_page_is_read_by_rapidocr() -> None:
+    """As the last line of a report on a page of its own: it was lost."""
+    page = Image.new("L", (1654, 2339), 250)
+    ImageDraw.Draw(page).text((180, 180), "HER2: negative", font=ImageFont.load_default(28), fill=25)
+    pieces, _ = load_recognizer("rapidocr", None)(page)
+    assert [piece.text for piece in pieces] == ["HER2:", "negative"]
 
 
 def test_tesserocr_gives_words_with_boxes_and_weighs_confidence_by_length(monkeypatch: pytest.MonkeyPatch) -> None:
