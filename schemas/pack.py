@@ -43,7 +43,8 @@ class Task(Frozen):
     """One question that the pack answers for each primary.
 
     `classes` are the head's outputs in order; `missing` maps a written form to a status (TX: not_assessable);
-    `anchors` are regular expressions by priority, around which the report is sliced.
+    `anchors` are regular expressions by priority, around which the report is sliced. `primary_only`: asked of primaries
+    alone; of what `words_of` names the rules keep what is stated, as words.
     """
 
     key: str
@@ -53,6 +54,7 @@ class Task(Frozen):
     missing: dict[str, Literal["not_assessable", "pending", "not_performed"]] = Field(default_factory=dict)
     anchors: tuple[str, ...] = ()
     primary_only: bool = False
+    words_of: tuple[Assertion, ...] = ()
 
 
 class SectionRule(Frozen):
@@ -128,7 +130,8 @@ class AssertionRow(Frozen):
 
     `organ`: the report, or the specimen, must be of the pack's organ. `reported`: the verdict makes a primary.
     `unless_kinds`: kinds of specimen in whose text the facts do not count. `alone`: too weak to make a second
-    primary beside one of the other side.
+    primary beside one of the other side. `yields_to`: beside facts of these values that are sure, facts that all are
+    doubted (`provisional_by`) give no verdict, but make that of the others provisional.
     """
 
     assertion: Assertion
@@ -140,6 +143,7 @@ class AssertionRow(Frozen):
     behaviour: Behaviour | None = None
     reported: bool = True
     alone: bool = False
+    yields_to: tuple[str, ...] = ()
 
 
 class SetAside(Frozen):
@@ -161,7 +165,7 @@ class PrimaryRules(Frozen):
     `deciding_sections`: the first that asserts anything settles the verdict where it asserts nothing but `settled_by`
     (benign, no residual tumour); `yielding_sections` then assert nothing. `set_aside`: facts no label may rest on.
     `dismissed_by`, `provisional_by`: marks of facts. `rows`: the first whose facts are found decides.
-    `behaviours`: each histology's behaviour; `micro_extent`: the fact attribute value that means microinvasion.
+    `behaviours`: each histology's behaviour; `unspecific`: histologies that yield to any other; `micro_extent`: the fact attribute value that means microinvasion.
     `procedures`: from the most to the least definitive.
     """
 
@@ -177,6 +181,7 @@ class PrimaryRules(Frozen):
     other_organ: str
     rows: tuple[AssertionRow, ...]
     behaviours: dict[str, Behaviour] = Field(default_factory=dict)
+    unspecific: tuple[str, ...] = ()
     micro_extent: str = "micro"
     procedures: tuple[str, ...] = ()
 

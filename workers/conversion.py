@@ -16,6 +16,11 @@ _WORDS = [
 _COUNTS = {word: index for index, word in enumerate(_WORDS)} | {
     "no": 0, "none": 0, "nil": 0, "single": 1, "a": 1, "an": 1, "both": 2, "thirty": 30, "forty": 40, "fourty": 40, "fifty": 50
 }  # fmt: skip
+# "twenty three", "two point oh five", "four and a half".
+_SPELLED = regex.compile(
+    rf"(?i)\b(?P<whole>(?:(?:twenty|thirty|forty|fifty)[ -])?(?:{'|'.join([*_WORDS, 'thirty', 'forty', 'fifty'])}))\b"
+    rf"(?: point(?P<parts>(?: (?:oh|{'|'.join(_WORDS)})\b)+)|(?P<half> and (?:a|one)[ -]half))?"
+)
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50}
 _OCR_DIGITS = str.maketrans({"O": "0", "o": "0", "l": "1", "I": "1", "|": "1", "S": "5"})
 # With what OCR makes of them: "l.5", "2.O", "crn", "em", "rnm".
@@ -87,12 +92,18 @@ def roman(text: str) -> Decimal | None:
 
 
 def millimetres(text: str) -> Decimal | None:
-    """The largest of the lengths written in `text`, in millimetres; a length without unit takes the last unit."""
-    text = _SPLIT_POINT.sub(r"\1", text)
+    """The largest of the lengths in `text`, in digits or words, in millimetres; one without unit takes the last unit."""
+    text = _SPLIT_POINT.sub(r"\1", _SPELLED.sub(_in_digits, text))
     found = [(number(match[1]), _factor(match)) for match in _LENGTH.finditer(text)]
     last = next((factor for _, factor in reversed(found) if factor), 0)
     lengths = [value * (factor or last) for value, factor in found if value is not None and (factor or last)]
     return max(lengths, default=None)
+
+
+def _in_digits(match: "regex.Match[str]") -> str:
+    """A spelled number of `_SPELLED` in digits: "2.05", "4.5"."""
+    parts = "5" if match["half"] else "".join(_plain(count(word)) or "0" for word in (match["parts"] or "").split())
+    return f"{count(match['whole'])}.{parts or 0}"
 
 
 def _factor(match: "regex.Match[str]") -> int:

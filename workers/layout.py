@@ -91,6 +91,7 @@ def lay_out(text: str, rules: LayoutRules) -> LaidOut:
     forms = _Forms.of(rules)
     laid = _edited(LaidOut(text), list(forms.empty_boxes(text)))
     laid = _edited(laid, list(forms.tables(laid.text)))
+    laid = _edited(laid, list(forms.rows(laid.text)))
     return _edited(laid, list(forms.columns(laid.text)))
 
 
@@ -167,7 +168,7 @@ class _Forms:
                     for label, words, answers in rows:
                         # Behind the title no word of a row looks like the header of a section.
                         columns += [] if label else [f"{title}, "]
-                        columns += self._beside(text, label, words, answers[column])
+                        columns += (*self._beside(text, label, words, answers[column]), "\n")
                 yield (cells[index].start, cells[index + used].end), (*columns, "\n")
             index += 1 + (used if len(rows) > 1 else 0)
 
@@ -213,6 +214,20 @@ class _Forms:
         fits = label and all(self._fits(label, body[first - start : last - start]) for first, last in answers)
         return (label, (start, start + match.end()), answers) if fits else None
 
+    def rows(self, text: str) -> Iterator[_Edit]:
+        """Lines of a label and its answer, which blanks, a tab or a bar part; three or more under each other."""
+        run: list[_Edit] = []
+        for cell in [*_cells(text), _Cell(len(text), len(text), "")]:
+            fields = _parted(cell.wording.rstrip(" .|"), cell.start)
+            if len(fields) == 2:
+                label, answer = self._label(text[slice(*fields[0])]), text[slice(*fields[1])]
+                if label and self._fits(label, answer):
+                    run.append(((cell.start, cell.end), self._beside(text, label, *fields)))
+                continue
+            if len(run) >= _FEWEST_LABELS:
+                yield from run
+            run = []
+
     def columns(self, text: str) -> Iterator[_Edit]:
         """Labels in a row with their answers in a row after them, or before them where a colon opens each label."""
         cells = [cell for cell in _cells(text) if not self._page_break.search(cell.wording)]
@@ -230,7 +245,8 @@ class _Forms:
             if pairs:
                 written: list[Span | str] = ["\n"]
                 for label, answer in pairs:
-                    written += self._beside(text, labels[label], _trimmed(run[label]), _trimmed(answers[answer]))
+                    beside = self._beside(text, labels[label], _trimmed(run[label]), _trimmed(answers[answer]))
+                    written += (*beside, "\n")
                 yield (run[0].start, run[-1].end), tuple(written)
                 yield from _left_out(answers, {answer for _, answer in pairs})
                 end = end if before else end + pairs[-1][1] + 1
@@ -289,11 +305,11 @@ class _Forms:
         return next((label for label, words, _ in self._labels if words.fullmatch(wording)), None)
 
     def _beside(self, text: str, label: FormLabel | None, words: Span, answer: Span) -> tuple[Span | str, ...]:
-        """A line of label and answer, with the unit that only the label names."""
+        """Label and answer, with the unit that only the label names."""
         unit = _UNIT.search(text[slice(*words)])
         bare = unit and _BARE.fullmatch(text[slice(*answer)].strip())
         said: Span | str = label.says if label and label.says else words
-        return (said, ": ", answer, f" {unit['unit']}\n" if unit and bare else "\n")
+        return (said, ": ", answer, f" {unit['unit']}" if unit and bare else "")
 
 
 _UNKNOWN = FormLabel(words="")

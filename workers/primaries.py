@@ -93,11 +93,14 @@ class _Assessor:
     def decide(self, block: Block, whole: bool) -> PrimaryDecision:
         """The verdict on a block, from all of its text (`whole`) or only from what names its side."""
         standing = self._standing("assertion", block, whole)
-        row, support = self._first_row(self._settled(standing or self._of_both_sides()))
+        asserting = self._settled(standing or self._of_both_sides())
+        row, support = self._first_row(asserting)
         decision = PrimaryDecision(block=block, laterality=block.side)
         if row is None:
             return decision
-        doubted = all(fact.marks & set(self._rules.provisional_by) for fact in support)
+        doubted = self._all_doubted(support) or any(
+            row.assertion in other.yields_to for other in self._yielding(asserting)
+        )
         behaviour = row.behaviour or self._behaviour(row.assertion, support)
         histology = self._histology(self._standing("histology", block, whole), behaviour)
         return replace(
@@ -168,7 +171,8 @@ class _Assessor:
 
     def _first_row(self, asserting: list[Fact]) -> tuple[AssertionRow | None, list[Fact]]:
         values = {fact.value for fact in asserting}
-        for row in self._rules.rows:
+        yielding = self._yielding(asserting)
+        for row in (row for row in self._rules.rows if row not in yielding):
             support = [
                 fact
                 for fact in asserting
@@ -180,6 +184,19 @@ class _Assessor:
                 return row, self._ranked(support)
         return None, []
 
+    def _yielding(self, asserting: list[Fact]) -> list[AssertionRow]:
+        """The rows whose facts all are doubted, beside a sure one to which the row yields."""
+        sure = {fact.value for fact in asserting if not self._all_doubted([fact])}
+        doubted = {fact.value for fact in asserting} - sure
+        return [
+            row
+            for row in self._rules.rows
+            if doubted & set(row.facts) and sure & set(row.yields_to) and not sure & set(row.facts)
+        ]
+
+    def _all_doubted(self, facts: Iterable[Fact]) -> bool:
+        return all(fact.marks & set(self._rules.provisional_by) for fact in facts)
+
     def _behaviour(self, assertion: Assertion, support: list[Fact]) -> Behaviour | None:
         if assertion == Assertion.PRIMARY_IN_SITU:
             return "in_situ"
@@ -189,10 +206,11 @@ class _Assessor:
         return "microinvasive" if micro else "invasive"
 
     def _histology(self, standing: list[Fact], behaviour: Behaviour | None) -> list[Fact]:
-        """The facts of the type that the ranking section names first; a mixed type outranks its components."""
+        """The facts of the type that the ranking section names first; a mixed type outranks its parts, any an unspecific."""
         order = list(self._rules.behaviours)
         wanted = "invasive" if behaviour == "microinvasive" else behaviour
         fitting = self._ranked(fact for fact in standing if self._rules.behaviours.get(fact.value) == wanted)
+        fitting = [fact for fact in fitting if fact.value not in self._rules.unspecific] or fitting
         if not fitting:
             return []
         section = fitting[0].section

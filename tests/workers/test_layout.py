@@ -70,6 +70,23 @@ def test_columns_of_a_table_become_lists() -> None:
     assert _squeezed(lay_out(text, RULES)) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Item | Value\n| ER | pos |\n| Size, cm | 2.2 |\n| T | 1c |",
+            "Item | Value | ER: pos | Size, cm: 2.2 cm | pT: 1c",
+        ),
+        ("Side     left\nER\tneg\nMargins  free", "Side: left | ER: neg | Margins: free"),
+        ("Side     left\nER\tneg\nThe margins follow.", "Side     left | ER\tneg | The margins follow."),
+        ("ER  PR\npos  neg\nSide  left\nT  2", "ER  PR | pos  neg | Side  left | T  2"),
+    ],
+)
+def test_label_and_answer_of_a_row_are_joined(text: str, expected: str) -> None:
+    """Three rows or more of one label and an answer that fits it, whatever parts them; fewer stay."""
+    assert _squeezed(lay_out(text, RULES)) == expected
+
+
 def test_a_head_without_rows_is_no_table() -> None:
     """Two sides in a line say nothing alone."""
     assert lay_out("Left Right\nThe slides were seen.", RULES).before is None

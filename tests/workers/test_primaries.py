@@ -103,6 +103,22 @@ def test_one_firm_statement_outweighs_a_suspicion():
     assert decision.certainty is Certainty.DEFINITE
 
 
+def test_a_suspected_invasion_leaves_the_carcinoma_in_situ_provisional():
+    """Invasion that is only suspected beside a sure carcinoma in situ makes no invasive primary, and is not lost."""
+    (suspected,) = decide("Left breast, excision: DCIS, suspicious for microinvasion.")
+    (sure,) = decide("Left breast, excision: DCIS with microinvasion.")
+    assert (suspected.assertion, suspected.certainty) == (Assertion.PRIMARY_IN_SITU, Certainty.PROVISIONAL)
+    assert (sure.assertion, sure.certainty) == (Assertion.PRIMARY_INVASIVE, Certainty.DEFINITE)
+
+
+def test_an_unspecific_type_yields_to_another_sections_type():
+    """Receptors told of an "invasive carcinoma" do not hide the type that the diagnosis names."""
+    (decision,) = decide(
+        "DIAGNOSIS: Left breast: Invasive lobular carcinoma.\nBiomarkers: Invasive carcinoma: ER 90 %."
+    )
+    assert decision.histology == "ILC"
+
+
 def test_evidence_is_the_words_of_the_highest_section():
     """The first quoted span is the diagnosis itself, not the gross description."""
     text = "GROSS: A mass, invasive carcinoma seen.\nDIAGNOSIS: Left breast, excision: Infiltrating lobular carcinoma."
