@@ -60,23 +60,18 @@ class _Word(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """How many places of two texts contradict each other, and whether one has all that the other tells."""
+    """How many places of two texts contradict each other, and whether the first tells all that the second does."""
 
     contradictions: int
-    first_holds_second: bool
-    second_holds_first: bool
+    holds_all: bool
 
 
 def compare(one: str, other: str) -> Comparison:
     """Compare two forms word by word; neither order nor layout matters."""
     first, second = _words(one), _words(other)
     places = list(_unequal(first, second))
-    contradictions = sum(_contradict(first, second, *place) for place in places)
-    only_first, only_second = Counter[Told](), Counter[Told]()
-    for begin, end, start, stop in places:
-        only_first += _told(first[begin:end]) - _told(second[start:stop])
-        only_second += _told(second[start:stop]) - _told(first[begin:end])
-    return Comparison(contradictions, not only_second, not only_first)
+    lacking = any(_told(second[start:stop]) - _told(first[begin:end]) for begin, end, start, stop in places)
+    return Comparison(sum(_contradict(first, second, *place) for place in places), not lacking)
 
 
 def shared_share(one: str, other: str) -> float:

@@ -1,7 +1,7 @@
 """What the forms of one report state, as the rules of the pack read it: compared whatever their words and their layout.
 
-Of each primary that is what is asserted of it, its histology and every label that rests on stated facts. What one form
-leaves open contradicts nothing, nor does a result that is still pending there.
+Of each primary that is what is asserted of it, its histology and every label. What one form leaves open contradicts
+nothing, nor does a result that is still pending there.
 """
 
 import re
@@ -21,8 +21,9 @@ _OPEN = frozenset({Status.NOT_STATED, Status.PENDING})
 
 @dataclass(frozen=True)
 class _Value:
-    """What a form says of one task: several values where it contradicts itself, what any rule may make
-    of it, and the finer category.
+    """What a form says of one task; several values where it contradicts itself.
+
+    `possible`: what any rule makes of it. `detail`: the finer category.
     """
 
     meant: frozenset[str]
@@ -86,11 +87,12 @@ def _values(reading: PrimaryReading) -> Iterator[tuple[str, _Value]]:
     if reading.histology is not None:
         yield "histology", _Value(frozenset({reading.histology}))
     for task, label in reading.labels.items():
-        if label.status not in _OPEN and label.basis is not Basis.DERIVED:
+        if label.status not in _OPEN:
             yield task, _value(label)
 
 
 def _value(label: TaskLabel) -> _Value:
     meant = frozenset({label.value or label.status.value, *label.conflicts})
-    detail = _IN_BRACKETS.sub("", label.detail or "") if label.status is Status.CODED else ""
+    is_finer = label.status is Status.CODED and label.basis is Basis.STATED and label.detail != label.value
+    detail = _IN_BRACKETS.sub("", label.detail or "") if is_finer else ""
     return _Value(meant, meant | label.support.keys(), detail)

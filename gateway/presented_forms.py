@@ -142,7 +142,7 @@ class _Choice:
         stated, its = self._stated(number), self._stated(other)
         if stated is None or its is None or comparison.contradictions:
             return False
-        return comparison.first_holds_second and stated.go_beyond(its)
+        return comparison.holds_all and stated.go_beyond(its)
 
     def _check_others(self, chosen: int) -> None:
         """Raise SYN-133 where another form contradicts the one to take; what OCR read is no proof."""
@@ -166,7 +166,7 @@ class _Choice:
             return f"differ in {_counted(comparison.contradictions, 'place')}"
         is_reworded = False
         if stated and its:
-            is_revised = comparison.first_holds_second and stated.sections > its.sections
+            is_revised = comparison.holds_all and stated.sections > its.sections
             if (excluding := stated.contradictions(its)) and not is_revised:
                 return f"differ in {_counted(excluding, 'statement')}"
             is_reworded = stated.agreements(its) >= _ENOUGH_AGREEMENTS

@@ -179,6 +179,7 @@ def test_a_form_worded_anew_is_no_contradiction(intake: Intake) -> None:
         ("pT2", "pT3"),
         ("ductal", "lobular"),
         ("95 percent", "40 percent"),
+        ("HER2<td>1+", "HER2<td>3+"),
     ],
 )
 def test_a_form_worded_anew_must_state_the_same(intake: Intake, written: str, instead: str) -> None:
