@@ -22,6 +22,7 @@ from gateway.registries.parcel import Parcel
 from gateway.registries.subscription import FhirTarget, Form, Subscription, of_file
 from gateway.resource_store import Resource
 from schemas.errors import Code, Kind, SynopticError
+from schemas.settings import SmartSettings
 from workers.bus import Outgoing, Record
 
 _LATER = frozenset({409, 412})
@@ -64,7 +65,11 @@ class FhirDelivery:
         """Open connections; nothing is sent yet."""
         settings = target.settings()
         self._client = FhirClient(settings, pause, stopping=stopping)
-        self._asked = settings.model_copy(update={"timeout_seconds": min(SECONDS, target.timeout_seconds)})
+        # Whoever may read metadata is told without a token, and 401 is an answer as well.
+        seconds = min(SECONDS, target.timeout_seconds)
+        self._asked = settings.model_copy(
+            update={"timeout_seconds": seconds, "smart": SmartSettings(), "bearer_token_file": None}
+        )
         self._form = form
 
     def deliver(self, parcel: Parcel, record: Record) -> tuple[Outgoing, ...]:

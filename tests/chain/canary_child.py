@@ -1,15 +1,17 @@
 """Runs the chain over canaries on every path, with debug logs on standard error; see test_canary.py.
 
 Arguments: a folder. Besides the shipped chain: a model that fails with the report's text in its exception, a store
-that fails so, and an exception that nobody catches. Metrics and numbered errors go to standard output.
+that fails so, registries, a person's decision, and an exception that nobody catches. Metrics and numbered errors go to standard output.
 """
 
 import asyncio
 import faulthandler
+import json
 import logging
 import sys
 import threading
 import warnings
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,10 +23,17 @@ from whole_chain import WholeChain, opened, settings_in
 
 from gateway.folder_store import FolderStore
 from gateway.health import HealthServer
+from gateway.registries.hop import build_registry_hops
+from gateway.resource_store import open_store
+from gateway.review_desk import ReviewDesk, read_reviewer
+from gateway.review_hop import ReviewHop
 from model.engine import Engine, load_engine
 from model.prompt import PromptInput
 from schemas.logs import configure
-from schemas.settings import IntakeSettings, LoggingSettings, PrivacySettings
+from schemas.messages import TOPIC_DECISIONS, Settlement, Verdict
+from schemas.settings import IntakeSettings, LoggingSettings, PrivacySettings, RegistrySettings
+from workers.bus import Outgoing
+from workers.runner import Runner, run_until_idle
 
 KEY = PrivacySettings(key="0123456789abcdef0123456789abcdef")
 
@@ -99,6 +108,41 @@ def speak_as_libraries() -> None:
     asyncio.run(forgotten())
 
 
+def undated() -> bytes:
+    """A canary report of a time without a staging edition, so that its T has no code."""
+    bundle = json.loads(canary_message(50))
+    bundle["entry"][2]["resource"]["issued"] = "1970-01-02T00:00:00Z"
+    return json.dumps(bundle).encode()
+
+
+def run_registries(folder: Path, engine: Engine) -> None:
+    """Reports on to a registry that takes them and one whose condition cannot be met, and a person's decision."""
+    registry = RegistrySettings(folder=folder / "subscriptions", state=folder / "state" / "registries.sqlite")
+    settings = settings_in(folder, privacy=KEY, registry=registry)
+    registry.folder.mkdir(parents=True)
+    criteria = {"fhirpath": "Bundle.entry.resource.where(resourceType = 'Patient').name.family"}
+    for name, wanted in (("board", {}), ("doubtful", criteria)):
+        file = {"criteria": wanted, "deliver": {"folder": {"path": str(folder / name)}}}
+        (registry.folder / f"{name}.yaml").write_text(json.dumps(file))
+    with opened(settings, engine) as chain, closing(open_store(settings.fhir)) as store:
+        chain.run(GOOD[0], GOOD[3], undated())
+        desk = ReviewDesk(settings, store, chain.seal)
+        review = next(desk.waiting())
+        by = read_reviewer("Practitioner/registrar")
+        decision = desk.decision(
+            review, Settlement(verdict=Verdict.DISMISS, value=None, by=by, decided="2024-06-01T10:00:00Z")
+        )
+        sealed = chain.seal.enclose(decision.model_dump_json().encode(), desk.context(review).patient_key)
+        chain.bus.publish([Outgoing(TOPIC_DECISIONS, sealed)])
+        runners = [
+            Runner(hop, chain.bus, settings.bus) for hop in (ReviewHop(chain.emission), *build_registry_hops(settings))
+        ]
+        run_until_idle(runners)
+        for runner in runners:
+            runner.close()
+        show_errors(chain)
+
+
 def main() -> None:
     """Run every path."""
     configure(LoggingSettings(level="debug", format="json"))
@@ -115,6 +159,7 @@ def main() -> None:
         chain.emission._store = FailingStore(folder / "failing-store" / "fhir")
         chain.run(*GOOD[:2])
         show_errors(chain)
+    run_registries(folder / "registries", engine)
     with HealthServer("127.0.0.1", 0, lambda: (), 60) as server:
         for path in ("metrics", "health/live", "health/ready", quote(SPELLINGS[0])):
             answer = httpx.get(f"http://127.0.0.1:{server.port}/{path}")

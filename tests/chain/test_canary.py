@@ -13,7 +13,14 @@ from canary import BAD, ENCRYPTED, GOOD, NEEDLES, SPELLINGS, canaries_in
 from canary_child import KEY
 from whole_chain import settings_in
 
-from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS, TOPIC_REJECTED, TOPIC_TEXTS
+from schemas.messages import (
+    TOPIC_BUNDLES,
+    TOPIC_DECISIONS,
+    TOPIC_FINDINGS,
+    TOPIC_REJECTED,
+    TOPIC_TEXTS,
+    TOPIC_UNMAPPED,
+)
 from schemas.topics import TOPIC_STATES
 from workers.bus import Record
 from workers.bus_embedded import EmbeddedBus
@@ -175,6 +182,27 @@ def test_no_canary_in_resources_beyond_who_they_are_about(ran: Ran) -> None:
         for element in ("subject", "patient", "for"):
             resource.pop(element, None)
         assert canaries_in(json.dumps(resource, ensure_ascii=False)) == set(), path.name
+
+
+def test_registries_keep_canaries_to_their_deliveries(ran: Ran) -> None:
+    """Who is entitled gets the patient; what is kept of it, the names of its files and the rejects' headers hold none."""
+    folder = ran.folder / "registries"
+    delivered = list((folder / "board").iterdir())
+    assert len(delivered) >= 3
+    assert len(canaries_in(b"".join(path.read_bytes() for path in delivered))) > 10
+    assert canaries_in(" ".join(path.name for path in delivered)) == set()
+    assert canaries_in(b"".join(path.read_bytes() for path in (folder / "state").iterdir())) == set()
+    rejected = ran.topic("registries", TOPIC_REJECTED)
+    assert {record.header("code") for record in rejected} == {"SYN-483"}
+    assert canaries_in("".join(f"{record.headers} {record.key!r}" for record in rejected)) == set()
+
+
+def test_decisions_and_values_without_a_code_show_none(ran: Ran) -> None:
+    """A decision lies sealed; what has no code is told by words of the pack and a keyed hash."""
+    for topic in (TOPIC_DECISIONS, TOPIC_UNMAPPED):
+        records = ran.topic("registries", topic)
+        assert records, topic
+        assert canaries_in("".join(f"{record.value!r} {record.headers} {record.key!r}" for record in records)) == set()
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)

@@ -211,15 +211,20 @@ def test_a_server_that_answers_to_metadata_may_serve_others(server: RegistryServ
 
 
 def test_a_registry_may_ask_for_smart_tokens(tmp_path: Path) -> None:
-    """The same key and statement as for the EHR's server, and nothing is sent without a token."""
+    """The same key and statement as for the EHR's server, and no delivery without a token; whether it is there needs none."""
     key = ECKey.generate_key("P-384")
     server = SmartServer(key)
     smart = {"client_id": CLIENT, "key_file": str(write_key(tmp_path, key))}
     deliver = {"fhir": {"base_url": server.base_url, "smart": smart}}
     target = subscribed(deliver=deliver).definition.deliver.fhir
     assert target is not None
-    FhirDelivery(target, "transaction").deliver(PARCEL, RECORD)
-    assert [token for path, token in server.came if path == "POST /fhir"] == [f"Bearer {server.granted[0]}"]
+    delivery = FhirDelivery(target, "transaction")
+    delivery.deliver(PARCEL, RECORD)
+    assert delivery.serves_others()
+    assert [token for path, token in server.came if path == "POST /fhir"] == [
+        f"Bearer {token}" for token in server.granted
+    ]
+    assert len(server.granted) == 1
     server.stop()
 
 
