@@ -111,6 +111,14 @@ def test_a_suspected_invasion_leaves_the_carcinoma_in_situ_provisional():
     assert (sure.assertion, sure.certainty) == (Assertion.PRIMARY_INVASIVE, Certainty.DEFINITE)
 
 
+def test_a_report_printed_behind_its_addendum_is_todays():
+    """ "Original report" at the start of a line is no earlier one: its specimen is a biopsy, so no pT is derived."""
+    text = "ADDENDUM: HER2 FISH not amplified.\nORIGINAL REPORT: Left breast, core biopsy: Invasive carcinoma, 1.2 cm."
+    (reading,) = read_report(text, PACK)
+    assert (reading.assertion, reading.procedure) == (Assertion.PRIMARY_INVASIVE, "core")
+    assert reading.labels["T"].value is None
+
+
 def test_an_unspecific_type_yields_to_another_sections_type():
     """Receptors told of an "invasive carcinoma" do not hide the type that the diagnosis names."""
     (decision,) = decide(
