@@ -1,16 +1,21 @@
 """The JSON Schemas of mapping.yaml and overlay.yaml, for editors: what `synoptic mapping schema` prints.
 
 schemas/mapping.schema.json and schemas/overlay.schema.json are the same, held equal by a test. They know the shape, all
-keys with their meaning, and the variables that conditions may ask for; `synoptic mapping check` knows the rest.
+keys with their meaning, the variables that conditions may ask for, and the values of those that have few; `synoptic
+mapping check` knows the rest.
 """
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from schemas.mapping_names import CLOSED
 from schemas.overlay import Overlay
 from schemas.pack_mapping import (
+    ABSENT,
     FINDING_VARIABLES,
+    PRESENT,
     PRIMARY_VARIABLES,
     REPORT_VARIABLES,
     RESOURCE_VARIABLES,
@@ -32,16 +37,25 @@ def schema_of(name: SchemaName) -> dict[str, Any]:
         for key, part in definition.get("properties", {}).items():
             part.pop("title", None)
             if key in _CONDITIONS:
-                part["properties"] = {variable: {"$ref": "#/$defs/OneOrMore"} for variable in _VARIABLES}
+                part["properties"] = {
+                    variable: {"$ref": f"#/$defs/{variable if variable in CLOSED else 'OneOrMore'}"}
+                    for variable in _VARIABLES
+                }
     for key in ("codes", "tables"):
         _describe_codes(schema["properties"][key])
-    schema["$defs"]["OneOrMore"] = _ONE_OR_MORE
+    schema["$defs"] |= {"OneOrMore": _ONE_OR_MORE, **{name: _one_or_more_of(values) for name, values in CLOSED.items()}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"https://synoptic.example/schemas/{name}.schema.json",
         **schema,
         "title": f"Synoptic {name}.yaml",
     }
+
+
+def _one_or_more_of(values: Iterable[str]) -> dict[str, Any]:
+    """What a condition on a variable of few values may be."""
+    one = {"enum": [*map(str, values), ABSENT, PRESENT]}
+    return {"anyOf": [one, {"type": "array", "items": one}]}
 
 
 def _describe_codes(node: Any) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.mapping_tools.recorded import Recorded, stand_in
+from gateway.mapping_tools.shapes import invalid
 from mappers.bundle import map_report
 from mappers.identity import derived_id
 from mappers.references import Resource
@@ -107,6 +108,7 @@ def _faults(case: Case, pack: Pack, settings: Settings) -> Iterator[str]:
     slots = slots_of(recorded.findings.primaries, recorded.context, pack.mapping)
     made = {slot_of(resource, slots): resource for resource in mapped.resources}
     missing = {one.slot: one for one in mapped.missing}
+    yield from (f"{slot}: is no FHIR R4: {fault}" for slot, one in made.items() if (fault := invalid(one)))
     for slot, expected in case.expect.items():
         resource = made.get(slot)
         if expected == ABSENT:

@@ -4,6 +4,7 @@ It reads templates as they stand, without a report, so that a mistake shows befo
 """
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Map
 from functools import cache
 from typing import Any, NamedTuple, get_args, get_origin
 
@@ -41,9 +42,10 @@ def elements_of(kind: str) -> dict[str, Element] | None:
     except ValueError:
         return None
     elements = {
-        field.alias or name: _element(field.annotation, field.json_schema_extra or {}, field.is_required())
+        field.alias or name: _element(field.annotation, extra, field.is_required())
         for name, field in fields.items()
-        if (field.json_schema_extra or {}).get("element_property") is not False or name == "id"
+        for extra in [field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}]
+        if extra.get("element_property") is not False or name == "id"
     }
     if kind == "Observation":
         status = elements["status"]
@@ -223,7 +225,7 @@ def _codings(mapping: Mapping, source: Any) -> list[Coding]:
     return [mapping.coding(text) for entry in entries for text in as_tuple(entry)]
 
 
-def _element(annotation: Any, extra: dict[str, Any], is_required: bool) -> Element:
+def _element(annotation: Any, extra: Map[str, Any], is_required: bool) -> Element:
     return Element(
         kind=next((name.removesuffix("Type") for name in _classes(annotation)), None),
         is_list=any(get_origin(part) is list for part in (annotation, *get_args(annotation))),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from gateway.mapping_tools.shapes import require_sound
 from schemas.errors import Code, SynopticError
 from schemas.metrics import MAPPING_CHANGES
 from schemas.overlay_loader import MAPPING_FILE, OVERLAY_FILE, SHIPPED_CODES, codes_file
@@ -31,6 +32,7 @@ class WatchedPacks:
         self._clock = clock
         self._guard = threading.Lock()
         self._packs: Mapping[str, Pack] = load_packs(settings.packs, settings.mapping)
+        require_sound(self._packs.values())
         self._files = self._watched()
         self._marks = self._look()
 
@@ -45,11 +47,13 @@ class WatchedPacks:
 
     def _read_again(self) -> None:
         try:
-            self._packs = with_mappings(self._packs, self._settings)
+            packs = with_mappings(self._packs, self._settings)
+            require_sound(packs.values())
         except SynopticError as error:
             MAPPING_CHANGES.add(action="refused")
             logger.error("changed mapping refused", error=SynopticError(Code.MAPPING_KEPT, error.detail))
             return
+        self._packs = packs
         MAPPING_CHANGES.add(action="taken")
         for identifier in self._packs:
             logger.info("mapping taken up", pack=identifier)

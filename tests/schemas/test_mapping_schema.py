@@ -37,9 +37,10 @@ def test_what_ships_is_valid(path: Path, name: str) -> None:
 
 
 def test_a_mistake_shows_in_the_editor() -> None:
-    """An unknown key, a code without its system, and a condition of the wrong shape."""
+    """An unknown key, a code without its system, a condition of the wrong shape, and a value that its variable never has."""
     validator = jsonschema.Draft202012Validator(schema_of("overlay"))
     head = {"overlay": "x", "title": "X", "version": "1", "pack": "breast"}
     assert list(validator.iter_errors(head)) == []
-    for wrong in ({"table": {}}, {"codes": {"ER": "85337-4"}}, {"rules": [{"slot": "T", "when": {"side": {"a": 1}}}]}):
+    for wrong in ({"table": {}}, {"codes": {"ER": "85337-4"}}, {"rules": [{"slot": "T", "when": {"side": {"a": 1}}}]},
+                  {"rules": [{"slot": "T", "when": {"side": ["left", "lft"]}}]}):  # fmt: skip
         assert list(validator.iter_errors({**head, **wrong})), wrong
