@@ -46,7 +46,9 @@ def _facility(text: str) -> str:
 
 
 def _condition(path: str) -> str:
-    if fault := fault_in(path) or _named(names_in(path)):
+    # Outside a function the elements are held to be a report's, and this is asked of a Bundle.
+    is_wrong = fault_in(f"select({path})") is not None
+    if fault := (fault_in(path) if is_wrong else None) or _named(names_in(path)):
         raise ValueError(fault)
     return path
 

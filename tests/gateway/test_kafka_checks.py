@@ -170,7 +170,8 @@ def test_registries_are_asked_about_as_well(kafka_servers, topic_prefix, tmp_pat
     assert {name: said[:7] for name, said in faults(found).items()} == {own: "SYN-514"}
     assert any("registry_board 0" in outcome.found for outcome in found if outcome.name == "Kafka groups")
     with closing(KafkaAdminClient(bootstrap_servers=kafka_servers)) as admin:
-        admin.create_topics({own: {"num_partitions": 1, "replication_factor": 1}}, wait_for_metadata=True)
+        small = {"num_partitions": 1, "replication_factor": 1, "configs": {"max.message.bytes": "1048588"}}
+        admin.create_topics({own: small}, wait_for_metadata=True)
     assert faults(list(check_kafka(settings))) == {own: "max.message.bytes is 1048588"}
 
 

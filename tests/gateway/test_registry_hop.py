@@ -234,6 +234,7 @@ def test_a_report_of_another_patient_never_meets_those_of_the_former(tmp_path: P
         ({"confidence": 0.995}, DELIVERED),
         ({"fhirpath": "Bundle.entry.resource.where(resourceType = 'Patient').gender = 'female'"}, DELIVERED),
         ({"fhirpath": "Bundle.entry.resource.where(resourceType = 'Patient').gender = 'male'"}, NOT_WANTED),
+        ({"fhirpath": "entry.resource.where(resourceType = 'Patient').exists()"}, DELIVERED),
     ],
 )
 def test_criteria_choose_reports(tmp_path: Path, emission: Emission, criteria: dict, action: str) -> None:
