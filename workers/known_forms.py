@@ -25,6 +25,7 @@ _GERMAN = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 _UMLAUTS = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "å": "aa", "Å": "Aa", "ø": "oe", "Ø": "Oe"}
 )
+_LOSABLE = re.compile(r"(?<=[A-Za-z])[^\W\d_a-zA-Z](?=[A-Za-z])")
 _BETWEEN_PARTS = r"[\s,.'’\-]{1,4}"
 _BETWEEN_DIGITS = r"[\s\-./]?"
 _ID_SEPARATOR = r"[\s\-./_:#@()+]{0,4}"
@@ -92,12 +93,13 @@ class KnownWords:
         return fold(text, self.confusables).text
 
     def spellings(self, word: str) -> set[str]:
-        """A name's word folded, with German umlauts as one letter and as two."""
+        """A name's word folded, with German umlauts as one letter and as two, and without letters that a charset loses (M?ller)."""
         plain = self.folded(word)
         short = plain
         for two, one in _GERMAN:
             short = short.replace(two, one)
-        return {plain, self.folded(word.translate(_UMLAUTS)), short} - {""}
+        lost = self.folded(_LOSABLE.sub("", word))
+        return {plain, self.folded(word.translate(_UMLAUTS)), short, *([lost] if len(lost) >= _MINIMUM_WORD else [])} - {""}
 
 
 @dataclass(frozen=True)
@@ -254,7 +256,8 @@ def short_identifier_form(value: str, words: KnownWords) -> str | None:
 def place_forms(value: str, words: KnownWords, letters: str) -> list[str]:
     """A place or address, whole, with its street word short or long and any spacing."""
     forms: list[str] = []
-    for spelling in dict.fromkeys((words.folded(value), words.folded(value.translate(_UMLAUTS)))):
+    spellings = (value, value.translate(_UMLAUTS), _LOSABLE.sub("", value))
+    for spelling in dict.fromkeys(map(words.folded, spellings)):
         parts = _GROUP.findall(spelling)
         lone = len(parts) == 1 and parts[0] in words.never_alone | words.organisation
         stems = [_stem(part) for part in parts if part not in words.streets]

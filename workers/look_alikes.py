@@ -22,20 +22,22 @@ _SECOND_HALF = "\u0138"
 """A letter that no language of today writes: folding drops it (`confusables` of the privacy vocabulary)."""
 _TWICE_ENCODED = re.compile(
     "\ufffd|\u00ef\u00bf\u00bd|[\u00c2-\u00c5][\u0080-\u00bf\u0152-\u0192\u02c6-\u02dc\u2013-\u2122]"
+    r"|(?<=[^\W\d_])\?{1,2}(?=[^\W\d_])"
 )
 
 
 def whole_letters(text: str) -> str:
     """The text with letters whose UTF-8 was read as Latin-1 or Windows-1252 ("MÃ¼ller") put right, as long as before.
 
-    The letter takes the first place; what is left of it, and what nobody could read, becomes a letter that folding drops.
+    The letter takes the first place; what is left of it, and what nobody could read ("M?ller"), becomes a letter that
+    folding drops.
     """
-    return text if text.isascii() else _TWICE_ENCODED.sub(_whole, text)
+    return text if text.isascii() and "?" not in text else _TWICE_ENCODED.sub(_whole, text)
 
 
 def _whole(match: re.Match[str]) -> str:
     read = match.group()
-    if len(read) == 2:
+    if len(read) == 2 and not read.isascii():
         codes = b"".join(_byte(character) for character in read)
         letter = codes.decode("utf-8", errors="ignore")
         return letter + _SECOND_HALF if letter.isalpha() else read
