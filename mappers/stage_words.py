@@ -17,6 +17,8 @@ _NUMBER = r"(?P<comparator><=|>=|<|>)?\s?(?P<number>\d{1,6}(?:\.\d{1,4}|,\d{1,2}
 _END = r"(?![\w+=(]|[-.,]\d)"
 _FOCI = re.compile(r"=?\d+$")
 _WORD = re.compile(r"[^\s,;|/]{1,30}")
+_ROMAN = r"(?:i{1,3}|iv|[1-4](?=[a-d]))[a-d]?\d?"
+_RANGE = re.compile(r"-\s?\d\w{0,5}")
 _MISTAKEN = {"o": "0", "l": "1", "i": "1", "ii": "2", "iii": "3", "iv": "4"}
 
 
@@ -67,9 +69,15 @@ class StageReader:
         letters = _any_of(self._categories)
         follows = rf"(?:{glued})?(?:{letters})"
         prefix = rf"(?:(?P<prefix>{_any_of(prefixes)})\s?)?"
+        unnamed = rf"(?:(?:{_any_of(prefixes)})\s?)?"
+        # "T: pT2"
+        self._label = re.compile(rf"{unnamed}(?P<label>{letters})\s?[:=]\s?(?={unnamed}(?P=label))", re.I)
+        results = sorted({row.result for row in self._rules.table.rows if row.result}, key=len, reverse=True)
+        self._result = re.compile(rf"(?:{_any_of(results)}|{_ROMAN})(?![\w+])", re.I)
         bodies = {self._without_prefix(form) for form in (*self._forms, *self._refused) if "(" not in form}
         spaced = "|".join(
-            rf"{re.escape(body[0])}\s?{_spaced_mi(body[1:])}" for body in sorted(bodies, key=len, reverse=True)
+            rf"{re.escape(body[0])}\s?(?:[:=]\s?)?{_spaced_mi(body[1:])}"
+            for body in sorted(bodies, key=len, reverse=True)
         )
         self._category = re.compile(rf"{prefix}(?P<form>{spaced or '(?!)'})(?=$|[^\w+]|{follows}[0-9xoil])", re.I)
         self._like = re.compile(rf"{prefix}(?P<letter>{letters})\s?[0-9][\w+]{{0,20}}", re.I)
@@ -86,8 +94,9 @@ class StageReader:
         stated: dict[str, Stated] = {}
         position = 0
         while position < len(line):
-            if passed := _SEPARATORS.match(line, position) or self._beside.match(line, position):
-                position = passed.end()
+            passed = (part.match(line, position) for part in (_SEPARATORS, self._beside, self._label))
+            if skipped := next(filter(None, passed), None):
+                position = skipped.end()
                 continue
             found, position = self._at(line, position) or self._fail(line[position:])
             stated[found.name] = self._joined(stated.get(found.name), found)
@@ -100,9 +109,9 @@ class StageReader:
         return next((found for named in self._named if (found := named.at(line, start))), None)
 
     def _category_of(self, match: re.Match[str], line: str) -> tuple[Stated, int]:
-        prefix, form, end = (match["prefix"] or "").casefold(), _folded(match["form"]), match.end()
+        prefix, form, end = (match["prefix"] or "").casefold(), _folded(match["form"], ":="), match.end()
         ignored: list[str] = []
-        while qualifier := _QUALIFIER.match(line, end):
+        while (qualifier := _QUALIFIER.match(line, end)) and not self._beside.fullmatch(qualifier[1]):
             end = qualifier.end()
             for part in re.split(r"[\s,;/]+", qualifier[1]):
                 if joined := self._qualified(prefix, form, part.casefold()):
@@ -154,9 +163,14 @@ class StageReader:
         for named in self._named:
             if named.begins(rest):
                 raise WordsError(f"cannot read {named.name} in {rest[:_SHOWN]!r}; expected {named.expected()}")
+        expected = ", ".join(self._rules.table.inputs)
+        if result := self._result.match(rest):
+            raise WordsError(f"{result[0]!r} is a result, not what {self._rules.system} asks for; expected {expected}")
+        if several := _RANGE.match(rest):
+            raise WordsError(f"{several[0]!r} makes it a range; write one value")
         word = _WORD.match(rest)
         shown = word[0] if word else rest[:_SHOWN]
-        raise WordsError(f"cannot read {shown!r}; expected {', '.join(self._rules.table.inputs)}")
+        raise WordsError(f"cannot read {shown!r}{_foreign(shown)}; expected {expected}")
 
     def _without_prefix(self, form: str) -> str:
         if any(form.startswith(_folded(name)) for name in self._categories):
@@ -224,5 +238,11 @@ def _any_of(texts: Iterable[str]) -> str:
     return "|".join(re.escape(text) for text in texts) or "(?!)"
 
 
-def _folded(text: str) -> str:
-    return "".join(text.split()).casefold()
+def _folded(text: str, without: str = "") -> str:
+    return "".join(character for character in "".join(text.split()) if character not in without).casefold()
+
+
+def _foreign(shown: str) -> str:
+    """The name of a letter that looks like another, such as a Cyrillic T: printed alone it would explain nothing."""
+    letters = (character for character in shown if character.isalpha() and not character.isascii())
+    return next((f" ({unicodedata.name(letter, 'unknown letter')})" for letter in letters), "")

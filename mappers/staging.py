@@ -14,7 +14,8 @@ from schemas.stage_tables import load_licensed_table
 class Staged:
     """A stage group, or why there is none; what was assumed in place of what was not stated; and how it came about.
 
-    `remarks` are what is to be said of the words; `readable` is false where they are none of the table's.
+    A group that is broader than the rows' has a reason as well: what it hangs on. `remarks` are what is to be said of the
+    words; `readable` is false where they are none of the table's.
     """
 
     stage: StageGroup | None = None
@@ -89,7 +90,7 @@ class Stager:
             return Staged(reason=decision.reason, steps=tuple(steps))
         condition = None if self.assume else ", ".join(open_values) or None
         stage = StageGroup(group=decision.result, system=self.rules.system, conditional_on=condition)
-        return Staged(stage, assumed=open_values if self.assume else (), steps=tuple(steps))
+        return Staged(stage, decision.reason, open_values if self.assume else (), steps=tuple(steps))
 
     def _finding(self, name: str, finding: Finding) -> tuple[Stated, ...]:
         """The finding as an input; none where it was not assessable and the table has no X; raises WordsError."""

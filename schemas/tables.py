@@ -2,7 +2,8 @@
 
 A hole in a clinical rule is a row with its reason, instead of being found at run time. What is known of an input may be
 one value, several ("T1" covers T1a to T1c; "above 15" reaches over two bands), or nothing: the table decides where every
-row that can still be meant says the same, and otherwise tells what it hangs on.
+row that can still be meant says the same, and otherwise tells what it hangs on, with a broader result where it has one
+("IV" for IVA or IVB).
 """
 
 import itertools
@@ -113,7 +114,7 @@ class Row(Frozen):
     """One rule: for each input the values it takes ("*" or a list), and a result or the reason why there is none.
 
     `impossible` says that the combination does not occur: where it is only one of several that can be meant, it is not.
-    `note` is told with the result.
+    `note` is told with the result; `provisional`: a further test, which it names, must confirm the result.
     """
 
     when: dict[str, tuple[str, ...] | str]
@@ -121,6 +122,7 @@ class Row(Frozen):
     not_assignable: str | None = None
     impossible: str | None = None
     note: str | None = None
+    provisional: bool = False
 
     @property
     def outcome(self) -> tuple[str | None, str | None]:
@@ -133,7 +135,7 @@ class Row(Frozen):
 
 @dataclass(frozen=True)
 class Decision:
-    """A result or the reason why there is none, and the rows that can be meant, by number."""
+    """A result or the reason why there is none, and the rows that can be meant, by number; a broader result has a reason."""
 
     rows: tuple[int, ...]
     result: str | None = None
@@ -141,10 +143,14 @@ class Decision:
 
 
 class DecisionTable(Frozen):
-    """Inputs with all of their values, and rows that part every combination of them."""
+    """Inputs with all of their values, and rows that part every combination of them.
+
+    `broader` names a result that stands where only these can be meant, the narrowest first: {IV: [IVA, IVB]}.
+    """
 
     inputs: dict[str, Input]
     rows: tuple[Row, ...] = Field(min_length=1)
+    broader: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
     def decide(self, known: Known) -> Decision:
         """The result that all rows agree on which can be meant; raises KeyError for an unknown input or value."""
@@ -155,12 +161,14 @@ class DecisionTable(Frozen):
         if len(outcomes) == 1:
             result, reason = outcomes.pop()
             return Decision(rows, result, reason)
-        return Decision(rows, reason=self._undecided(meant, known))
+        results = {result for result, _ in outcomes}
+        broader = next((name for name, parts in self.broader.items() if results <= set(parts)), None)
+        return Decision(rows, broader, self._undecided(meant, known))
 
     def faults(self) -> Iterator[tuple[Location, str]]:
         """What is wrong: unknown inputs or values, rows without a result, holes and conflicts (one of each shown)."""
         shape = [(("inputs", name, *at), text) for name, entry in self.inputs.items() for at, text in entry.faults()]
-        shape += self._row_faults()
+        shape += [*self._row_faults(), *self._broader_faults()]
         combinations = math.prod(len(entry.finest) for entry in self.inputs.values())
         if combinations > MOST_COMBINATIONS:
             shape.append((("inputs",), f"{combinations:,} combinations, at most {MOST_COMBINATIONS:,} can be checked"))
@@ -229,6 +237,13 @@ class DecisionTable(Frozen):
                 if unknown or not allowed:
                     found = repr(unknown[0]) if unknown else "an empty list"
                     yield ("rows", index, "when", name), f"{found} is no value of {name}; expected: {', '.join(known)}"
+
+    def _broader_faults(self) -> Iterator[tuple[Location, str]]:
+        results = {row.result for row in self.rows if row.result is not None}
+        for name, parts in self.broader.items():
+            for part in parts:
+                if part not in results:
+                    yield ("broader", name), f"{part!r} is no result of a row; expected: {', '.join(sorted(results))}"
 
     def _coverage_faults(self) -> Iterator[tuple[Location, str]]:
         hole: tuple[str, ...] | None = None

@@ -104,17 +104,24 @@ def _answer(line: str, staged: Staged, explain: bool) -> dict[str, Any]:
         "input": line,
         "group": staged.stage.group if staged.stage else None,
         "conditional_on": staged.stage.conditional_on if staged.stage else None,
-        "reason": staged.reason or (f"assumed {', '.join(staged.assumed)}" if staged.assumed else None),
+        "reason": "; ".join(_reasons(staged)) or None,
         **({"steps": staged.steps} if explain else {}),
     }
 
 
+def _reasons(staged: Staged) -> list[str]:
+    """Why there is no group or only a broad one, and what was assumed for it."""
+    return [*filter(None, [staged.reason]), *(f"assumed {value}" for value in staged.assumed)]
+
+
 def _show(line: str, staged: Staged, rules: RuleTable, explain: bool) -> None:
     """One line for a person, and where asked for the steps under it."""
-    group = staged.stage.group if staged.stage else staged.reason
-    condition = f" if {staged.stage.conditional_on}" if staged.stage and staged.stage.conditional_on else ""
-    said = [*staged.remarks, *(f"assumed {value}" for value in staged.assumed)]
-    typer.echo(f"{line}: {group}{condition}" + (f" ({'; '.join(said)})" if said else ""))
+    if staged.stage:
+        condition = f" if {staged.stage.conditional_on}" if staged.stage.conditional_on else ""
+        answer, said = f"{staged.stage.group}{condition}", [*staged.remarks, *_reasons(staged)]
+    else:
+        answer, said = staged.reason or "", list(staged.remarks)
+    typer.echo(f"{line}: {answer}" + (f" ({'; '.join(said)})" if said else ""))
     if explain:
         told = [*staged.steps, f"{rules.system}: {'; '.join(rules.source)}", *([rules.notice] if rules.notice else [])]
         for step in told:

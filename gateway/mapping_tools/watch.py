@@ -1,4 +1,4 @@
-"""The packs of a running hop, whose mapping and overlays are read again when their files change.
+"""The packs of a running hop, whose mapping, overlays and licensed stage table are read again when their files change.
 
 A file is looked at before each batch; one that was written within the last second may still be being written, and waits
 for the next look. What has faults is refused by number, and the mapping before it stays in use.
@@ -16,7 +16,9 @@ from schemas.errors import Code, SynopticError
 from schemas.metrics import MAPPING_CHANGES
 from schemas.overlay_loader import MAPPING_FILE, OVERLAY_FILE, SHIPPED_CODES, codes_file
 from schemas.pack_loader import Pack, load_packs, with_mappings
+from schemas.rule_table import LicensedTable
 from schemas.settings import Settings
+from schemas.stage_tables import load_licensed_table, load_rule_table, take_up
 
 SETTLED_SECONDS = 1.0
 Marks = tuple[tuple[int, int, int] | None, ...]
@@ -27,12 +29,14 @@ class WatchedPacks:
     """Packs by id as their mapping files are now; may be asked from any thread."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
-        """Load them; raises SYN-602 or SYN-613 where they have faults at the start."""
+        """Load them; raises SYN-602, SYN-613 or SYN-620 where they have faults at the start."""
         self._settings = settings.mapping
         self._clock = clock
         self._guard = threading.Lock()
         self._packs: Mapping[str, Pack] = load_packs(settings.packs, settings.mapping)
         require_sound(self._packs.values())
+        if settings.mapping.prognostic_table:
+            load_licensed_table(settings.mapping.prognostic_table)
         self._files = self._watched()
         self._marks = self._look()
 
@@ -46,13 +50,17 @@ class WatchedPacks:
             return self._packs
 
     def _read_again(self) -> None:
+        path = self._settings.prognostic_table
         try:
+            licensed = load_rule_table(path, LicensedTable) if path else None
             packs = with_mappings(self._packs, self._settings)
             require_sound(packs.values())
         except SynopticError as error:
             MAPPING_CHANGES.add(action="refused")
             logger.error("changed mapping refused", error=SynopticError(Code.MAPPING_KEPT, error.detail))
             return
+        if path and licensed:
+            take_up(path, licensed)
         self._packs = packs
         MAPPING_CHANGES.add(action="taken")
         for identifier in self._packs:
@@ -62,7 +70,8 @@ class WatchedPacks:
         own = [pack.folder / MAPPING_FILE for pack in self._packs.values()]
         if self._settings.codes != SHIPPED_CODES:
             own += [codes_file(pack.folder, self._settings.codes) for pack in self._packs.values()]
-        return [*own, *(folder / OVERLAY_FILE for folder in self._settings.overlays)]
+        licensed = [path for path in (self._settings.prognostic_table,) if path]
+        return [*own, *(folder / OVERLAY_FILE for folder in self._settings.overlays), *licensed]
 
     def _look(self) -> Marks:
         return tuple(_mark(path) for path in self._files)

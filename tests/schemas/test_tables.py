@@ -67,6 +67,44 @@ def test_a_value_that_covers_others_is_decided_where_they_agree() -> None:
     assert NESTED.decide({"T": ["T1a", "T2"], "N": ["N0"]}).reason == "T T1a or T2 (T1a would be IA; T2 would be II)"
 
 
+BROAD = DecisionTable.model_validate(NESTED.model_dump() | {"broader": {"I": ["IA", "IB"], "any": ["IA", "IB", "II"]}})
+
+
+def test_a_broader_result_stands_where_only_its_own_can_be_meant() -> None:
+    """The narrowest that fits, with what it hangs on; none where something else can be meant."""
+    assert list(BROAD.faults()) == []
+    decision = BROAD.decide({"T": ["T1"], "N": ["N0"]})
+    assert (decision.result, decision.reason) == ("I", "T1 without subcategory (T1a would be IA; T1b would be IB)")
+    assert BROAD.decide({"N": ["N0"]}).result == "any"
+    assert BROAD.decide({"T": ["T1b"]}).result is None
+    wrong = BROAD.model_copy(update={"broader": {"I": ("IC",)}})
+    assert list(wrong.faults()) == [(("broader", "I"), "'IC' is no result of a row; expected: IA, IB, II, III")]
+
+
+@given(st.data())
+def test_a_decision_is_what_every_combination_that_can_be_meant_says(data: st.DataObject) -> None:
+    """Against every finest combination looked up by itself: one outcome is the decision, several are none."""
+    known = {
+        name: data.draw(st.sets(st.sampled_from(sorted(entry.covers)), min_size=1))
+        for name, entry in NESTED.inputs.items()
+    }
+    met = []
+    for t in NESTED.inputs["T"].expand(known["T"]):
+        for n in NESTED.inputs["N"].expand(known["N"]):
+            (row,) = [row for row in NESTED.rows if t in expanded(row, "T") and n in expanded(row, "N")]
+            met.append(row)
+    possible = [row for row in met if row.impossible is None] or met
+    outcomes = {row.outcome for row in possible}
+    decision = NESTED.decide(known)
+    assert decision.result == (next(iter(outcomes))[0] if len(outcomes) == 1 else None)
+
+
+def expanded(row: Row, name: str) -> tuple[str, ...]:
+    """The finest values that a row takes of an input."""
+    allowed = row.when[name]
+    return NESTED.inputs[name].expand((allowed,) if isinstance(allowed, str) else allowed)
+
+
 def test_inputs_that_only_decide_together_are_all_named() -> None:
     """Where no input alone turns the result, the reason names each that is open."""
     both = table(

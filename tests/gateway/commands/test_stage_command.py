@@ -1,7 +1,9 @@
 """`synoptic stage`."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -55,6 +57,35 @@ def test_every_line_is_answered_in_its_place() -> None:
     assert [answer["input"] for answer in answers] == ["T2 N0 M0", "", "  ", " T1\tN0,M0 ", ""]
     assert [answer["group"] for answer in answers] == ["IIA", None, None, "IA", None]
     assert answers[1]["reason"] == "T, N not stated"
+
+
+def test_lines_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line is answered before the next is read, so that a long input needs no memory."""
+    answered: list[str] = []
+    monkeypatch.setattr("typer.echo", answered.append)
+
+    def lines() -> Iterator[bytes]:
+        for count in range(50):
+            assert len(answered) == count
+            yield b"T2 N1 M0\n"
+
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=lines()))
+    stage()
+    assert len(answered) == 50
+
+
+def test_a_line_of_a_megabyte_is_answered() -> None:
+    """With a reason, and the next line as well."""
+    first, second = run(lines="T" * 1_000_000 + "\nT2 N0 M0\n").stdout.splitlines()
+    assert json.loads(first)["reason"] == "longer than 500 characters: write one case a line"
+    assert json.loads(second)["group"] == "IIA"
+
+
+def test_a_broader_group_comes_with_its_reason() -> None:
+    """In JSON as for people; what was assumed stands beside it."""
+    answer = json.loads(run("--site", "colorectal", lines="T3 N1 M1").stdout)
+    assert (answer["group"], answer["reason"][:22]) == ("IV", "M1 without subcategory")
+    assert run("T3 N1 M1", "--site", "colorectal").stdout.startswith("T3 N1 M1: IV (M1 without subcategory")
 
 
 def test_bytes_that_are_no_text_are_answered() -> None:

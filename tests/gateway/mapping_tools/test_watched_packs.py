@@ -109,3 +109,36 @@ def test_doctor_checks_the_overlays(tmp_path: Path) -> None:
     (tmp_path / "overlay.yaml").write_text(HEAD + "without: [X]\n")
     *_, outcome = check_packs(settings)
     assert "SYN-613" in f"{outcome.found} {outcome.remedy}"
+
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "staging" / "invented-prognostic.yaml"
+
+
+def test_a_changed_licensed_table_is_taken_up_and_a_broken_one_refused(tmp_path: Path) -> None:
+    """As the mapping is: the table before it stays in use, and its faults are told."""
+    from gateway.mapping_tools.watch import WatchedPacks
+    from schemas.stage_tables import load_licensed_table
+
+    table, text = tmp_path / "table.yaml", EXAMPLE.read_text(encoding="utf-8")
+
+    def written(content: str, second: int) -> str:
+        """Write the table as of this second, look, and return what is in use."""
+        table.write_text(content, encoding="utf-8")
+        os.utime(table, (second, second))
+        watched.current()
+        return load_licensed_table(table).system
+
+    table.write_text(text, encoding="utf-8")
+    watched = WatchedPacks(Settings(mapping=MappingSettings(prognostic_table=table)))
+    assert written(text, 1_000) == "invented example, not a classification"
+    changed = text.replace("system: invented example, not a classification", "system: another")
+    assert written(changed, 2_000) == "another"
+    refused = value_of(MAPPING_CHANGES, action="refused")
+    with structlog.testing.capture_logs() as lines:
+        assert (
+            written(changed.replace("system: another", "system: third").replace("M: M1, grade", "M: M2, grade"), 3_000)
+            == "another"
+        )
+    assert value_of(MAPPING_CHANGES, action="refused") == refused + 1
+    (line,) = [line for line in lines if line["event"] == "changed mapping refused"]
+    assert "'M2' is no value of M" in str(line["error"])
