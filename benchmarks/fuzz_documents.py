@@ -146,7 +146,7 @@ _WORDS = {
     "rtf": "{\\rtf1 \\par \\u \\uc \\'e4 \\bin \\cell \\row \\trowd \\trhdr {\\fonttbl \\f0 \\fcharset2 \\v \\strike {\\* "
     "\\ansicpg \\pntext \\upr \\footnote \\deff \\sect \\plain { } \\deleted \\nestcell \\nestrow",
     "forms": "no not left right positive negative ER: 95% 2.3 cm 23 mm pT1c pN0(sn) pTis 1. 01/02/2024 May Page of III < +",
-    "sheets": "Page Seite of von / . : 2.3 cm % ( - –",
+    "sheets": "Page Seite of von / . : 2.3 cm % ( -",
     "charset": "text/plain text/html application/xml charset= utf-8 utf-16 iso-8859-1 utf-7 <meta encoding= <?xml",
     "attachment": "text/plain charset= ==== application/pdf",
     "message": "presentedForm contentType data url hash size contained Binary conclusion result Observation Bundle entry "
