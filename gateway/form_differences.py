@@ -67,10 +67,11 @@ class Comparison:
 
 
 def compare(one: str, other: str) -> Comparison:
-    """Compare two forms word by word; neither order nor layout matters."""
-    first, second = _words(one), _words(other)
+    """Compare two forms word by word; neither order nor layout matters, nor which of the two is the first."""
+    first, second = _words(min(one, other)), _words(max(one, other))
     places = list(_unequal(first, second))
-    lacking = any(_told(second[start:stop]) - _told(first[begin:end]) for begin, end, start, stop in places)
+    told = [(_told(first[begin:end]), _told(second[start:stop])) for begin, end, start, stop in places]
+    lacking = any(its - mine if one <= other else mine - its for mine, its in told)
     return Comparison(sum(_contradict(first, second, *place) for place in places), not lacking)
 
 
