@@ -16,6 +16,7 @@ VOCABULARY_FILE = Path(__file__).resolve().parent / "privacy_vocabulary.yaml"
 NAMES_FILE = VOCABULARY_FILE.parent / "given_names.txt"
 NAMES_OF_PEOPLE_AND_PLACES = VOCABULARY_FILE.parent / "proper_names.txt"
 REPORT_WORDS = VOCABULARY_FILE.parent / "report_words.txt"
+ENGLISH_WORDS = VOCABULARY_FILE.parent / "english_words.txt"
 
 _FRAGMENT = re.compile(r"<<[A-Z_]+>>")
 

@@ -18,7 +18,8 @@ from pycrfsuite import Tagger
 from schemas.errors import Code, SynopticError
 from schemas.privacy_vocabulary import VOCABULARY_FILE
 from workers.offsets import fold
-from workers.privacy_rules import PrivacyRules, Word, words_of
+from workers.privacy_rules import PrivacyRules, Word
+from workers.sentence_language import GermanSentences
 from workers.spans import Span, subtract
 from workers.tagger_features import Features, Token, stretches, tokens_of
 
@@ -30,12 +31,15 @@ ORGANISATION = "ORGANISATION"
 _GOES_ON = "I-"
 _TAG_AT = 2
 _FOUND = frozenset(["NAME", "LOCATION", "CONTACT"])
-_SURELY_NOTHING = 0.8
+_SURELY_NOTHING, _SURELY_NOTHING_IN_PROSE = 0.8, 0.95
+_TECHNICAL_SHARE = 0.03
 _LEAST_DIGITS = 7
 _LEAST_CODE = 3
+_SHORT = 2
 _BETWEEN = re.compile(r"[\W_]{1,8}")
 _LONG_WORD = re.compile(r"[^\W\d_]{3,}")
 _WHOLE_WORD = re.compile(r"(?<!\w)[^\W\d_]+(?!\w)")
+_TAGGED = re.compile(r"\[[A-Z]{2,9}(?: \d{1,4})?\]")
 _WORDY = re.compile(r"[^\W\d_]")
 
 
@@ -51,12 +55,12 @@ class LearnedTagger:
         self._labels: list[str] = [label for label in self._tagger.labels() if label != OUTSIDE]
         self._lock = Lock()
 
-    def spans(self, text: str) -> list[Span]:
-        """What the model takes for an identifier, or for an organisation."""
+    def spans(self, text: str, surely_nothing: float = _SURELY_NOTHING) -> list[Span]:
+        """What the model takes for an identifier, or for an organisation, unless it is as sure as that of its being nothing."""
         found: list[Span] = []
         for stretch in stretches(tokens_of(text), self._rules):
             before = OUTSIDE
-            for token, label in zip(stretch, self._decided(stretch), strict=True):
+            for token, label in zip(stretch, self._decided(stretch, surely_nothing), strict=True):
                 if label.startswith(_GOES_ON) and before != OUTSIDE and before[_TAG_AT:] == label[_TAG_AT:]:
                     found[-1] = found[-1][0], token.end, found[-1][2]
                 elif label != OUTSIDE:
@@ -64,14 +68,14 @@ class LearnedTagger:
                 before = label
         return found
 
-    def _decided(self, stretch: Sequence[Token]) -> list[str]:
+    def _decided(self, stretch: Sequence[Token], surely_nothing: float) -> list[str]:
         """A label for each token: nothing only where that is sure enough, else the likeliest of the others."""
         with self._lock:
             self._tagger.set(self._features.of(stretch))
-            return [self._likeliest(place) for place in range(len(stretch))]
+            return [self._likeliest(place, surely_nothing) for place in range(len(stretch))]
 
-    def _likeliest(self, place: int) -> str:
-        if self._tagger.marginal(OUTSIDE, place) >= _SURELY_NOTHING:
+    def _likeliest(self, place: int, surely_nothing: float) -> str:
+        if self._tagger.marginal(OUTSIDE, place) >= surely_nothing:
             return OUTSIDE
         likeliest: str = max(self._labels, key=lambda label: self._tagger.marginal(label, place))
         return likeliest
@@ -88,16 +92,25 @@ def load_tagger(rules: PrivacyRules, path: Path = MODEL_FILE) -> LearnedTagger:
 
 
 def find_learned(text: str, words: Sequence[Word], rules: PrivacyRules) -> list[Span]:
-    """The names, places and telephone numbers that the tagger takes for such in an English text.
+    """The names, places and telephone numbers that the tagger takes for such in sentences that are not German.
 
     Where not one small word says that a text is English, as in a form, a single word is no name for the tagger's sake.
     """
-    keys = [word.key for word in words]
-    english = sum(key in rules.english_words for key in keys)
-    if sum(key in rules.german_words for key in keys) > english:
+    german = GermanSentences.of(text, words, rules)
+    if german.all:
         return []
-    found = [span for span in load_tagger(rules).spans(text) if span[2] in _FOUND]
-    return found if english else [span for span in found if len(_LONG_WORD.findall(text, *span[:2])) > 1]
+    sure = _SURELY_NOTHING if _of_clinic(text, words, rules) else _SURELY_NOTHING_IN_PROSE
+    found = [span for span in load_tagger(rules).spans(text, sure) if span[2] in _FOUND and not german.hold(span[0])]
+    if any(word.key in rules.english_words for word in words):
+        return found
+    return [span for span in found if len(_LONG_WORD.findall(text, *span[:2])) > 1]
+
+
+def _of_clinic(text: str, words: Sequence[Word], rules: PrivacyRules) -> bool:
+    """True where one word of 33 is technical, as in every report; and for a text that has been de-identified already."""
+    written = [word for word in words if word.end - word.start > _SHORT]
+    technical = sum(word.key in rules.technical_words and not text[word.start : word.end].istitle() for word in written)
+    return technical >= _TECHNICAL_SHARE * len(written) or _TAGGED.search(text) is not None
 
 
 def worth_removing(
@@ -105,21 +118,30 @@ def worth_removing(
 ) -> list[Span]:
     """What rules and lists left of the tagger's spans (both sorted, apart), as far as it is more than words of reports.
 
-    The numbers of an address that they found a part of go too; elsewhere a bare number needs a place beside it.
+    Of an address that they found a part of its numbers go too, and of one that holds a number the words between; of a
+    name that they found a part of, the others.
     """
     runs = _runs(text, learned)
     starts = [run[0][0] for run in runs]
     left: list[list[Span]] = [[] for _ in runs]
     for span in subtract(learned, removed):
         left[bisect_right(starts, span[0]) - 1].append(span)
-    found: list[Span] = []
-    for run, rest in zip(runs, left, strict=True):
-        place = run[0][2] == "LOCATION"
-        begun = place and rest != run
-        counted = [span for span in rest if _counts(text, span, rules) or (begun and _may_go_on(text, span, rules))]
-        if begun or not place or any(_WORDY.search(text, *span[:2]) for span in counted):
-            found += counted
-    return found
+    return [span for run, rest in zip(runs, left, strict=True) for span in _worth(text, run, rest, rules)]
+
+
+def _worth(text: str, run: Sequence[Span], rest: Sequence[Span], rules: PrivacyRules) -> list[Span]:
+    """What is left of one run, as far as it goes."""
+    begun = rest != run
+    counted = [span for span in rest if _counts(text, span, rules)]
+    tag = run[0][2]
+    if tag == "NAME" and begun:
+        return [span for span in rest if span in counted or _completes(text, span, rules)]
+    if tag != "LOCATION":
+        return counted
+    if not begun and not any(_WORDY.search(text, *span[:2]) for span in counted):
+        return []
+    numbered = any(map(str.isdigit, text[run[0][0] : run[-1][1]]))
+    return [span for span in rest if span in counted or (numbered and _goes_on(text, span, rules))]
 
 
 def _runs(text: str, learned: Sequence[Span]) -> list[list[Span]]:
@@ -134,10 +156,17 @@ def _runs(text: str, learned: Sequence[Span]) -> list[list[Span]]:
     return runs
 
 
-def _may_go_on(text: str, span: Span, rules: PrivacyRules) -> bool:
-    """True for what holds a number and no word of the clinic."""
-    words = words_of(text[span[0] : span[1]])
-    return any(map(str.isdigit, text[span[0] : span[1]])) and rules.never_names.isdisjoint(word.key for word in words)
+def _goes_on(text: str, span: Span, rules: PrivacyRules) -> bool:
+    """True for what holds no word of the clinic, small words and those with a capital (New Zealand) aside."""
+    words = _WHOLE_WORD.findall(text, *span[:2])
+    return not any(word in rules.never_names and word not in rules.english_words for word in words)
+
+
+def _completes(text: str, span: Span, rules: PrivacyRules) -> bool:
+    """True for words with a capital, none of them one of the clinic: "Key" after a given name."""
+    words = _WHOLE_WORD.findall(text, *span[:2])
+    names = all(word.istitle() and word.lower() not in rules.never_names for word in words)
+    return bool(words) and names and not rules.eponym_heads.match(text, span[1])
 
 
 def _counts(text: str, span: Span, rules: PrivacyRules) -> bool:
@@ -154,7 +183,9 @@ def _counts(text: str, span: Span, rules: PrivacyRules) -> bool:
 def _may_name(word: str, rules: PrivacyRules) -> bool:
     """True for a listed name with a capital, and for a word that is and misreads none of reports."""
     key = fold(word, rules.vocabulary.confusables).text
-    if key in rules.never_names or key in rules.labels:
+    if word.islower() and key in rules.prose_words:
+        return key in rules.all_names
+    if key in rules.never_names or key in rules.labels or key in rules.german_words:
         return False
     if key in rules.report_words:
         return word.istitle() and key in rules.all_names

@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from typing import Generic, TypeVar
 
 from schemas.privacy_vocabulary import (
+    ENGLISH_WORDS,
     NAMES_OF_PEOPLE_AND_PLACES,
     REPORT_WORDS,
     AnchoredRule,
@@ -104,6 +105,7 @@ class PrivacyRules:
     proper_names: frozenset[str]
     listed_names: frozenset[str]
     report_words: frozenset[str]
+    prose_words: frozenset[str]
 
     @cached_property
     def patterns(self) -> RuleBook[PatternRule]:
@@ -119,6 +121,11 @@ class PrivacyRules:
     def all_names(self) -> frozenset[str]:
         """Every listed name, of persons and places, words of reports among them."""
         return self.listed_names | self.given_names.before_surname
+
+    @cached_property
+    def technical_words(self) -> frozenset[str]:
+        """Words of reports that are neither English of every day nor names."""
+        return self.report_words - self.prose_words - self.all_names
 
     @cached_property
     def not_names(self) -> frozenset[str]:
@@ -191,4 +198,6 @@ def load_privacy_rules() -> PrivacyRules:
     report_words = load_words(REPORT_WORDS) | frozenset(f"{vocabulary.kept_capitals} {vocabulary.eponym_heads}".split())
     listed = load_words(NAMES_OF_PEOPLE_AND_PLACES)
     names = (listed | given.before_surname) - report_words
-    return PrivacyRules(vocabulary, KnownWords.of(vocabulary), given, names, listed, report_words)
+    return PrivacyRules(
+        vocabulary, KnownWords.of(vocabulary), given, names, listed, report_words, load_words(ENGLISH_WORDS)
+    )

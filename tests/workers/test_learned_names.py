@@ -55,11 +55,19 @@ def test_a_bare_number_counts_beside_a_place_only() -> None:
 
 
 def test_the_numbers_of_an_address_that_rules_found_a_part_of_go_too() -> None:
-    """A house number beside a street goes with it; words do not, nor a number with a word of the clinic."""
+    """A house number beside a street goes with it, and a word between; a word of the clinic does not, nor a number with it."""
     text = "at 0896 69 Farnell Street no, 69 Farnell Street biopsy 2"
     address, clinical = (3, 28, "LOCATION"), (30, 56, "LOCATION")
     assert worth_removing(text, [address], [(8, 25)], RULES) == [(3, 8, "LOCATION")]
     assert worth_removing(text, [clinical], [(30, 47)], RULES) == []
+    corner = "35 Pentelis Str. and Waechter Turnpike"
+    assert worth_removing(corner, [(0, 38, "LOCATION")], [(0, 15), (21, 38)], RULES) == [(15, 21, "LOCATION")]
+
+
+def test_the_rest_of_a_name_that_rules_found_a_part_of_goes_too() -> None:
+    """A surname that is a word of reports goes after its given name; before what makes an eponym of it it stays."""
+    assert worth_removing("Brad L Key", [(0, 10, "NAME")], [(0, 6)], RULES) == [(6, 10, "NAME")]
+    assert worth_removing("Brad L Key disease", [(0, 10, "NAME")], [(0, 6)], RULES) == []
 
 
 def test_a_model_with_another_digest_is_refused(tmp_path: Path) -> None:

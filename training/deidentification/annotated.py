@@ -36,10 +36,12 @@ class Passage:
 class AnnotatedText:
     """One text, its marks (sorted), and what the resource knows.
 
-    `passages` are what was planted; None where the whole text was annotated, so that every removal can be judged.
+    `passages` are what was planted; None where the whole text was annotated, so that every removal can be judged. Nobody
+    is to read what is missed in a text that is `held_out`.
     """
 
     text: str = field(repr=False)
     marks: tuple[Mark, ...] = field(repr=False)
     known: tuple[KnownIdentifier, ...] = field(default=(), repr=False)
     passages: tuple[Passage, ...] | None = field(default=None, repr=False)
+    held_out: bool = False

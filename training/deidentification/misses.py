@@ -1,6 +1,6 @@
 """Each identifier that was left and each removal that was none, with its words: for whoever improves the rules.
 
-What stands in a held-out carrier is left out, so that rules are not tuned to what judges them.
+What stands in a held-out carrier or text is left out, so that rules are not tuned to what judges them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ def miss_lines(verdicts: Verdicts, texts: Sequence[AnnotatedText]) -> Iterator[d
     """One line a mark of which something was left (those that Safe Harbor does not name apart), and a false removal."""
     for one in verdicts.marks:
         mark = one.mark
-        if mark.harbor is not None and not one.found and mark.group != HELD_OUT:
+        if mark.harbor is not None and not one.found and not (mark.group == HELD_OUT or texts[one.text].held_out):
             yield {
                 "set": verdicts.name,
                 "missed": mark.harbor.title,
@@ -28,7 +28,8 @@ def miss_lines(verdicts: Verdicts, texts: Sequence[AnnotatedText]) -> Iterator[d
                 **_words(texts[one.text].text, mark.start, mark.end),
             }
     for removal in verdicts.removals:
-        if not removal.right and not removal.own and removal.group != HELD_OUT:
+        held_out = removal.group == HELD_OUT or texts[removal.text].held_out
+        if not (removal.right or removal.own or held_out):
             place = _words(texts[removal.text].text, removal.start, removal.end)
             yield {"set": verdicts.name, "false": removal.tag, **place}
 

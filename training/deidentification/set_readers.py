@@ -7,6 +7,7 @@ and, where the resource is to be had, `known` (kind, value). A class is a name o
 import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +45,20 @@ def read_set(name: str, path: Path) -> tuple[AnnotatedText, ...]:
 
 
 def _presidio(path: Path) -> Iterator[AnnotatedText]:
-    """One JSON list: `full_text`, `spans` with entity_type, start_position, end_position."""
+    """One JSON list: `full_text`, `template_id`, `spans` with entity_type, start_position, end_position.
+
+    The sentences of the templates with an odd number are held out: nothing was made on them.
+    """
     for row in orjson.loads(path.read_bytes()):
         spans = [(one["start_position"], one["end_position"], one["entity_type"]) for one in row["spans"]]
-        yield _annotated(row["full_text"], spans, _by(PRESIDIO))
+        yield replace(
+            _annotated(row["full_text"], spans, _by(PRESIDIO)), held_out=bool((row.get("template_id") or 0) % 2)
+        )
 
 
-def _presidio_half(odd: bool) -> Callable[[Path], Iterator[AnnotatedText]]:
-    """The sentences of the templates with an odd number, which nothing was made on, or of the others."""
-
-    def read(path: Path) -> Iterator[AnnotatedText]:
-        rows = orjson.loads(path.read_bytes())
-        templates = [row["template_id"] % 2 == odd for row in rows]
-        return (text for text, chosen in zip(_presidio(path), templates, strict=True) if chosen)
-
-    return read
+def _presidio_half(held_out: bool) -> Callable[[Path], Iterator[AnnotatedText]]:
+    """The held-out sentences, or the others."""
+    return lambda path: (text for text in _presidio(path) if text.held_out == held_out)
 
 
 def _grascco(path: Path) -> Iterator[AnnotatedText]:
@@ -132,8 +132,8 @@ def read_tokens(path: Path) -> Iterator[str]:
 
 READERS: Mapping[str, Callable[[Path], Iterator[AnnotatedText]]] = {
     "presidio": _presidio,
-    "presidio-open": _presidio_half(odd=False),
-    "presidio-held-out": _presidio_half(odd=True),
+    "presidio-open": _presidio_half(held_out=False),
+    "presidio-held-out": _presidio_half(held_out=True),
     "grascco": _grascco,
     "ratschlab": _ratschlab,
     "pydeid": _pydeid,

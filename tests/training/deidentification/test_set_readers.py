@@ -28,6 +28,17 @@ def test_presidio_rows_are_read_in_the_order_of_their_places(tmp_path: Path) -> 
     assert _marked(text) == [("Ann Test", SafeHarbor.NAME), ("Acme", None)]
 
 
+def test_presidio_s_odd_templates_are_held_out(tmp_path: Path) -> None:
+    """One half holds the sentences of even templates, which may be learned from; in the whole file the others are told."""
+    path = tmp_path / "set.json"
+    span = {"entity_type": "PERSON", "start_position": 0, "end_position": 3}
+    path.write_bytes(orjson.dumps([{"full_text": f"{name} is", "template_id": number, "spans": [span]}
+                                   for number, name in ((2, "Ann"), (3, "Eva"))]))  # fmt: skip
+    assert [(one.text, one.held_out) for one in read_set("presidio", path)] == [("Ann is", False), ("Eva is", True)]
+    assert [one.text for one in read_set("presidio-open", path)] == ["Ann is"]
+    assert [one.text for one in read_set("presidio-held-out", path)] == ["Eva is"]
+
+
 def test_grascco_lines_are_read(tmp_path: Path) -> None:
     """JSON lines with `phi`; a span without a label is kept apart."""
     path = tmp_path / "set.jsonl"

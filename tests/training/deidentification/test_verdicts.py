@@ -1,5 +1,7 @@
 """Verdicts and figures: when an identifier counts as found, when a removal is right, and what nobody can judge."""
 
+from dataclasses import replace
+
 import pytest
 
 from schemas.messages import KnownIdentifier
@@ -92,6 +94,8 @@ def test_misses_are_listed_with_their_words_but_not_those_of_held_out_carriers()
     planted = AnnotatedText(text, marks)
     lines = list(miss_lines(_judged(planted), [planted]))
     assert [line["words"] for line in lines] == ["tissue", "03/07/2014"]
+    held_out = replace(planted, held_out=True)
+    assert not list(miss_lines(_judged(held_out), [held_out]))
 
 
 @pytest.mark.parametrize("harbor", SafeHarbor)
