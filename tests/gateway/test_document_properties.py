@@ -67,6 +67,12 @@ def test_two_forms_contradict_each_other_in_either_order(one: str, other: str) -
     assert compare(one, one) == Comparison(0, True)
 
 
+def test_repeated_words_contradict_each_other_in_either_order() -> None:
+    """Which of two forms came first decided which of the same words were set side by side; found by fuzzing."""
+    one, other = "A\n#A###1. no t o(0/3)", "A\n o (0)\nA\n1)2A:3A:3. tu nmoo"
+    assert compare(one, other).contradictions == compare(other, one).contradictions
+
+
 @given(st.text(st.characters(codec="cp1252", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=60))
 @EXAMPLES
 def test_no_character_is_lost_between_writing_and_reading(text: str) -> None:
