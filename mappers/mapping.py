@@ -14,11 +14,13 @@ from mappers.identity import derived_id
 from mappers.references import Resource, reference_to
 from mappers.specimens import SpecimenChoice
 from mappers.template import Filling, Unmapped, merged
-from mappers.variables import Variables, finding_variables, label_review
-from schemas.findings import Primary, Status
+from mappers.variables import Variables, finding_variables, focus_variables, label_review
+from schemas.findings import Finding, Primary, Status
 from schemas.pack_mapping import BASE_KEY, Mapping, Rule
 
 CONDITION_SLOT = "condition"
+# What has no name of its own: the largest mass, or the only one, and the primary as a whole.
+_LARGEST = ""
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,12 @@ class Owners:
 
 @dataclass
 class _Planned:
+    """A resource to be made; `focus` names the further mass that it is of."""
+
     rule: Rule
     identifier: str
     variables: Variables = field(repr=False)
+    focus: str = ""
 
 
 def map_primary(
@@ -67,65 +72,82 @@ def map_primary(
 
     Where nothing is said of it, its parts are not described either.
     """
-    planned = list(_plan(primary, known, specimens, owners, mapping, review_values))
+    planned = list(_Planner(primary, known, specimens, owners, mapping, review_values).plan())
     given = {CONDITION_SLOT: known_condition} if known_condition else {}
     missing: list[Missing] = []
     while True:
-        references = {**given, **_references(planned, mapping)}
+        references = {focus: {**given, **_references(planned, mapping, focus)} for focus in _masses(primary)}
         made: list[Resource] = []
         unmapped: list[_Planned] = []
         for plan in planned:
             try:
-                made.append(_fill(plan, mapping, references))
+                made.append(_fill(plan, mapping, references[plan.focus]))
             except Unmapped as error:
                 unmapped.append(plan)
                 missing.append(Missing(primary.key, plan.rule.slot, error.table, error.key))
         if not unmapped:
-            return Mapped(tuple(made) if references.keys() - given.keys() else (), tuple(missing))
+            return Mapped(tuple(made) if references[_LARGEST].keys() - given.keys() else (), tuple(missing))
         planned = [plan for plan in planned if plan not in unmapped]
 
 
-def _plan(
-    primary: Primary,
-    known: Variables,
-    specimens: SpecimenChoice,
-    owners: Owners,
-    mapping: Mapping,
-    review_values: bool,
-) -> Iterator[_Planned]:
-    by_finding = variables_by_finding(primary, known, specimens, mapping, review_values)
-    answered: set[str] = set()
-    for rule in mapping.rules:
-        variables = by_finding.get(rule.finding) if rule.finding else known
-        if variables is None:
-            continue
-        if rule.of == "part":
-            for part, identifier in specimens.own:
-                yield _Planned(rule, identifier, {**variables, "part": part or None})
-        elif rule.slot not in answered and rule.applies(variables):
-            answered.add(rule.slot)
-            owner = owners.patient if rule.scope == "patient" else owners.report
-            yield _Planned(rule, derived_id(owner, primary.key, rule.slot), variables)
+@dataclass(frozen=True)
+class _Planner:
+    """Chooses the rules of one primary: of the whole with its largest mass, then of each further mass."""
+
+    primary: Primary
+    known: Variables = field(repr=False)
+    specimens: SpecimenChoice
+    owners: Owners
+    mapping: Mapping
+    review_values: bool
+
+    def plan(self) -> Iterator[_Planned]:
+        """Every resource that will be tried; what is told of a further mass alone is no finding of the largest."""
+        foci = {focus.key for focus in self.primary.foci}
+        own = {key: one for key, one in self.primary.findings.items() if one.attributes.get("focus") not in foci}
+        yield from self._of_mass(self.known, own)
+        for focus in self.primary.foci:
+            known = focus_variables(self.primary, focus, self.known, self.owners.report)
+            yield from self._of_mass(known, focus.findings, focus.key)
+
+    def _of_mass(self, known: Variables, findings: Map[str, Finding], focus: str = _LARGEST) -> Iterator[_Planned]:
+        by_finding = {key: self._variables(key, finding, known) for key, finding in findings.items()}
+        answered: set[str] = set()
+        for rule in self.mapping.rules:
+            variables = by_finding.get(rule.finding) if rule.finding else known
+            if variables is None or (focus and not rule.finding and rule.of != "focus"):
+                continue
+            if rule.of == "part":
+                for part, identifier in self.specimens.own:
+                    yield _Planned(rule, identifier, {**variables, "part": part or None})
+            elif rule.slot not in answered and rule.applies(variables):
+                answered.add(rule.slot)
+                owner = self.owners.patient if rule.scope == "patient" else self.owners.report
+                yield _Planned(rule, slot_identifier(owner, self.primary, rule.slot, focus), variables, focus)
+
+    def _variables(self, key: str, finding: Finding, known: Variables) -> Variables:
+        """The variables of a finding; a value in review counts as coded, and is labelled, where those go out."""
+        variables = finding_variables(key, finding, known, self.mapping, self.specimens)
+        in_review = variables["state"] == Status.REVIEW.value and finding.value is not None
+        return label_review(variables) if in_review and self.review_values else variables
 
 
-def variables_by_finding(
-    primary: Primary, known: Variables, specimens: SpecimenChoice, mapping: Mapping, review_values: bool
-) -> dict[str, Variables]:
-    """The variables of each finding; a value in review counts as coded, and is labelled, where those go out."""
-    result = {}
-    for key, finding in primary.findings.items():
-        variables = finding_variables(key, finding, known, mapping, specimens)
-        if variables["state"] == Status.REVIEW.value and review_values and finding.value is not None:
-            variables = label_review(variables)
-        result[key] = variables
-    return result
+def slot_identifier(owner: UUID, primary: Primary, slot: str, focus: str = _LARGEST) -> str:
+    """The id of what a primary's slot holds; a further mass has slots of its own."""
+    return derived_id(owner, primary.key, *([focus] if focus else []), slot)
 
 
-def _references(planned: list[_Planned], mapping: Mapping) -> dict[str, Resource]:
+def _masses(primary: Primary) -> tuple[str, ...]:
+    return (_LARGEST, *(focus.key for focus in primary.foci))
+
+
+def _references(planned: list[_Planned], mapping: Mapping, focus: str) -> dict[str, Resource]:
+    """What resources of a mass may refer to, by slot: those of the mass, and those of the primary as such."""
     return {
         plan.rule.slot: reference_to({**template_of(plan.rule, mapping), "id": plan.identifier})
         for plan in planned
-        if plan.rule.of == "primary"
+        if plan.rule.of != "part"
+        and (plan.focus == focus or (not plan.focus and plan.rule.of == "primary" and not plan.rule.finding))
     }
 
 

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from typing import Any
+from uuid import UUID
 
 from mappers.identity import derived_id
 from mappers.references import Resource, evidence_extensions, finding_extensions, reference_of
 from mappers.report_resource import patient_resource, report_resource
 from mappers.specimens import SpecimenChoice
-from schemas.findings import Certainty, Finding, Primary, Status
+from schemas.findings import Certainty, Finding, Focus, Primary, Status
 from schemas.messages import ReportContext
 from schemas.pack_mapping import PATIENT_RESOURCE, REPORT_RESOURCE, Mapping, Reading, excluded, holds
 
@@ -56,13 +57,39 @@ def primary_variables(primary: Primary, context: ReportContext, specimens: Speci
         "condition_choice": choice,
         "specimen": specimens.only,
         "tumor_identifier": f"urn:uuid:{derived_id(context.report_key, primary.key, TUMOR_SLOT)}",
+        "foci": str(len(primary.foci)) if primary.foci else None,
+        "mass_histology": primary.histology if _is_of_one_type(primary) else None,
         "effective": effective,
         "collected": specimens.collected,
         "year": year if year.isdigit() else None,
         "extensions": evidence_extensions(dict.fromkeys(primary.assertion_evidence + primary.histology_evidence)),
         "security": [MACHINE_LABEL, *([UNCERTAIN_LABEL] if primary.certainty is Certainty.PROVISIONAL else [])],
-        **{name: text for key, item in primary.findings.items() for name, text in _found(key, item)},
-        **{f"state.{key}": item.status.value for key, item in primary.findings.items()},
+        **_seen(primary.findings),
+    }
+
+
+def focus_variables(primary: Primary, focus: Focus, known: Variables, report_key: UUID) -> Variables:
+    """What is known of one further mass of a primary: the primary's variables, but no finding of another mass."""
+    whole = {name: value for name, value in known.items() if not name.startswith(("found.", "state."))}
+    identifier = derived_id(report_key, primary.key, focus.key, TUMOR_SLOT)
+    return {
+        **whole,
+        "focus": focus.key,
+        "tumor_identifier": f"urn:uuid:{identifier}",
+        "mass_histology": focus.histology,
+        **_seen(focus.findings),
+    }
+
+
+def _is_of_one_type(primary: Primary) -> bool:
+    return all(focus.histology in (None, primary.histology) for focus in primary.foci)
+
+
+def _seen(findings: Map[str, Finding]) -> Variables:
+    """What rules of other findings see of these."""
+    return {
+        **{name: text for key, item in findings.items() for name, text in _found(key, item)},
+        **{f"state.{key}": item.status.value for key, item in findings.items()},
     }
 
 

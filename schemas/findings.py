@@ -76,7 +76,8 @@ class Finding(Frozen):
 
     `value` is the class of the pack (T2, G3, positive); under `review` it is the best guess, under the other missing
     states null. `detail` is the most specific stated form (pT1c(m), N1mi, "3+"). `attributes` are what mapping needs
-    beside the value: prefix (p, c, yp, yc, r, a), system (nottingham, words), method (ihc, ish), percent, unit, ...
+    beside the value: prefix (p, c, yp, yc, r, a), system (nottingham, words), method (ihc, ish), percent, unit, ... and
+    where it was found: specimen (the part's letter), focus (a smaller mass), sample (why it is another one's result).
     """
 
     value: str | None = None
@@ -98,10 +99,19 @@ class StageGroup(Frozen):
     conditional_on: str | None = None
 
 
+class Focus(Frozen):
+    """A further tumour mass of a primary, with what the report says of it alone; `key` is its name in the report."""
+
+    key: str
+    histology: str | None = None
+    findings: dict[str, Finding] = Field(default_factory=dict)
+
+
 class Primary(Frozen):
     """One tumour site: organ + side, with what the report says of it.
 
-    `principal` marks the primary that report-level values describe: the side of the larger invasive tumour.
+    `principal` marks the primary that report-level values describe: the side of the larger invasive tumour. `findings` are
+    of the whole and of its largest mass; `foci` are the others, where the report tells which is which.
     """
 
     key: str
@@ -118,4 +128,5 @@ class Primary(Frozen):
     therapy_before: Literal["yes", "no", "unstated"] = "unstated"
     specimens: tuple[str, ...] = ()
     findings: dict[str, Finding] = Field(default_factory=dict)
+    foci: tuple[Focus, ...] = ()
     stage: StageGroup | None = None

@@ -29,7 +29,7 @@ FINDING_VARIABLES = (
 )  # fmt: skip
 PRIMARY_VARIABLES = (
     "assertion", "certainty", "histology", "behaviour", "procedure", "therapy_before", "side", "condition_choice",
-    "stage", "stage_condition", "stage_assumed", "prognostic_stage", "prognostic_system",
+    "stage", "stage_condition", "stage_assumed", "prognostic_stage", "prognostic_system", "foci", "mass_histology",
 )  # fmt: skip
 REPORT_VARIABLES = ("gender", "report_status", "year")
 RESOURCE_VARIABLES = (
@@ -79,16 +79,20 @@ class Assumption(Frozen):
 
 
 class Rule(Frozen):
-    """One resource for each primary (or specimen part) that meets the conditions; the first rule of a slot wins.
+    """One resource for each primary (or tumour mass, or specimen part) that meets the conditions; the first rule of a
+    slot wins.
 
     `slot` names the resource in derived ids and references; `finding` is read for its variables (none: the primary
-    itself); `scope: patient` derives the id from the patient, so that all reports of a primary share the resource.
+    itself), and where a further focus has that finding too, the rule makes a resource of that focus. `scope: patient`
+    derives the id from the patient, so that all reports of a primary share the resource.
     """
 
     id: str | None = Field(default=None, description="a name by which an overlay can replace the rule or leave it out")
     slot: str = Field(description="the resource that the rule makes, in references and derived ids")
     finding: str | None = Field(default=None, description="the finding it is made of; none: the primary itself")
-    of: Literal["primary", "part"] = Field(default="primary", description="one for each primary, or for each specimen")
+    of: Literal["primary", "focus", "part"] = Field(
+        default="primary", description="one for each primary, for each of its tumor masses, or for each specimen"
+    )
     scope: Literal["report", "patient"] = Field(default="report", description="whose resource it is")
     when: Conditions = Field(default_factory=dict, description="variable: value or values, any, none, or a range 1..9")
     unless: Conditions = Field(default_factory=dict, description="conditions of which none may hold")

@@ -256,6 +256,18 @@ class LabelRule(Frozen):
     attributes: dict[str, str] = Field(default_factory=dict)
 
 
+class Derivation(Frozen):
+    """A decision table of the pack's derivations/ that a label is held against, once the finding `needs` is there.
+
+    What the table says stands in for a label that is missing, derived or among `supersedes`; a stated one that it
+    contradicts goes to review, and so does what the table calls provisional or cannot reconcile.
+    """
+
+    table: str
+    needs: str
+    supersedes: tuple[str, ...] = ()
+
+
 class LabelSet(Frozen):
     """How one task or further finding follows from facts.
 
@@ -264,16 +276,26 @@ class LabelSet(Frozen):
     not known which focus is the largest, values that differ from focus to focus contradict each other. `bounded`: two
     labels with numbers; where that of the first exceeds that of the second, they and what is derived go to
     review. `beside`: kinds of facts whose value, where all of them agree, becomes an attribute named as the kind.
+    `of_focus`: the label is told of each further focus as well, as all of the largest are. `found_in`: kinds of specimen
+    that it names where all its evidence stands in one part of that kind.
     """
 
     rules: tuple[LabelRule, ...]
     lesser_marks: tuple[str, ...] = ()
     lesser_sections: tuple[str, ...] = ()
     of_largest: bool = False
+    of_focus: bool = False
+    found_in: tuple[str, ...] = ()
+    derived: Derivation | None = None
     bounded: tuple[str, str] | None = None
     beside: tuple[str, ...] = ()
     missing: dict[str, Literal["not_assessable", "pending", "not_performed"]] = Field(default_factory=dict)
     cases: tuple[LabelCase, ...] = ()
+
+    @property
+    def told_of_focus(self) -> bool:
+        """Whether each further focus has this label of its own."""
+        return self.of_largest or self.of_focus
 
     @model_validator(mode="after")
     def _checks_exist(self) -> Self:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from model.calibration import Calibration, TaskCalibration
 from model.engine import Prediction
-from schemas.findings import MAXIMUM_QUOTE_LENGTH, Assertion, Evidence, Finding, Primary, Side, Status
+from schemas.findings import MAXIMUM_QUOTE_LENGTH, Assertion, Basis, Evidence, Finding, Focus, Primary, Side, Status
 from schemas.messages import PageSpan
 from schemas.pack import Policy
 from schemas.pack_loader import Pack
@@ -26,6 +26,7 @@ CONTRADICTION = "the report contradicts itself"
 DISAGREEMENT = "rules and classifier disagree"
 UNSURE = "the classifier is not sure enough"
 DOUBTFUL_AS_A_WHOLE = "the report's findings look doubtful as a whole"
+OTHER_SIDE = "the resource names the other side"
 DOUBTFUL_PAGE = "read from a page that OCR is not sure of"
 SAID_IN_WORDS = (Status.PENDING, Status.NOT_PERFORMED, Status.NOT_ASSESSABLE)
 Locate = Callable[[Sequence[tuple[int, int]]], tuple[Evidence, ...]]
@@ -45,9 +46,17 @@ class Verdict:
 
 
 def decide(
-    reading: PrimaryReading, predictions: Mapping[str, Prediction], calibration: Calibration, pack: Pack, locate: Locate
+    reading: PrimaryReading,
+    predictions: Mapping[str, Prediction],
+    calibration: Calibration,
+    pack: Pack,
+    locate: Locate,
+    foci: Sequence[Mapping[str, Prediction]] = (),
 ) -> Primary:
-    """The primary with one finding for each task of the pack, and the further findings that the rules read."""
+    """The primary with one finding for each task of the pack, and the further findings that the rules read.
+
+    `foci` are the predictions of its foci, in order; without them it has none.
+    """
     definition = pack.definition
     asked = [task.key for task in definition.tasks if reading.assertion.is_primary or not task.primary_only]
     findings = {
@@ -56,13 +65,18 @@ def decide(
         )
         for task in asked
     }
+    masses = [
+        _focus(focus, answers, calibration, pack, locate) for focus, answers in zip(reading.foci, foci, strict=False)
+    ]
     if doubts_report({task: reading.labels.get(task) for task in asked}, predictions, calibration, definition.policy):
         findings = withheld(findings, DOUBTFUL_AS_A_WHOLE)
-    tasks = {task.key for task in definition.tasks}
-    further = {
-        key: by_rules(label, locate)
-        for key, label in reading.labels.items()
-        if key not in tasks and label.status is not Status.NOT_STATED
+        masses = [one.model_copy(update={"findings": withheld(one.findings, DOUBTFUL_AS_A_WHOLE)}) for one in masses]
+    findings |= {
+        task.key: by_rules(label, locate)
+        for task in definition.tasks
+        if reading.assertion in task.words_of
+        and (label := reading.labels.get(task.key)) is not None
+        and label.basis is Basis.STATED
     }
     return Primary(
         key=reading.key,
@@ -78,8 +92,32 @@ def decide(
         procedure=reading.procedure,
         therapy_before=reading.therapy_before,
         specimens=reading.specimens,
-        findings=findings | further,
+        findings=findings | _further(reading, pack, locate),
+        foci=tuple(masses),
     )
+
+
+def _focus(
+    reading: PrimaryReading, predictions: Mapping[str, Prediction], calibration: Calibration, pack: Pack, locate: Locate
+) -> Focus:
+    """A further mass of a primary: what is stated of it, decided as that of the primary is."""
+    definition = pack.definition
+    findings = {
+        task.key: decide_task(label, predictions[task.key], calibration.task(task.key), definition.policy, locate)
+        for task in definition.tasks
+        if (label := reading.labels.get(task.key)) is not None and label.status is not Status.NOT_STATED
+    }
+    return Focus(key=reading.key, histology=reading.histology, findings=findings | _further(reading, pack, locate))
+
+
+def _further(reading: PrimaryReading, pack: Pack, locate: Locate) -> dict[str, Finding]:
+    """What the rules read beside the tasks."""
+    tasks = {task.key for task in pack.definition.tasks}
+    return {
+        key: by_rules(label, locate)
+        for key, label in reading.labels.items()
+        if key not in tasks and label.status is not Status.NOT_STATED
+    }
 
 
 def verdict(prediction: Prediction, calibration: TaskCalibration, policy: Policy) -> Verdict:
@@ -166,22 +204,32 @@ def doubt_side(primary: Primary, side: Side | None) -> Primary:
     """The primary, in review as a whole where its side is not the one that the resource names."""
     if side is None or primary.laterality in (None, side):
         return primary
-    doubted = withheld(primary.findings, "the resource names the other side")
-    return primary.model_copy(update={"findings": doubted, "assertion": Assertion.UNCERTAIN})
+    doubted = _changed(primary, lambda findings: withheld(findings, OTHER_SIDE))
+    return doubted.model_copy(update={"assertion": Assertion.UNCERTAIN})
 
 
 def doubt_pages(primary: Primary, pages: Sequence[PageSpan]) -> Primary:
     """The primary, with everything in review whose evidence stands on a page that OCR was not sure of."""
     doubtful = {page.page for page in pages if page.doubtful}
-    resting = {
-        key: finding
-        for key, finding in primary.findings.items()
-        if any(evidence.page in doubtful for evidence in finding.evidence)
-    }
-    doubted = primary.model_copy(update={"findings": {**primary.findings, **withheld(resting, DOUBTFUL_PAGE)}})
+
+    def doubt(findings: Mapping[str, Finding]) -> dict[str, Finding]:
+        resting = {
+            key: finding
+            for key, finding in findings.items()
+            if any(evidence.page in doubtful for evidence in finding.evidence)
+        }
+        return {**findings, **withheld(resting, DOUBTFUL_PAGE)}
+
+    doubted = _changed(primary, doubt)
     if not any(evidence.page in doubtful for evidence in primary.assertion_evidence):
         return doubted
     return doubted.model_copy(update={"assertion": Assertion.UNCERTAIN})
+
+
+def _changed(primary: Primary, change: Callable[[Mapping[str, Finding]], dict[str, Finding]]) -> Primary:
+    """The primary with its own findings and those of its foci changed."""
+    foci = tuple(focus.model_copy(update={"findings": change(focus.findings)}) for focus in primary.foci)
+    return primary.model_copy(update={"findings": change(primary.findings), "foci": foci})
 
 
 def withheld(findings: Mapping[str, Finding], reason: str) -> dict[str, Finding]:

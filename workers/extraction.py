@@ -66,20 +66,29 @@ class Extractor:
         return Read(report, pack, text, readings, evidence_locator(report.text, clean, report.pages))
 
     def _classify(self, read: Sequence[Read]) -> list[tuple[Primary, ...]]:
-        prompts = [[build_prompts(one.text, reading, one.pack) for reading in one.readings] for one in read]
-        answers = iter(
-            self._engine.classify([prompt for report in prompts for primary in report for prompt in primary])
+        """The primaries of every report; each of their tumour masses is asked about by itself."""
+        masses = [(one, mass) for one in read for reading in one.readings for mass in (reading, *reading.foci)]
+        prompts = [build_prompts(one.text, mass, one.pack) for one, mass in masses]
+        answers = iter(self._engine.classify([prompt for asked in prompts for prompt in asked]))
+        predictions = iter(
+            [{task: answer for _ in asked for task, answer in next(answers).items()} for asked in prompts]
         )
         return [
             tuple(
-                self._decide(one, reading, {task: answer for _ in asked for task, answer in next(answers).items()})
-                for reading, asked in zip(one.readings, report, strict=True)
+                self._decide(one, reading, next(predictions), [next(predictions) for _ in reading.foci])
+                for reading in one.readings
             )
-            for one, report in zip(read, prompts, strict=True)
+            for one in read
         ]
 
-    def _decide(self, read: Read, reading: PrimaryReading, predictions: Mapping[str, Prediction]) -> Primary:
-        decided = decide(reading, predictions, self._engine.calibration, read.pack, read.locate)
+    def _decide(
+        self,
+        read: Read,
+        reading: PrimaryReading,
+        predictions: Mapping[str, Prediction],
+        foci: Sequence[Mapping[str, Prediction]],
+    ) -> Primary:
+        decided = decide(reading, predictions, self._engine.calibration, read.pack, read.locate, foci)
         return doubt_pages(doubt_side(decided, read.report.side), read.report.pages)
 
     def _findings(self, report: ReportText, pack: Pack, primaries: tuple[Primary, ...]) -> ReportFindings:

@@ -23,6 +23,9 @@ _FIRST, _SECOND = "1", "2"
 _REACH, _REACH_BEYOND = 900, 400
 _NEAR = 3
 
+_RANKS = (_LARGEST, _SMALLER)
+_PART = "part "
+
 # What the facts of a focus measure, by each of some measures.
 Measure = Callable[[Sequence[Fact]], Sequence[float | None]]
 
@@ -44,6 +47,28 @@ def by_focus(facts: Sequence[Fact], document: Document, kinds: Collection[str], 
     return tuple(replace(fact, marks=fact.marks | {OTHER_FOCUS}) if fact.focus in smaller else fact for fact in placed)
 
 
+def further_masses(facts: Sequence[Fact], measure: Measure) -> tuple[str, ...]:
+    """The foci beside the largest that are surely masses of their own, in the order of the text; `facts` know their foci.
+
+    They are measured, and all foci are named in one way: "tumor 2" may be "the smaller one", and what lies in two
+    specimens one mass.
+    """
+    named = dict.fromkeys(fact.focus for fact in facts if fact.focus)
+    if len({_way_of_naming(name) for name in named}) != 1 or any(name.startswith(_PART) for name in named):
+        return ()
+    others = dict.fromkeys(fact.focus for fact in facts if OTHER_FOCUS in fact.marks)
+    if len(named) != len(others) + 1:
+        return ()
+    own = {name: [fact for fact in facts if fact.focus == name] for name in others}
+    return tuple(name for name in others if any(size is not None for size in measure(own[name])))
+
+
+def _way_of_naming(name: str) -> str:
+    if name in _RANKS:
+        return _LARGEST
+    return name.partition(" ")[0] if " " in name else ("number" if name.isdigit() else "letter")
+
+
 def _focus_at(fact: Fact, openers: Sequence[Fact], document: Document) -> str:
     """The focus that was opened last before the fact, or right behind it in brackets."""
     passage = document.passage_at(fact.start)
@@ -62,7 +87,7 @@ def _focus_at(fact: Fact, openers: Sequence[Fact], document: Document) -> str:
 
 def _specimen_of(fact: Fact, document: Document) -> str:
     part = document.passage_at(fact.start).part
-    return f"part {part}" if part else ""
+    return f"{_PART}{part}" if part else ""
 
 
 def _named(opener: Fact, openers: Sequence[Fact]) -> str:

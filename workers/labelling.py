@@ -227,7 +227,11 @@ class LabellingEngine:
             status=status,
             detail=_band(rule.detail_bands, _measured(rule, answer)) or rule.detail.format_map(details) or answer.value,
             basis=Basis(rule.basis),
-            attributes={**leading.attributes, **{name: value for name, value in attributes.items() if value}},
+            attributes={
+                **leading.attributes,
+                **{name: value for name, value in attributes.items() if value},
+                **_origin(self._rules.labels[task], leading),
+            },
             spans=tuple(dict.fromkeys((fact.start, fact.end) for fact in evidence)),
             rule=rule.name,
             conflicts=tuple(sorted(against)),
@@ -253,6 +257,14 @@ def _takes_part(rule: LabelRule, fact: Fact) -> bool:
         and fact.section not in rule.unless_sections
         and (rule.minimum_score is None or fact.score >= rule.minimum_score)
     )
+
+
+def _origin(label_set: LabelSet, fact: Fact) -> dict[str, str]:
+    """Where a fact is not of this sample's largest focus: the name of its focus, the mark or section of its sample."""
+    origin = {"focus": fact.focus} if OTHER_FOCUS in fact.marks else {}
+    sample = [mark for mark in label_set.lesser_marks if mark in fact.marks]
+    sample += [fact.section] if fact.section in label_set.lesser_sections else []
+    return origin | ({"sample": sample[0]} if sample else {})
 
 
 def _of_this_sample(label_set: LabelSet, facts: Sequence[Fact]) -> list[Fact]:

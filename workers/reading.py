@@ -6,9 +6,11 @@ from typing import Literal
 
 from schemas.findings import Assertion, Certainty, Side
 from schemas.pack_loader import Pack
+from workers.attribution import with_specimens
+from workers.derivation import with_derived
 from workers.document import Document, Span, merge_spans
 from workers.facts import Fact, read_facts
-from workers.foci import Measure, by_focus
+from workers.foci import OTHER_FOCUS, Measure, by_focus, further_masses
 from workers.labelling import UNSIDED, LabellingEngine, TaskLabel, label_primary
 from workers.layout import LaidOut, lay_out
 from workers.primaries import PrimaryDecision, find_primaries, of_this_specimen
@@ -20,7 +22,11 @@ _SEVERITY = (Assertion.PRIMARY_INVASIVE, Assertion.RECURRENCE, Assertion.PRIMARY
 
 @dataclass(frozen=True)
 class PrimaryReading:
-    """What the rules read about one primary; spans and facts refer to the text that was read."""
+    """What the rules read about one primary; spans and facts refer to the text that was read.
+
+    `foci` are readings of its further tumour masses, each from its own facts and with the labels of a focus; the key is
+    the mass's name in the report.
+    """
 
     key: str
     organ: str
@@ -38,6 +44,7 @@ class PrimaryReading:
     labels: Mapping[str, TaskLabel] = field(default_factory=dict)
     facts: tuple[Fact, ...] = ()
     text_spans: tuple[Span, ...] = ()
+    foci: tuple["PrimaryReading", ...] = ()
 
     @property
     def properties(self) -> dict[str, str]:
@@ -94,6 +101,7 @@ def _in_place(reading: PrimaryReading, laid: LaidOut) -> PrimaryReading:
         labels={task: of_label(label) for task, label in reading.labels.items()},
         facts=tuple(of_fact(fact) for fact in reading.facts),
         text_spans=merge_spans([span for start, end in reading.text_spans for span in laid.origins(start, end)]),
+        foci=tuple(_in_place(focus, laid) for focus in reading.foci),
     )
 
 
@@ -143,7 +151,8 @@ def _facts_of_sole(
 
 def _reading(decision: PrimaryDecision, own: tuple[Fact, ...], document: Document, pack: Pack) -> PrimaryReading:
     block = decision.block
-    own = by_focus(own, document, pack.labels.kinds_of_largest, _measure(pack))
+    measure = _measure(pack)
+    own = by_focus(own, document, pack.labels.kinds_of_largest, measure)
     reading = PrimaryReading(
         key=decision.key,
         organ=block.organ,
@@ -160,7 +169,34 @@ def _reading(decision: PrimaryDecision, own: tuple[Fact, ...], document: Documen
         facts=own,
         text_spans=merge_spans([*block.spans, *((fact.start, fact.end) for fact in own)]),
     )
-    return replace(reading, labels=label_primary(own, pack.labels, pack.definition, reading.properties))
+    masses = further_masses(own, measure) if decision.assertion.is_primary else ()
+    foci = tuple(_focus(reading, name, document, pack) for name in masses)
+    return replace(reading, labels=_labels(reading, document, pack), foci=foci)
+
+
+def _labels(reading: PrimaryReading, document: Document, pack: Pack) -> dict[str, TaskLabel]:
+    """Every label of the reading's facts, held against the pack's tables, with the part where it was found."""
+    labels = label_primary(reading.facts, pack.labels, pack.definition, reading.properties)
+    return with_specimens(with_derived(labels, pack), reading.facts, document, reading.assertion, pack)
+
+
+def _focus(primary: PrimaryReading, name: str, document: Document, pack: Pack) -> PrimaryReading:
+    """The reading of one of the primary's further masses, from the facts of it alone."""
+    facts = tuple(replace(fact, marks=fact.marks - {OTHER_FOCUS}) for fact in primary.facts if fact.focus == name)
+    wanted = pack.definition.primaries.behaviours
+    types = [fact for fact in facts if fact.kind == "histology" and wanted.get(fact.value) == primary.behaviour]
+    told = len({fact.value for fact in types}) == 1
+    focus = replace(
+        primary,
+        key=name,
+        histology=types[0].value if told else None,
+        histology_spans=tuple((fact.start, fact.end) for fact in types) if told else (),
+        facts=facts,
+        text_spans=merge_spans([(fact.start, fact.end) for fact in facts]),
+    )
+    sets = pack.labels.labels
+    labels = {key: label for key, label in _labels(focus, document, pack).items() if sets[key].told_of_focus}
+    return replace(focus, labels=labels)
 
 
 def _measure(pack: Pack) -> Measure:

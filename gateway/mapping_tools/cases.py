@@ -7,7 +7,7 @@ from typing import Any
 from gateway.mapping_tools.recorded import Recorded, stand_in
 from gateway.mapping_tools.shapes import invalid
 from mappers.bundle import map_report
-from mappers.identity import derived_id
+from mappers.mapping import slot_identifier
 from mappers.references import Resource
 from schemas.errors import SynopticError
 from schemas.findings import Evidence, Finding, Primary, Status
@@ -72,8 +72,9 @@ def slots_of(primaries: Iterable[Primary], context: ReportContext, mapping: Mapp
     """The slot of each id that the mapping can give a resource of these primaries."""
     owners = {"report": context.report_key, "patient": context.patient_key}
     return {
-        derived_id(owners[rule.scope], primary.key, rule.slot): rule.slot
+        slot_identifier(owners[rule.scope], primary, rule.slot, focus): f"{rule.slot} ({focus})" if focus else rule.slot
         for primary in primaries
+        for focus in ("", *(one.key for one in primary.foci))
         for rule in mapping.rules
     }
 

@@ -146,9 +146,12 @@ def _decided(assertion: Assertion) -> Primary:
 
 
 def test_tnm_and_grade_belong_to_primaries_only() -> None:
-    """A recurrence carries receptors, but no T, N, M and no grade."""
+    """Of a recurrence the classifier is asked for receptors alone; its stated category is kept as words, no grade is."""
     assert set(_decided(Assertion.PRIMARY_INVASIVE).findings) == {"T", "N", "M", "grade", "ER", "PR", "HER2"}
-    assert set(_decided(Assertion.RECURRENCE).findings) == {"ER", "PR", "HER2"}
+    recurrence = _decided(Assertion.RECURRENCE).findings
+    assert set(recurrence) == {"T", "ER", "PR", "HER2"}
+    assert (recurrence["T"].source, recurrence["T"].detail) == ("rules", "pT2")
+    assert set(_decided(Assertion.BREAST_METASTASIS_ELSEWHERE).findings) == {"ER", "PR", "HER2"}
 
 
 @pytest.mark.parametrize(
