@@ -56,7 +56,7 @@ def test_what_is_said_of_the_whole_names_no_mass() -> None:
 
 
 def test_a_limit_of_size_keeps_its_comparator() -> None:
-    """ "At least 9 mm" goes out as such."""
+    """A size of "at least 9 mm" goes out as such."""
     report = mapped(primary(findings={"tumor_size": finding("9", comparator=">=")}))
     (size,) = of_code(report, "21889-1")
     assert size["component"][0]["valueQuantity"]["comparator"] == ">="
