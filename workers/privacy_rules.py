@@ -158,8 +158,9 @@ class PrivacyRules:
         return frozenset(self.vocabulary.german_words.split())
 
     def misreads_report_word(self, key: str) -> bool:
-        """True for a long word that is one letter away from a word of reports: "glioblastorna" apart, most misreadings are."""
-        return len(key) >= _LONG and not _one_letter_less(key).isdisjoint(self._nearly_report_words)
+        """True for a long word that is one letter, or rn for m, away from a word of reports, as most misreadings are."""
+        near = _one_letter_less(key) | _one_letter_less(key.replace("rn", "m"))
+        return len(key) >= _LONG and not near.isdisjoint(self._nearly_report_words)
 
     @cached_property
     def _nearly_report_words(self) -> frozenset[str]:

@@ -94,6 +94,7 @@ class Features:
             ("G", rules.given_names.alone),
             ("p", rules.listed_names),
             ("r", rules.report_words),
+            ("c", rules.prose_words),
             ("n", rules.never_names),
             ("t", words.titles),
             ("d", words.particles),

@@ -172,7 +172,7 @@ def train(
     abstracts: Annotated[
         list[Path] | None, typer.Option(help="Tables of tokens (IOB) of texts without a name; repeatable.")
     ] = None,
-    passages: Annotated[int, typer.Option(help="How many passages of prose are invented.", min=1)] = 9000,
+    passages: Annotated[int, typer.Option(help="How many passages of prose are invented.", min=1)] = 12000,
     seed: Annotated[int, typer.Option(help="Another seed invents other names.")] = 1,
 ) -> None:
     """Train the tagger that finds names and places in prose; schemas/name_tagger.crfsuite is the one in use."""

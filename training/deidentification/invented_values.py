@@ -16,18 +16,25 @@ from schemas.yaml_source import load_model
 
 PARTS_FILE = Path(__file__).resolve().parent / "invented_values.yaml"
 _FIRST_MOMENT, _MOST_SECONDS = datetime(1935, 1, 1, tzinfo=UTC), 90 * 365 * 24 * 60 * 60
+_ROMANISED, _BLENDED = 0.04, 0.2
 
 
 class ValueParts(Frozen):
     """invented_values.yaml."""
 
     locales: tuple[str, ...]
+    romanised: tuple[str, ...]
     titles: tuple[str, ...]
     nationalities: tuple[str, ...]
     company_beginnings: tuple[str, ...]
     company_middles: tuple[str, ...]
     company_endings: tuple[str, ...]
     units: tuple[str, ...]
+    relatives: tuple[str, ...]
+    deeds: tuple[str, ...]
+    things: tuple[str, ...]
+    spots: tuple[str, ...]
+    days: tuple[str, ...]
 
 
 @cache
@@ -72,10 +79,33 @@ class InventedValues:
         """A number of so many digits."""
         return "".join(self.chance.choices("0123456789", k=self.chance.randint(least, most)))
 
+    def first(self) -> str:
+        """A given name, now and then one that nobody bears."""
+        if self.chance.random() < _ROMANISED:
+            return str(self._romanised().first_romanized_name())
+        return self._blended(self.some().first_name)
+
+    def last(self) -> str:
+        """A family name, now and then one that nobody bears."""
+        if self.chance.random() < _ROMANISED:
+            return str(self._romanised().last_romanized_name())
+        return self._blended(self.some().last_name)
+
+    def _romanised(self) -> Faker:
+        return self.of_country(self.chance.choice(_parts().romanised))
+
+    def _blended(self, draw: Callable[[], str]) -> str:
+        """A word as it was drawn, or the beginning of one with the end of another: so no list holds it."""
+        first = draw()
+        if self.chance.random() >= _BLENDED:
+            return first
+        second = draw()
+        made = first[: self.chance.randint(2, 5)] + second[-self.chance.randint(3, 6) :].lower()
+        return made if made.isalpha() else first
+
     def name(self) -> str:
         """A person's name: mostly given and family name."""
-        lists = self.some()
-        first, last = lists.first_name(), lists.last_name()
+        first, last = self.first(), self.last()
         initial = self.chance.choice("ABCDEFGHJKLMNPRSTW")
         return self.one_of(
             *[f"{first} {last}"] * 7, f"{first} {initial} {last}", f"{first} {initial}. {last}", f"{initial}. {last}", first, last
@@ -83,7 +113,7 @@ class InventedValues:
 
     def city(self) -> str:
         """A town, now and then in capitals."""
-        city = self.some().city()
+        city = self._blended(self.some().city)
         return city.upper() if self.chance.random() < 0.12 else city
 
     def street(self) -> str:
@@ -106,7 +136,7 @@ class InventedValues:
         kind = self.chance.random()
         if kind < 0.25:
             return self.some().address().replace("\n", self.one_of("\n", ", ", " ", "\n "))
-        if kind < 0.35:
+        if kind < 0.38:
             return self.one_of(self._of_forces(), self._corner(), self._corner())
         line = self.one_of("\n", "\n ", ", ", " ", "\n ", " \n")
         lists = self.some()
@@ -124,7 +154,11 @@ class InventedValues:
         return line.join(parts)
 
     def _corner(self) -> str:
-        return f"{self.one_of('the corner of ', 'corner of ', '')}{self.street()} and {self.some().street_name()}"
+        first, second = self.some().first_name(), self.some().street_name()
+        streets = self.one_of(
+            *[f"{self.street()} and {second}"] * 3, f"{self.street()} and {self.street()}", f"{first} and {second}"
+        )
+        return self.one_of("the corner of ", "corner of ", "") + streets
 
     def _of_forces(self) -> str:
         place = f"{self.one_of('APO', 'FPO', 'DPO')} {self.one_of('AA', 'AE', 'AP')} {self.digits(5, 5)}"
@@ -174,8 +208,8 @@ class InventedValues:
 
 _SLOTS: Mapping[str, Callable[[InventedValues], str]] = {
     "name": InventedValues.name,
-    "first": lambda values: values.some().first_name(),
-    "last": lambda values: values.some().last_name(),
+    "first": InventedValues.first,
+    "last": InventedValues.last,
     "city": InventedValues.city,
     "street": InventedValues.street,
     "unit": InventedValues.unit,
@@ -197,4 +231,9 @@ _SLOTS: Mapping[str, Callable[[InventedValues], str]] = {
     "web": lambda values: values.some().url(),
     "email": lambda values: values.some().email(),
     "number": lambda values: values.digits(6, 10),
+    "kin": lambda values: values.one_of(*_parts().relatives),
+    "did": lambda values: values.one_of(*_parts().deeds),
+    "thing": lambda values: values.one_of(*_parts().things),
+    "spot": lambda values: values.one_of(*_parts().spots),
+    "day": lambda values: values.one_of(*_parts().days),
 }

@@ -61,5 +61,6 @@ def _forgetful(rules: PrivacyRules, share: float) -> PrivacyRules:
         return frozenset(word for word in words if crc32(f"{share} {word}".encode()) % 1000 >= part * 1000)
 
     given = GivenNames(*(left(names, share) for names in rules.given_names))
-    words = left(rules.report_words, _FORGOTTEN_WORDS)
-    return replace(rules, given_names=given, listed_names=left(rules.listed_names, share), report_words=words)
+    reports, prose = (left(words, _FORGOTTEN_WORDS) for words in (rules.report_words, rules.prose_words))
+    listed = left(rules.listed_names, share)
+    return replace(rules, given_names=given, listed_names=listed, report_words=reports, prose_words=prose)
