@@ -99,7 +99,8 @@ class KnownWords:
         for two, one in _GERMAN:
             short = short.replace(two, one)
         lost = self.folded(_LOSABLE.sub("", word))
-        return {plain, self.folded(word.translate(_UMLAUTS)), short, *([lost] if len(lost) >= _MINIMUM_WORD else [])} - {""}
+        spelled = {plain, self.folded(word.translate(_UMLAUTS)), short, lost if len(lost) >= _MINIMUM_WORD else plain}
+        return spelled - {""}
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,13 @@ def test_a_known_name_is_found_in_another_charset() -> None:
     assert deidentify("copy to jos\u00c3\u00a9 n\u00c3\u00ba\u00c3\u00b1ez", known).text == "copy to [NAME]"
 
 
-@pytest.mark.parametrize("text", ["M?ller, J?rgen", "M\ufffdLLER", "m??ller", "Jürgen MÃ¼ller", "J\ufffdrgen aus N?rnberg"])
+@pytest.mark.parametrize(
+    "text", ["M?ller, J?rgen", "M\ufffdLLER", "m??ller", "Jürgen MÃ¼ller", "J\ufffdrgen aus N?rnberg"]
+)
 def test_a_known_name_or_place_is_found_without_the_letters_that_a_charset_lost(text: str) -> None:
     """What stands for a lost letter goes with the name; a question mark after a word stays."""
     known = (KnownIdentifier(kind="NAME", value="Jürgen Müller"), KnownIdentifier(kind="LOCATION", value="Nürnberg"))
-    assert not set("üÜJjMmNn") & set(deidentify(f"8 {text} 9", known).text.replace("[NAME]", "").replace("[LOCATION]", ""))
+    assert not set("üÜJjMmNn") & set(
+        deidentify(f"8 {text} 9", known).text.replace("[NAME]", "").replace("[LOCATION]", "")
+    )
     assert deidentify("Is it free? Yes.", known).text == "Is it free? Yes."
