@@ -14,7 +14,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from schemas.messages import KnownIdentifier
-from workers.deidentify import deidentify
+from workers.privacy.deidentify import deidentify
 
 KNOWN = (
     KnownIdentifier(kind="NAME", value="Anna-Lena Testperson"),

@@ -36,28 +36,28 @@ _REPORT = (
 
 def read_html(data: bytes) -> None:
     """HTML and XHTML."""
-    from gateway.html_text import html_to_text
+    from gateway.documents.html_text import html_to_text
 
     _check_text(html_to_text(_text(data)), len(data))
 
 
 def read_xml(data: bytes) -> None:
     """CDA, its narrative, and XHTML as XML."""
-    from gateway.cda_text import xml_to_text
+    from gateway.documents.cda_text import xml_to_text
 
     _check_text(xml_to_text(_text(data)).text, len(data))
 
 
 def read_rtf(data: bytes) -> None:
     """RTF."""
-    from gateway.rtf_text import rtf_to_text
+    from gateway.documents.rtf_text import rtf_to_text
 
     _check_text(rtf_to_text(data), len(data))
 
 
 def read_forms(data: bytes) -> None:
     """Two forms of a report, parted by a form feed: whichever is asked first, they contradict each other as often."""
-    from gateway.form_differences import compare
+    from gateway.documents.form_differences import compare
 
     one, _, other = _text(data).partition("\f")
     said, said_back = compare(one, other), compare(other, one)
@@ -67,8 +67,8 @@ def read_forms(data: bytes) -> None:
 
 def read_sheets(data: bytes) -> None:
     """Pages parted by form feeds, joined over their headers and footers: no page gains text, each run leads to its own."""
-    from gateway.page_layout import PageLayout, Run
-    from gateway.running_lines import joined_pages
+    from gateway.documents.page_layout import PageLayout, Run
+    from gateway.documents.running_lines import joined_pages
 
     texts = _text(data).split("\f")
     pages = [PageLayout(text, tuple(Run(at, at + 1, at, 0, at, 1) for at in range(len(text)))) for text in texts]
@@ -79,8 +79,8 @@ def read_sheets(data: bytes) -> None:
 
 def read_charset(data: bytes) -> None:
     """A declared contentType up to the first line's end, then the bytes of a text."""
-    from gateway.charsets import decode_text
-    from gateway.content_type import check_magic, parse_content_type
+    from gateway.documents.charsets import decode_text
+    from gateway.documents.content_type import check_magic, parse_content_type
 
     declared, _, content = data.partition(b"\n")
     content_type = parse_content_type(declared.decode("latin-1"))
@@ -90,7 +90,7 @@ def read_charset(data: bytes) -> None:
 
 def read_attachment(data: bytes) -> None:
     """Lines: hash, size, contentType, and then the data as it would stand in JSON."""
-    from gateway.fhir_json import parse_json, pick_report
+    from gateway.fhir.fhir_json import parse_json, pick_report
     from schemas.settings import Settings
 
     digest, size, content_type, content = (data.decode("latin-1").split("\n", 3) + [""] * 3)[:4]
@@ -109,7 +109,7 @@ def read_message(data: bytes) -> None:
 
 def read_pdf(data: bytes) -> None:
     """The text layer of each page, and the first page drawn."""
-    from gateway.pdf_pages import read_pages, render_page
+    from gateway.documents.pdf_pages import read_pages, render_page
 
     for page in read_pages(data):
         page["text"].encode()
@@ -118,7 +118,7 @@ def read_pdf(data: bytes) -> None:
 
 def read_image(data: bytes) -> None:
     """The first and the last picture of an image."""
-    from gateway.ocr_process import open_frame
+    from gateway.documents.ocr_process import open_frame
 
     _, frames = open_frame(data, 0)
     open_frame(data, frames - 1)
@@ -254,7 +254,7 @@ def _check_text(text: str, source_length: int) -> None:
 
 @cache
 def _attachments() -> "object":
-    from gateway.attachments import Attachments
+    from gateway.documents.attachments import Attachments
     from schemas.settings import Settings
 
     return Attachments(Settings())

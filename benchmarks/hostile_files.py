@@ -20,11 +20,11 @@ import psutil
 import structlog
 
 from benchmarks.hostile_inputs import PDF, WORDS, hostile_files, sound_files, sound_pdf
-from gateway.documents import DocumentReader
+from gateway.documents.reader import DocumentReader
 from gateway.intake import Intake
 from schemas.messages import TOPIC_REPORTS
 from schemas.settings import Settings
-from workers.bus import Record
+from workers.buses.bus import Record
 
 MIB = 1 << 20
 

@@ -24,14 +24,14 @@ from pathlib import Path
 from character_error import edit_distance, plain
 from fpdf import FPDF
 
-from gateway.documents import DocumentReader, DocumentText
+from gateway.documents.reader import DocumentReader, DocumentText
 from schemas.pack_loader import Pack, load_pack
 from schemas.settings import IntakeSettings, load_settings
-from workers.facts import read_facts
-from workers.hints import NONE, render_hints
-from workers.reading import PrimaryReading, read_report
-from workers.segment import segment
-from workers.slicing import slice_report
+from workers.reading.facts import read_facts
+from workers.reading.hints import NONE, render_hints
+from workers.reading.report_reading import PrimaryReading, read_report
+from workers.reading.segment import segment
+from workers.reading.slicing import slice_report
 
 _SENTENCE = re.compile(r"(?<=[.:;])\s+(?=[A-Z])")
 _LABEL = re.compile(r"([A-Z][\w /()-]{2,38}):\s+(\S.{0,78})")
@@ -159,7 +159,7 @@ def finder() -> Callable[[str], dict[str, str]]:
     from gateway.sources import read_source
     from model.engine import load_engine
     from workers.extraction import Extractor
-    from workers.sealing import passing_seal
+    from workers.privacy.sealing import passing_seal
 
     settings = load_settings()
     extractor = Extractor({"breast": load_pack("breast")}, load_engine(settings.model), passing_seal())

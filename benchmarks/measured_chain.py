@@ -16,8 +16,8 @@ from gateway.composition import build_bus
 from gateway.delayed import DelayedHop
 from gateway.emission import EmissionHop
 from gateway.intake import Intake
-from gateway.resource_store import ResourceStore, open_store
 from gateway.service import Service
+from gateway.stores.resource_store import ResourceStore, open_store
 from model.calibration import Calibration, TaskCalibration
 from model.engine import Engine, Prediction
 from model.manifest import Manifest
@@ -27,10 +27,10 @@ from schemas.metrics import RECORDS, value_of
 from schemas.pack_loader import Pack, load_pack
 from schemas.settings import BusSettings, FhirSettings, Settings
 from workers import extraction
-from workers.bus import Outgoing
+from workers.buses.bus import Outgoing
 from workers.extraction import ExtractionHop, Extractor
+from workers.privacy.sealing import load_seal
 from workers.runner import POLL_SECONDS, Runner
-from workers.sealing import load_seal
 
 PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.01

@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 
-from gateway.resource_store import Put, Resource, Stored, Targets, reference_of
+from gateway.stores.resource_store import Put, Resource, Stored, Targets, reference_of
 from schemas.messages import Reference
 
 MOST = 2_000  # of some fifteen a report: all else is forgotten, or it would grow with every report

@@ -4,7 +4,7 @@
     .venv/bin/python benchmarks/ocr.py table --results JSONL
 
 `read` may be stopped and called again: it skips what the results hold. `--without shadow` leaves out a repair of the
-page (gateway/page_repair.py), `--without all` every one. Errors are counted on text whose white space is one space.
+page (gateway/documents/page_repair.py), `--without all` every one. Errors are counted on text whose white space is one space.
 Seconds are those of the processor, so that other work on the machine weighs little; memory is the process's peak.
 """
 
@@ -23,11 +23,11 @@ from ocr_scans import CONDITIONS, PrintedPage, find_fonts, print_pages
 from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
-from gateway.ocr import find_tessdata, find_weights
-from gateway.ocr_engines import EngineName, load_recognizer
-from gateway.ocr_process import open_frame
-from gateway.page_repair import STEPS, repair
-from gateway.text_lines import join_lines
+from gateway.documents.ocr import find_tessdata, find_weights
+from gateway.documents.ocr_engines import EngineName, load_recognizer
+from gateway.documents.ocr_process import open_frame
+from gateway.documents.page_repair import STEPS, repair
+from gateway.documents.text_lines import join_lines
 
 Row = dict[str, Any]
 

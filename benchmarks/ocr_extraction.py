@@ -18,7 +18,7 @@ from typing import Any
 from ocr import as_png, errors
 from ocr_scans import CONDITIONS, find_fonts, print_pages
 
-from gateway.ocr import OcrEngine, find_engine
+from gateway.documents.ocr import OcrEngine, find_engine
 from schemas.settings import IntakeSettings
 
 _PAGE_GAP = "\n\n"

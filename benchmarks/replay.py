@@ -18,7 +18,7 @@ from random import Random
 from measured_chain import FreeEngine, MeasuredChain, settings_in
 from reports import report_messages, report_texts
 
-from gateway.folder_store import HISTORY
+from gateway.stores.folder_store import HISTORY
 from schemas.logs import configure
 from schemas.pack_loader import load_pack
 from schemas.settings import LoggingSettings

@@ -6,7 +6,7 @@ from threading import Event
 
 from schemas.errors import Code, SynopticError
 from schemas.settings import BusSettings, Settings
-from workers.bus import Bus
+from workers.buses.bus import Bus
 from workers.hop import Hop
 
 PROCESSES = ("intake", "extraction", "emission", "registries")
@@ -17,10 +17,10 @@ are a hop for each registry."""
 def build_bus(settings: BusSettings) -> Bus:
     """Open the bus that the settings name."""
     if settings.kind == "kafka":
-        from workers.bus_kafka import KafkaBus
+        from workers.buses.bus_kafka import KafkaBus
 
         return KafkaBus(settings)
-    from workers.bus_embedded import EmbeddedBus
+    from workers.buses.bus_embedded import EmbeddedBus
 
     return EmbeddedBus(settings.path, settings.maximum_message_bytes)
 
@@ -48,22 +48,22 @@ def build_hops(process: str, settings: Settings, stopping: Event | None = None) 
     """
     if process == "intake":
         from gateway.intake import Intake
-        from workers.sealing import load_seal
+        from workers.privacy.sealing import load_seal
 
         return [Intake(settings, stopping=stopping, seal=load_seal(settings))]
     if process == "extraction":
         from model.engine import load_engine
         from schemas.pack_loader import load_pack
         from workers.extraction import ExtractionHop, Extractor
-        from workers.sealing import load_seal
+        from workers.privacy.sealing import load_seal
 
         packs = {identifier: load_pack(identifier) for identifier in settings.packs}
         return [ExtractionHop(Extractor(packs, load_engine(settings.model), load_seal(settings)))]
     if process == "emission":
         from gateway.delayed import DelayedHop
         from gateway.emission import EmissionHop
-        from gateway.resource_store import open_store
-        from gateway.review_hop import ReviewHop
+        from gateway.review.review_hop import ReviewHop
+        from gateway.stores.resource_store import open_store
 
         emission = EmissionHop(settings, open_store(settings.fhir, stopping))
         return [emission, DelayedHop(emission, settings.fhir.target_retry_seconds), ReviewHop(emission)]

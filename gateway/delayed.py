@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from gateway.emission import DUE, EmissionHop
 from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_DELAYED
-from workers.bus import Outgoing, Record
+from workers.buses.bus import Outgoing, Record
 from workers.hop import Result
 from workers.received import moment
 

@@ -2,7 +2,7 @@
 
 For each report: open its context, look up what of the EHR it refers to, map the findings, compare with the report's
 manifest on the store, write guarded, and publish the Bundle in every case, since a process may have died between
-writing and publishing. A person's decision (gateway/review.py) goes the same way. Findings whose Patient or report the
+writing and publishing. A person's decision (gateway/review/decisions.py) goes the same way. Findings whose Patient or report the
 EHR does not have yet are put aside, and so are those that alone the store cannot take: nobody waits for them.
 """
 
@@ -16,14 +16,14 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
-from gateway.audit import make_audit
-from gateway.known_conditions import known_conditions
 from gateway.lanes import gravest, work_in_lanes
 from gateway.mapping_tools.unmapped import unmapped_messages
 from gateway.mapping_tools.watch import WatchedPacks
-from gateway.reconciliation import Current, Incoming, Outcome, Plan, concerned, reconcile, review_tasks
-from gateway.resource_store import MissingTargetError, Put, Resource, ResourceStore, Stored, reference_of
-from gateway.review import Reviews, prepare, settle_item, standing_reviews
+from gateway.review.decisions import Reviews, prepare, settle_item, standing_reviews
+from gateway.stores.audit import make_audit
+from gateway.stores.known_conditions import known_conditions
+from gateway.stores.reconciliation import Current, Incoming, Outcome, Plan, concerned, reconcile, review_tasks
+from gateway.stores.resource_store import MissingTargetError, Put, Resource, ResourceStore, Stored, reference_of
 from mappers.bundle import MappedReport, map_report
 from mappers.mapping import Missing
 from mappers.provenance import manifest_id, read_manifest
@@ -41,10 +41,10 @@ from schemas.messages import (
 from schemas.metrics import CONFLICTS, EMITTED, UNMAPPED, WAITING
 from schemas.pack_loader import Pack
 from schemas.settings import Settings
-from workers.bus import Outgoing, Record
+from workers.buses.bus import Outgoing, Record
 from workers.hop import Result
+from workers.privacy.sealing import Seal, load_seal
 from workers.received import RECEIVED, moment
-from workers.sealing import Seal, load_seal
 
 logger = structlog.get_logger()
 

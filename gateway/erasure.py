@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import orjson
 
-from gateway.fhir_identity import patient_key
-from gateway.fhir_json import Resource
+from gateway.fhir.fhir_identity import patient_key
+from gateway.fhir.fhir_json import Resource
 from gateway.whose_report import whose
 from schemas.messages import TOPIC_BUNDLES, Identifier, Reference
 from schemas.settings import Settings
-from workers.bus import Record
-from workers.bus_embedded import EmbeddedBus
-from workers.sealing import MARK, Seal, key_identity
+from workers.buses.bus import Record
+from workers.buses.bus_embedded import EmbeddedBus
+from workers.privacy.sealing import MARK, Seal, key_identity
 
 _WHO = ("subject", "patient", "for")
 

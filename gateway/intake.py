@@ -1,7 +1,7 @@
 """The intake hop: a DiagnosticReport, alone or in a Bundle, becomes a ReportText routed to a pack.
 
 In order: JSON within limits, one report, not our own, its status, FHIR R4 and our rules, context, text, route.
-gateway/lifecycle.py has the table of statuses; gateway/narrative.py says which text is read.
+gateway/lifecycle.py has the table of statuses; gateway/documents/narrative.py says which text is read.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,14 +10,14 @@ from threading import Event
 
 import structlog
 
-from gateway.attachments import Attachments
-from gateway.documents import DocumentReader, DocumentText
-from gateway.fhir_context import read_categories, read_context, read_side
-from gateway.fhir_json import ReportResources, Resource, parse_json, pick_report
-from gateway.fhir_validation import validate_resources
+from gateway.documents.attachments import Attachments
+from gateway.documents.narrative import read_narrative
+from gateway.documents.reader import DocumentReader, DocumentText
+from gateway.fhir.fhir_context import read_categories, read_context, read_side
+from gateway.fhir.fhir_json import ReportResources, Resource, parse_json, pick_report
+from gateway.fhir.fhir_validation import validate_resources
 from gateway.known_identifiers import known_identifiers
 from gateway.lifecycle import REGISTERED_REASON, action_for
-from gateway.narrative import read_narrative
 from gateway.routing import route
 from gateway.whose_report import sealed_report
 from mappers.identity import CANONICAL, digest
@@ -26,9 +26,9 @@ from schemas.findings import Side
 from schemas.messages import TOPIC_REPORTS, TOPIC_TEXTS, Action, KnownIdentifier, ReportContext, ReportText
 from schemas.pack_loader import Pack, load_pack
 from schemas.settings import Settings
-from workers.bus import Outgoing, Record
+from workers.buses.bus import Outgoing, Record
 from workers.hop import Result
-from workers.sealing import Seal, passing_seal
+from workers.privacy.sealing import Seal, passing_seal
 
 OWN_REASON = "written by Synoptic or another machine (AIAST)"
 _MACHINE_LABEL = "AIAST"

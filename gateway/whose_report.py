@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from gateway.fhir_identity import patient_key, read_subject
-from gateway.fhir_json import parse_json, pick_report
+from gateway.fhir.fhir_identity import patient_key, read_subject
+from gateway.fhir.fhir_json import parse_json, pick_report
 from schemas.errors import SynopticError
 from schemas.settings import Settings
-from workers.sealing import MARK, Seal
+from workers.privacy.sealing import MARK, Seal
 
 _UNEXPECTED_SHAPES = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 

@@ -99,7 +99,7 @@ class KnownIdentifier(Frozen):
 class PageSpan(Frozen):
     """A run of the text that came from one page (1-based) by one reader ("digital", "ocr", "html", "plain").
 
-    `layout` leads from characters to boxes on the page (gateway/page_layout.py packs it); empty where none is known.
+    `layout` leads from characters to boxes on the page (gateway/documents/page_layout.py packs it); empty where none is known.
     `doubtful`: read with less confidence than the settings ask for, so that a person decides what it says.
     """
 

@@ -210,7 +210,7 @@ class LabelRule(Frozen):
     score where `best_score`; `choose` picks among them: `first`, `last`, `highest` by `order` or by number, or `sum`
     (a number that another rule read again within `repeated_within` characters is counted once, and so are a value that
     stands twice and parts that add up to a total, where the attributes reach `repeated_from`: 3 of 14 nodes are the same
-    nodes, 1 of 1 may be another; workers/counting.py).
+    nodes, 1 of 1 may be another; workers/reading/counting.py).
     The fact's value, or the attribute `number`, is turned into the label's value by `bands` or `becomes`, or is the
     value. A value that the task lists under `missing` becomes that status. `detail` is a template over value and
     attributes; where the number falls in one of `detail_bands`, that band is the detail. A fact with one of

@@ -17,9 +17,9 @@ from schemas.findings import MAXIMUM_QUOTE_LENGTH, Assertion, Basis, Evidence, F
 from schemas.messages import PageSpan
 from schemas.pack import Policy
 from schemas.pack_loader import Pack
-from workers.deidentify import CleanText
-from workers.labelling import TaskLabel
-from workers.reading import PrimaryReading
+from workers.privacy.deidentify import CleanText
+from workers.reading.labelling import TaskLabel
+from workers.reading.report_reading import PrimaryReading
 
 NO_SPAN = "no supporting span"
 CONTRADICTION = "the report contradicts itself"

@@ -15,14 +15,14 @@ from schemas.errors import Code, Kind, SynopticError
 from schemas.findings import Primary
 from schemas.messages import TOPIC_FINDINGS, TOPIC_TEXTS, Action, Configuration, ReportFindings, ReportText
 from schemas.pack_loader import Pack
-from workers.bus import Outgoing, Record
+from workers.buses.bus import Outgoing, Record
 from workers.decision import Locate, decide, doubt_pages, doubt_side, evidence_locator
-from workers.deidentify import deidentify
 from workers.hop import Result
-from workers.look_alikes import readable
-from workers.prompting import build_prompts
-from workers.reading import PrimaryReading, read_report
-from workers.sealing import Seal
+from workers.privacy.deidentify import deidentify
+from workers.privacy.look_alikes import readable
+from workers.privacy.sealing import Seal
+from workers.reading.prompting import build_prompts
+from workers.reading.report_reading import PrimaryReading, read_report
 
 logger = structlog.get_logger()
 

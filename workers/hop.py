@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from schemas.errors import Code, SynopticError
-from workers.bus import Outgoing, Record
+from workers.buses.bus import Outgoing, Record
 
 
 @dataclass(frozen=True)

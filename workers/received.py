@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from workers.bus import Outgoing, Record
+from workers.buses.bus import Outgoing, Record
 
 RECEIVED = "received"
 _STEP = 0.001

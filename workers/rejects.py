@@ -16,7 +16,7 @@ from schemas.frozen import Frozen
 from schemas.messages import TOPIC_REJECTED
 from schemas.settings import BusSettings
 from schemas.topics import TOPIC_STATES
-from workers.bus import Bus, Outgoing, Record, check_size
+from workers.buses.bus import Bus, Outgoing, Record, check_size
 
 INPUT_HEADER = "input."
 STUB_HEADER = "original-sha256"

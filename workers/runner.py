@@ -18,7 +18,7 @@ import structlog
 from schemas import metrics
 from schemas.errors import Code, Kind, SynopticError, fault_location
 from schemas.settings import BusSettings
-from workers.bus import Batch, Bus, Outgoing, Record, Subscription, check_size
+from workers.buses.bus import Batch, Bus, Outgoing, Record, Subscription, check_size
 from workers.hop import Hop, HopStatus, Result, SealsRejects, StandsAlone, group_of
 from workers.received import Receptions, handed_on
 from workers.rejects import HopState, load_state, rejected, stub

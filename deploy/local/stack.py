@@ -29,8 +29,8 @@ from deploy.local.seed import SeedRefusedError, example_resources, seed
 from schemas.errors import SynopticError
 from schemas.settings import BusSettings
 from schemas.topics import TOPICS
-from workers.kafka_topics import KafkaTopics
-from workers.patient_keys import KEY_STORE_FILE
+from workers.buses.kafka_topics import KafkaTopics
+from workers.privacy.patient_keys import KEY_STORE_FILE
 
 LOCK, SETTINGS, ENVIRONMENT = "lock", "synoptic.yaml", "environment"
 STOPPED, FAILED = 0, 1

@@ -7,8 +7,8 @@ from typing import Annotated
 import orjson
 import typer
 
-from gateway.listing import print_rows
-from gateway.progress_bar import progress_bar
+from gateway.display.listing import print_rows
+from gateway.display.progress_bar import progress_bar
 from gateway.routing import takes
 from schemas.pack_loader import load_pack
 from training.dataset.manifest import DatasetManifest, distribution_rows, draw_distributions, load_manifest

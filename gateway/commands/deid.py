@@ -12,21 +12,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gateway.fhir_json import pick_report
+from gateway.display.removal_page import review_page
+from gateway.display.removal_review import Review, count_line, review, terminal_legend, terminal_text
+from gateway.fhir.fhir_json import pick_report
 from gateway.intake import Intake
 from gateway.known_identifiers import known_identifiers
 from gateway.known_names import require_known
 from gateway.private_files import write_private
-from gateway.removal_page import review_page
-from gateway.removal_review import Review, count_line, review, terminal_legend, terminal_text
 from gateway.sources import SourceReport, read_source
 from schemas.errors import Code, SynopticError
 from schemas.messages import KnownIdentifier
 from schemas.pack import Routing
 from schemas.pack_loader import Pack, load_pack
 from schemas.settings import Settings, load_settings
-from workers.deidentify import CleanText
-from workers.replacements import Replacements
+from workers.privacy.deidentify import CleanText
+from workers.privacy.replacements import Replacements
 
 if TYPE_CHECKING:
     from training.deidentification.annotated import AnnotatedText

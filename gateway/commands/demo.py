@@ -13,9 +13,9 @@ from rich.console import Console
 
 from gateway.commands.extract import write_bundle
 from gateway.composition import PROCESSES, build_bus, open_hops
+from gateway.display.presentation import Extracted, Refusal, evidence_lines, table, wide_console
+from gateway.display.showing import KeepingReader, show_evidence
 from gateway.intake import Intake
-from gateway.presentation import Extracted, Refusal, evidence_lines, table, wide_console
-from gateway.showing import KeepingReader, show_evidence
 from gateway.sources import read_source
 from schemas.errors import Code, SynopticError
 from schemas.logs import configure
@@ -30,9 +30,9 @@ from schemas.messages import (
 )
 from schemas.pack_loader import load_packs
 from schemas.settings import BusSettings, FhirSettings, LoggingSettings, RegistrySettings, Settings, load_settings
-from workers.bus import Bus, Outgoing, Record
+from workers.buses.bus import Bus, Outgoing, Record
+from workers.privacy.sealing import Seal, load_seal
 from workers.runner import Runner, run_until_idle
-from workers.sealing import Seal, load_seal
 
 DELIVERED = "registry"
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "reports"

@@ -2,8 +2,8 @@
 
 import typer
 
-from gateway.checks import run_checks
-from gateway.outcome import Outcome
+from gateway.doctor.checks import run_checks
+from gateway.doctor.outcome import Outcome
 
 
 def doctor() -> None:

@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from gateway.display.progress_bar import progress_bar
 from gateway.known_names import require_known
-from gateway.progress_bar import progress_bar
 from gateway.routing import takes
 from schemas.errors import Code, SynopticError
 from schemas.pack import Policy

@@ -12,10 +12,10 @@ import orjson
 import typer
 from rich.console import Console
 
-from gateway.documents import DocumentReader
-from gateway.presentation import Extracted, Refusal, json_line, readers_line, table, wide_console
+from gateway.display.presentation import Extracted, Refusal, json_line, readers_line, table, wide_console
+from gateway.display.showing import KeepingReader, show_evidence
+from gateway.documents.reader import DocumentReader
 from gateway.private_files import write_private
-from gateway.showing import KeepingReader, show_evidence
 from gateway.sources import FILE_INSTANT, SOURCE_SUFFIXES, FileContext, SourceReport, read_instant, read_source
 from mappers.mapping import Missing
 from schemas.errors import Code, Kind, SynopticError, fault_location
@@ -161,7 +161,7 @@ def _answers(extractor: Extractor, reports: list[ReportText]) -> list[ReportFind
 
 def _extractor(packs: dict[str, Pack], settings: Settings) -> Extractor:
     from model.engine import load_engine
-    from workers.sealing import passing_seal
+    from workers.privacy.sealing import passing_seal
 
     return Extractor(packs, load_engine(settings.model), passing_seal())
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 import orjson
 import typer
 
-from gateway.listing import print_rows
+from gateway.display.listing import print_rows
 from gateway.routing import takes
 from schemas.errors import Code, SynopticError
 from schemas.pack_loader import Pack, load_pack

@@ -6,7 +6,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from gateway.listing import print_rows
+from gateway.display.listing import print_rows
 from gateway.mapping_tools import concepts, live
 from gateway.mapping_tools.chosen import Chosen, choose, judge
 from schemas.errors import Code, SynopticError

@@ -12,8 +12,8 @@ from gateway.whose_report import sealed_reports
 from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import TOPIC_REPORTS
 from schemas.settings import Settings, load_settings
-from workers.bus import Outgoing
-from workers.sealing import load_seal
+from workers.buses.bus import Outgoing
+from workers.privacy.sealing import load_seal
 
 LINES = frozenset({".ndjson", ".jsonl"})
 

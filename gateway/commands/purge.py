@@ -11,8 +11,8 @@ from gateway.composition import build_bus
 from gateway.erasure import Erased, erase, read_patient
 from schemas.logs import configure
 from schemas.settings import load_settings
-from workers.bus_embedded import EmbeddedBus
-from workers.sealing import load_seal
+from workers.buses.bus_embedded import EmbeddedBus
+from workers.privacy.sealing import load_seal
 
 logger = structlog.get_logger()
 _REMAINS = """What remains, and whose it is:

@@ -11,8 +11,8 @@ import orjson
 import typer
 
 from gateway.composition import build_bus
-from gateway.listing import print_rows
-from gateway.outcome import Outcome
+from gateway.display.listing import print_rows
+from gateway.doctor.outcome import Outcome
 from gateway.registries.ledger import Ledger
 from gateway.registries.subscription import Subscription, find_subscription, read_subscriptions
 from schemas.errors import Code, SynopticError
@@ -106,7 +106,7 @@ def jwks(
     name: Annotated[str | None, typer.Argument(help="a registry; none: the EHR's FHIR server")] = None,
 ) -> None:
     """Print the public key of SMART Backend Services as a JWK set, for the server's registration of this client."""
-    from gateway.smart_backend import read_key
+    from gateway.fhir.smart_backend import read_key
 
     keys = {"keys": [read_key(_smart(name, load_settings())).public()]}
     sys.stdout.buffer.write(orjson.dumps(keys, option=orjson.OPT_INDENT_2) + b"\n")

@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from gateway.composition import build_bus
+from gateway.display.listing import print_message, print_rows
 from gateway.hop_inputs import hop_inputs
-from gateway.listing import print_message, print_rows
 from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import TOPIC_REJECTED
 from schemas.settings import Settings, load_settings
 from workers import rejects
-from workers.bus import Bus, Record
-from workers.sealing import MARK, key_identity, load_keys, load_seal
+from workers.buses.bus import Bus, Record
+from workers.privacy.sealing import MARK, key_identity, load_keys, load_seal
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 Numbers = Annotated[list[str] | None, typer.Argument(help="numbers from `synoptic rejected list`")]

@@ -11,14 +11,14 @@ import orjson
 import typer
 
 from gateway.composition import build_bus
-from gateway.listing import print_rows
-from gateway.resource_store import Resource, open_store
-from gateway.review_desk import NUMBER_LENGTH, ReviewDesk, excerpts, number_of, read_reviewer
-from gateway.review_tasks import Review
+from gateway.display.listing import print_rows
+from gateway.review.review_desk import NUMBER_LENGTH, ReviewDesk, excerpts, number_of, read_reviewer
+from gateway.review.review_tasks import Review
+from gateway.stores.resource_store import Resource, open_store
 from schemas.messages import TOPIC_DECISIONS, ReportContext, Settlement, Verdict
 from schemas.settings import Settings, load_settings
-from workers.bus import Outgoing
-from workers.sealing import Seal, load_seal
+from workers.buses.bus import Outgoing
+from workers.privacy.sealing import Seal, load_seal
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 

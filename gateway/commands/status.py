@@ -12,11 +12,11 @@ import orjson
 import typer
 
 from gateway.composition import build_bus
+from gateway.display.listing import print_rows
 from gateway.hop_inputs import hop_inputs
-from gateway.listing import print_rows
 from schemas.settings import load_settings
 from workers import rejects
-from workers.bus import Bus
+from workers.buses.bus import Bus
 from workers.hop import group_of
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.emission import read_findings
-from gateway.ledger import order_of
-from gateway.reconciliation import Outcome, Plan
-from gateway.resource_store import ResourceStore, reference_of
+from gateway.stores.ledger import order_of
+from gateway.stores.reconciliation import Outcome, Plan
+from gateway.stores.resource_store import ResourceStore, reference_of
 from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import TOPIC_FINDINGS, Action, ReportFindings
-from workers.bus import Bus, Outgoing, Record
-from workers.sealing import Seal
+from workers.buses.bus import Bus, Outgoing, Record
+from workers.privacy.sealing import Seal
 
 PUBLISH_BYTES = 16 * 1024 * 1024
 _BESIDE = frozenset(("Provenance", "Device", "Task", "AuditEvent"))

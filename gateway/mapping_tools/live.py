@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from gateway.composition import build_bus
-from gateway.listing import print_rows
+from gateway.display.listing import print_rows
 from gateway.mapping_tools import affected
 from gateway.mapping_tools.recorded import record as make_record
 from gateway.mapping_tools.recorded import write_line
 from gateway.mapping_tools.unmapped import unmapped_queue
 from schemas.messages import TOPIC_UNMAPPED, Action
 from schemas.settings import load_settings
-from workers.sealing import load_seal
+from workers.privacy.sealing import load_seal
 
 
 class Only(StrEnum):
@@ -61,7 +61,7 @@ def replay(
 ) -> None:
     """Send recorded findings through emission again, so that a changed mapping reaches the resources that it concerns."""
     from gateway.emission import EmissionHop
-    from gateway.resource_store import open_store
+    from gateway.stores.resource_store import open_store
 
     settings = load_settings()
     store = open_store(settings.fhir)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from mappers.mapping import Missing
 from schemas.frozen import Frozen
 from schemas.messages import TOPIC_UNMAPPED, ReportFindings
-from workers.bus import Outgoing, Record
+from workers.buses.bus import Outgoing, Record
 
 _WORD = re.compile(r"[\w()+./*<>=%-]{1,64}")
 _WITHHELD = "(withheld)"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from schemas.errors import Code, Kind, SynopticError
-from workers.bus import Record
+from workers.buses.bus import Record
 
 TRIES = 8
 """Of a delivery that fails while others are taken: a minute and a half, as the runner waits between them."""

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import httpx
 
-from gateway.capability_statement import JSON_FORMATS
-from gateway.fhir_checks import SECONDS, read_metadata
-from gateway.network_checks import network_fault
-from gateway.outcome import Outcome, advice, fault
+from gateway.doctor.fhir_checks import SECONDS, read_metadata
+from gateway.doctor.network_checks import network_fault
+from gateway.doctor.outcome import Outcome, advice, fault
+from gateway.fhir.capability_statement import JSON_FORMATS
 from gateway.registries.subscription import FolderTarget, Form, Subscription, of_file, read_subscriptions
-from gateway.resource_store import Resource
+from gateway.stores.resource_store import Resource
 from schemas.errors import Code, SynopticError
 from schemas.settings import Settings
 

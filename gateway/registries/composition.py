@@ -9,7 +9,7 @@ from html import escape
 
 from gateway.registries.coded import is_withdrawn
 from gateway.registries.gathering import DELIVERED
-from gateway.resource_store import Resource, reference_of
+from gateway.stores.resource_store import Resource, reference_of
 from mappers.identity import derived_id
 
 _HISTOLOGY = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-histology-morphology-behavior"

@@ -14,16 +14,16 @@ from typing import Any, Protocol
 import httpx
 import orjson
 
-from gateway.fhir_answers import PASSING, Answer, detail_of, fault_of
-from gateway.fhir_bundles import read_entries
-from gateway.fhir_checks import SECONDS, read_metadata
-from gateway.fhir_client import FhirClient
+from gateway.doctor.fhir_checks import SECONDS, read_metadata
+from gateway.fhir.fhir_answers import PASSING, Answer, detail_of, fault_of
+from gateway.fhir.fhir_bundles import read_entries
+from gateway.fhir.fhir_client import FhirClient
 from gateway.registries.parcel import Parcel
 from gateway.registries.subscription import FhirTarget, Form, Subscription, of_file
-from gateway.resource_store import Resource
+from gateway.stores.resource_store import Resource
 from schemas.errors import Code, Kind, SynopticError
 from schemas.settings import SmartSettings
-from workers.bus import Outgoing, Record
+from workers.buses.bus import Outgoing, Record
 
 _LATER = frozenset({409, 412})
 """Another writer was quicker with the same resource: both are PUTs, so it is sent again."""

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from gateway.authorship import unversioned
 from gateway.registries.coded import each_reference, is_reference
 from gateway.registries.sources import Reader
-from gateway.resource_store import Resource
+from gateway.stores.authorship import unversioned
+from gateway.stores.resource_store import Resource
 from mappers.identity import derived_id
 
 FOLLOWED: Mapping[str, tuple[str, ...]] = {

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from functools import partial
 from threading import Event
 
-from gateway.ledger import order_of
 from gateway.registries.alone import Troubles
 from gateway.registries.coded import CodedReport, read_coded
 from gateway.registries.delivery import Delivery, open_delivery
@@ -17,12 +16,13 @@ from gateway.registries.ledger import Ledger
 from gateway.registries.parcel import Packer, Parcel
 from gateway.registries.sources import Source, open_source
 from gateway.registries.subscription import Subscription, load_subscriptions
-from gateway.resource_store import reference_of
+from gateway.stores.ledger import order_of
+from gateway.stores.resource_store import reference_of
 from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import TOPIC_BUNDLES
 from schemas.metrics import DELIVERIES
 from schemas.settings import Settings
-from workers.bus import Outgoing, Record
+from workers.buses.bus import Outgoing, Record
 from workers.hop import Result
 
 PAUSE_SECONDS = 2.0

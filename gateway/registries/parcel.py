@@ -17,7 +17,7 @@ from gateway.registries.ledger import Sent
 from gateway.registries.selection import concerns, made_by, select, without
 from gateway.registries.sources import Source
 from gateway.registries.subscription import Subscription
-from gateway.resource_store import Resource, reference_of
+from gateway.stores.resource_store import Resource, reference_of
 from mappers.identity import CANONICAL, derived_id
 from mappers.variables import MACHINE_LABEL
 from schemas.errors import Code, SynopticError

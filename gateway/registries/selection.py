@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 
 from gateway.registries.coded import codings, each_reference, is_withdrawn, references
 from gateway.registries.subscription import Criteria
-from gateway.resource_store import Resource, reference_of
+from gateway.stores.resource_store import Resource, reference_of
 from mappers.bundle import withdraw
 from mappers.identity import PROBABILITY
 

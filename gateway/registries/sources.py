@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 from typing import Any, Protocol
 
-from gateway.attachment_client import AttachmentClient
-from gateway.authorship import unversioned
-from gateway.fhir_bundles import batch
-from gateway.fhir_json import ReportResources, parse_json, pick_report
-from gateway.fhir_targets import LITERAL
-from gateway.resource_store import Resource, ResourceStore, open_store
+from gateway.fhir.attachment_client import AttachmentClient
+from gateway.fhir.fhir_bundles import batch
+from gateway.fhir.fhir_json import ReportResources, parse_json, pick_report
+from gateway.fhir.fhir_targets import LITERAL
+from gateway.stores.authorship import unversioned
+from gateway.stores.resource_store import Resource, ResourceStore, open_store
 from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import TOPIC_REPORTS
 from schemas.settings import Settings
-from workers.bus_embedded import EmbeddedBus
-from workers.sealing import Seal, load_seal
+from workers.buses.bus_embedded import EmbeddedBus
+from workers.privacy.sealing import Seal, load_seal
 
 _SHAPES = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 Reader = Callable[[Sequence[Resource]], list[Resource | None]]

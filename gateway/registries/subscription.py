@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from gateway.network_checks import is_loopback
+from gateway.doctor.network_checks import is_loopback
 from schemas.errors import Code, SynopticError
 from schemas.fhirpath import fault_in, names_in
 from schemas.frozen import Frozen

@@ -21,18 +21,18 @@ import structlog
 from canary import BAD, GOOD, SPELLINGS, canary_message
 from whole_chain import WholeChain, opened, settings_in
 
-from gateway.folder_store import FolderStore
 from gateway.health import HealthServer
 from gateway.registries.hop import build_registry_hops
-from gateway.resource_store import open_store
-from gateway.review_desk import ReviewDesk, read_reviewer
-from gateway.review_hop import ReviewHop
+from gateway.review.review_desk import ReviewDesk, read_reviewer
+from gateway.review.review_hop import ReviewHop
+from gateway.stores.folder_store import FolderStore
+from gateway.stores.resource_store import open_store
 from model.engine import Engine, load_engine
 from model.prompt import PromptInput
 from schemas.logs import configure
 from schemas.messages import TOPIC_DECISIONS, Settlement, Verdict
 from schemas.settings import IntakeSettings, LoggingSettings, PrivacySettings, RegistrySettings
-from workers.bus import Outgoing
+from workers.buses.bus import Outgoing
 from workers.runner import Runner, run_until_idle
 
 KEY = PrivacySettings(key="0123456789abcdef0123456789abcdef")

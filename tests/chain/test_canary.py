@@ -22,9 +22,9 @@ from schemas.messages import (
     TOPIC_UNMAPPED,
 )
 from schemas.topics import TOPIC_STATES
-from workers.bus import Record
-from workers.bus_embedded import EmbeddedBus
-from workers.sealing import MARK, load_seal
+from workers.buses.bus import Record
+from workers.buses.bus_embedded import EmbeddedBus
+from workers.privacy.sealing import MARK, load_seal
 
 pytestmark = pytest.mark.model
 

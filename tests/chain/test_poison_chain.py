@@ -10,7 +10,7 @@ from whole_chain import Resource, WholeChain
 
 from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS, TOPIC_REPORTS, TOPIC_TEXTS
 from schemas.settings import IntakeSettings
-from workers.bus import Outgoing, Record
+from workers.buses.bus import Outgoing, Record
 
 pytestmark = pytest.mark.model
 

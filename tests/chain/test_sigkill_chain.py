@@ -17,9 +17,9 @@ from killer import EACH, NONE
 from whole_chain import digests_in, settings_in
 
 from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS, TOPIC_REJECTED, TOPIC_REPORTS, TOPIC_TEXTS
-from workers.bus import Outgoing
-from workers.bus_embedded import EmbeddedBus
-from workers.sealing import load_seal
+from workers.buses.bus import Outgoing
+from workers.buses.bus_embedded import EmbeddedBus
+from workers.privacy.sealing import load_seal
 
 pytestmark = pytest.mark.model
 

@@ -7,7 +7,7 @@ from typing import Any
 from generated import Case, case, message, text
 from whole_chain import Resource, WholeChain
 
-from gateway.authorship import unversioned
+from gateway.stores.authorship import unversioned
 from mappers.bundle import MappedReport, map_report
 from model.engine import Engine
 from schemas.findings import Status

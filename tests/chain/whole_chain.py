@@ -16,16 +16,16 @@ from gateway.composition import build_bus
 from gateway.delayed import DelayedHop
 from gateway.emission import EmissionHop
 from gateway.intake import Intake
-from gateway.resource_store import open_store
+from gateway.stores.resource_store import open_store
 from mappers.identity import RECEIVED
 from model.engine import Engine
 from schemas.messages import TOPIC_BUNDLES, TOPIC_REJECTED, TOPIC_REPORTS
 from schemas.pack_loader import load_pack
 from schemas.settings import BusSettings, FhirSettings, Settings
-from workers.bus import Outgoing, Record
+from workers.buses.bus import Outgoing, Record
 from workers.extraction import ExtractionHop, Extractor
+from workers.privacy.sealing import load_seal
 from workers.runner import Runner, run_until_idle
-from workers.sealing import load_seal
 
 Resource = dict[str, Any]
 _RECEPTION = re.compile(rb'\{\s*"url":\s*"%b",\s*"valueString":\s*"[^"]*"\s*\},\s*' % re.escape(RECEIVED).encode())

@@ -13,18 +13,18 @@ from servers.server_chain import Ehr, is_idle, new_site, settings_on, wait_until
 from two_hundred_contract import expected_observations, said
 from whole_chain import resources_in, without_reception
 
-from gateway.authorship import unversioned
 from gateway.emission import EmissionHop
-from gateway.folder_store import FolderStore
 from gateway.intake import Intake
+from gateway.stores.authorship import unversioned
+from gateway.stores.folder_store import FolderStore
 from mappers.identity import canonical_json
 from model.engine import Engine
 from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS, TOPIC_REJECTED, TOPIC_REPORTS
 from schemas.pack_loader import load_pack
-from workers.bus import Outgoing, Record
-from workers.bus_kafka import KafkaBus
+from workers.buses.bus import Outgoing, Record
+from workers.buses.bus_kafka import KafkaBus
 from workers.extraction import ExtractionHop, Extractor
-from workers.sealing import load_seal
+from workers.privacy.sealing import load_seal
 
 Resource = dict[str, Any]
 EMISSION = ("emission", "delayed")

@@ -27,12 +27,12 @@ from servers.faulty_proxy import FaultyProxy, answer, on
 from servers.server_chain import Ehr, new_site, settings_on, wait_until
 from two_hundred_contract import T_CODES, TASK_CODES
 
-from gateway.authorship import unversioned
+from gateway.stores.authorship import unversioned
 from schemas.messages import TOPIC_BUNDLES, TOPIC_REJECTED, TOPIC_REPORTS
 from schemas.settings import IntakeSettings, Settings
 from schemas.topics import TOPICS
-from workers.bus import Outgoing, Record
-from workers.bus_kafka import KafkaBus
+from workers.buses.bus import Outgoing, Record
+from workers.buses.bus_kafka import KafkaBus
 
 Resource = dict[str, Any]
 PROGRAM = Path(sys.executable).with_name("synoptic")

@@ -20,7 +20,7 @@ from gateway.composition import build_bus, open_hops
 from gateway.service import Service, signals_stop
 from schemas.logs import configure
 from schemas.settings import Settings
-from workers import kafka_transactions
+from workers.buses import kafka_transactions
 from workers.runner import Runner
 
 

@@ -20,8 +20,8 @@ from schemas.messages import (
     TOPIC_UNMAPPED,
 )
 from schemas.topics import TOPICS
-from workers.bus import Record
-from workers.sealing import load_seal
+from workers.buses.bus import Record
+from workers.privacy.sealing import load_seal
 
 pytestmark = pytest.mark.model
 

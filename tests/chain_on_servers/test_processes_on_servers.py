@@ -18,7 +18,7 @@ from servers.server_chain import WAIT_SECONDS
 
 from schemas.messages import TOPIC_REPORTS
 from schemas.settings import Settings
-from workers.bus import Outgoing
+from workers.buses.bus import Outgoing
 
 pytestmark = pytest.mark.model
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 import httpx
 import orjson
 
-from gateway.authorship import stamp
-from gateway.resource_store import Resource
+from gateway.stores.authorship import stamp
+from gateway.stores.resource_store import Resource
 from mappers.bundle import map_report
 from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS, ReportFindings
 from schemas.pack_loader import load_pack
 from schemas.settings import Settings
-from workers import kafka_transactions
-from workers.bus import Outgoing, Record
+from workers.buses import kafka_transactions
+from workers.buses.bus import Outgoing, Record
 from workers.hop import Hop, Result
-from workers.sealing import load_seal
+from workers.privacy.sealing import load_seal
 
 
 class Unguarded:

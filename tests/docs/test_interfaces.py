@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.presentation import Extracted, Refusal, json_line
+from gateway.display.presentation import Extracted, Refusal, json_line
 from schemas.findings import Assertion, Basis, Evidence, Finding, Primary, Status
 from schemas.messages import (
     Action,

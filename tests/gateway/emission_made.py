@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from uuid import NAMESPACE_URL, uuid5
 
-from gateway.authorship import unversioned
-from gateway.reconciliation import Current, Incoming, Outcome, Plan, concerned, reconcile
-from gateway.resource_store import Stored, reference_of
+from gateway.stores.authorship import unversioned
+from gateway.stores.reconciliation import Current, Incoming, Outcome, Plan, concerned, reconcile
+from gateway.stores.resource_store import Stored, reference_of
 from mappers.provenance import make_manifest
 from schemas.messages import Action, Identifier, Reference, ReportContext, ReportVersion
 from schemas.settings import Settings

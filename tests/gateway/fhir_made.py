@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from servers.faulty_proxy import JSON_BODY, Answer, FaultyProxy, Seen
 
-from gateway.resource_store import Resource
+from gateway.stores.resource_store import Resource
 from schemas.settings import FhirSettings
 
 ORGANIZATION = {"resourceType": "Organization", "id": "synoptic", "name": "Synoptic"}

@@ -8,8 +8,8 @@ import orjson
 from emission_made import context
 
 from gateway.emission import EmissionHop
-from gateway.folder_store import FolderStore
-from gateway.resource_store import Resource, ResourceStore, Targets
+from gateway.stores.folder_store import FolderStore
+from gateway.stores.resource_store import Resource, ResourceStore, Targets
 from schemas.findings import Evidence, Finding, Primary
 from schemas.messages import (
     TOPIC_BUNDLES,
@@ -20,8 +20,8 @@ from schemas.messages import (
     ReportFindings,
 )
 from schemas.settings import Settings
-from workers.bus import Record
-from workers.sealing import Seal
+from workers.buses.bus import Record
+from workers.privacy.sealing import Seal
 
 SEAL = Seal(b"0123456789abcdef0123456789abcdef")
 

@@ -1,6 +1,6 @@
 """Pieces of text with boxes, as a PDF or an OCR engine would give them."""
 
-from gateway.columns import Piece
+from gateway.documents.columns import Piece
 
 WIDTH, HEIGHT = 600, 800
 

@@ -7,17 +7,17 @@ from typing import Any
 import orjson
 from findings_made import emit, make_hop, message
 
-from gateway.folder_store import FolderStore
 from gateway.registries.delivery import Delivery, FolderDelivery
 from gateway.registries.hop import RegistryHop
 from gateway.registries.ledger import Ledger
 from gateway.registries.parcel import Parcel
 from gateway.registries.subscription import Definition, Subscription
-from gateway.resource_store import Resource
+from gateway.stores.folder_store import FolderStore
+from gateway.stores.resource_store import Resource
 from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_BUNDLES, Reference
 from schemas.settings import FhirSettings, RegistrySettings, Settings
-from workers.bus import Outgoing, Record
+from workers.buses.bus import Outgoing, Record
 
 VALUES = {"T": "T2", "N": "N1", "grade": "G2", "ER": "positive"}
 ENCOUNTER = Reference(type="Encounter", literal="Encounter/9")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.resource_store import REVIEW_TASK, Put, ResourceStore, Targets
+from gateway.stores.resource_store import REVIEW_TASK, Put, ResourceStore, Targets
 
 
 def observation(identifier: str = "a", value: str = "G1", **more) -> dict:

@@ -8,13 +8,13 @@ from findings_made import LackingStore, emit, make_hop, message, record
 
 from gateway.delayed import DelayedHop
 from gateway.emission import DUE, WAITING_SINCE
-from gateway.resource_store import MissingTargetError
+from gateway.stores.resource_store import MissingTargetError
 from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_BUNDLES, TOPIC_DELAYED, TOPIC_FINDINGS, TOPIC_REJECTED
 from schemas.metrics import EMITTED, value_of
 from schemas.settings import BusSettings
-from workers.bus import Outgoing, Record
-from workers.bus_embedded import EmbeddedBus
+from workers.buses.bus import Outgoing, Record
+from workers.buses.bus_embedded import EmbeddedBus
 from workers.received import RECEIVED
 from workers.runner import Backoff, Runner, run_until_idle
 

@@ -10,8 +10,8 @@ from emission_made import context
 from findings_made import SEAL, LackingStore, emit, make_hop, message, of_patient, record
 
 from gateway.emission import DUE, WAITING_SINCE, EmissionHop, first_bundle
-from gateway.folder_store import HISTORY, FolderStore
-from gateway.resource_store import Put, Stored
+from gateway.stores.folder_store import HISTORY, FolderStore
+from gateway.stores.resource_store import Put, Stored
 from mappers.provenance import read_manifest
 from schemas.errors import Code, SynopticError
 from schemas.logs import WITHHELD, allow
@@ -28,9 +28,9 @@ from schemas.metrics import CONFLICTS as CONFLICTS_METRIC
 from schemas.metrics import UNMAPPED, WAITING, value_of
 from schemas.pack_loader import load_pack
 from schemas.settings import FhirSettings, Settings
-from workers.bus import Record
+from workers.buses.bus import Record
+from workers.privacy.sealing import Seal
 from workers.received import RECEIVED
-from workers.sealing import Seal
 
 VALUES = {"T": "T1", "N": "N0", "grade": "G2", "ER": "positive", "HER2": "negative"}
 

@@ -9,8 +9,8 @@ from fhir_made import Person, settings_on, unique
 from findings_made import emit, make_hop, message
 from servers.faulty_proxy import Answer, FaultyProxy, Seen, lose_answer, on
 
-from gateway.fhir_store import FhirStore
-from gateway.resource_store import Resource
+from gateway.stores.fhir_store import FhirStore
+from gateway.stores.resource_store import Resource
 from schemas.messages import Reference
 from schemas.settings import Settings
 

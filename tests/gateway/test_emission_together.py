@@ -7,7 +7,7 @@ import pytest
 from emission_made import context
 from findings_made import emit, make_hop, of_patient, record
 
-from gateway.folder_store import FolderStore
+from gateway.stores.folder_store import FolderStore
 from schemas.errors import Code, SynopticError
 from schemas.metrics import EMITTED, value_of
 

@@ -15,8 +15,8 @@ from gateway.health import HealthServer
 from schemas import metrics
 from schemas.errors import Code, Kind, SynopticError
 from schemas.settings import BusSettings
-from workers.bus import Outgoing
-from workers.bus_embedded import EmbeddedBus
+from workers.buses.bus import Outgoing
+from workers.buses.bus_embedded import EmbeddedBus
 from workers.hop import HopStatus, Result
 from workers.runner import Runner
 

@@ -18,7 +18,7 @@ from gateway.lifecycle import STATUS_ACTIONS
 from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_TEXTS, Action, ReportText
 from schemas.settings import IntakeSettings, Settings
-from workers.bus import Record
+from workers.buses.bus import Record
 
 
 @pytest.fixture(scope="module")

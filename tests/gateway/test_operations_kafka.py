@@ -13,8 +13,8 @@ from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_REJECTED, TOPIC_REPORTS
 from schemas.settings import BusSettings
 from workers import rejects
-from workers.bus import Outgoing
-from workers.bus_kafka import KafkaBus
+from workers.buses.bus import Outgoing
+from workers.buses.bus_kafka import KafkaBus
 from workers.hop import Result
 from workers.runner import Runner
 

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from gateway.documents import DocumentText
+from gateway.documents.reader import DocumentText
 from gateway.intake import Intake
 from mappers.bundle import MappedReport, map_report
 from model.engine import load_engine
@@ -20,7 +20,7 @@ from schemas.messages import Action, ReportContext, ReportFindings
 from schemas.pack_loader import load_pack
 from schemas.settings import Settings
 from workers.extraction import Extractor
-from workers.sealing import passing_seal
+from workers.privacy.sealing import passing_seal
 
 MAPPING_DIGEST = "golden"
 """In place of the mapping's own, which each change of the mapping changes."""

@@ -20,15 +20,15 @@ import httpx
 import orjson
 from whole_chain import WholeChain
 
-from gateway.authorship import unversioned
 from gateway.service import Service
+from gateway.stores.authorship import unversioned
 from model.engine import Engine
 from schemas.errors import SynopticError
 from schemas.messages import TOPIC_BUNDLES, TOPIC_REPORTS
 from schemas.settings import BusSettings, FhirSettings, LoggingSettings, PrivacySettings, Settings
 from schemas.topics import TOPICS
-from workers.bus import Bus, Outgoing, Record
-from workers.bus_kafka import KafkaBus
+from workers.buses.bus import Bus, Outgoing, Record
+from workers.buses.bus_kafka import KafkaBus
 from workers.runner import Runner
 
 Resource = dict[str, Any]

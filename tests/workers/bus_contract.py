@@ -13,7 +13,7 @@ import pytest
 
 from schemas.errors import Code, Kind, SynopticError
 from schemas.topics import RECORD_ROOM_BYTES
-from workers.bus import HEADER_FRAME_BYTES, MESSAGE_FRAME_BYTES, Bus, Outgoing, Subscription
+from workers.buses.bus import HEADER_FRAME_BYTES, MESSAGE_FRAME_BYTES, Bus, Outgoing, Subscription
 
 WAIT_SECONDS = 10.0
 

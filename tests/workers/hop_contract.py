@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from schemas.errors import Kind
-from workers.bus import Record
+from workers.buses.bus import Record
 from workers.hop import Hop
 
 BAD_VALUES = (

@@ -7,8 +7,8 @@ from kafka import KafkaAdminClient
 
 from schemas.errors import Kind, SynopticError
 from schemas.settings import BusSettings
-from workers.bus import Bus, Outgoing
-from workers.kafka_subscription import KafkaSubscription
+from workers.buses.bus import Bus, Outgoing
+from workers.buses.kafka_subscription import KafkaSubscription
 
 LARGEST = str(33 * 1024 * 1024)
 DEADLINE_SECONDS = 60.0

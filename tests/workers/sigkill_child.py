@@ -11,8 +11,8 @@ from pathlib import Path
 
 from schemas.errors import Code, SynopticError
 from schemas.settings import BusSettings
-from workers.bus import Outgoing
-from workers.bus_embedded import EmbeddedBus
+from workers.buses.bus import Outgoing
+from workers.buses.bus_embedded import EmbeddedBus
 from workers.hop import Result
 from workers.runner import Runner, run_until_idle
 

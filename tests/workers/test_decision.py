@@ -26,9 +26,9 @@ from workers.decision import (
     evidence_locator,
     verdict,
 )
-from workers.deidentify import deidentify
-from workers.labelling import TaskLabel
-from workers.reading import PrimaryReading, read_report
+from workers.privacy.deidentify import deidentify
+from workers.reading.labelling import TaskLabel
+from workers.reading.report_reading import PrimaryReading, read_report
 
 TEXT = "Pathologic stage: pT2 pN1a"
 SPAN = ((18, 21),)

@@ -11,12 +11,12 @@ from hop_contract import hop_contract, record
 
 from gateway.delayed import DelayedHop
 from gateway.emission import EmissionHop
-from gateway.folder_store import FolderStore
 from gateway.intake import Intake
 from gateway.registries.delivery import KafkaDelivery
 from gateway.registries.hop import RegistryHop
 from gateway.registries.ledger import Ledger
 from gateway.registries.subscription import Definition, Subscription
+from gateway.stores.folder_store import FolderStore
 from model.calibration import Calibration
 from model.engine import Prediction
 from model.prompt import PromptInput
@@ -24,7 +24,7 @@ from schemas.messages import Action, Identifier, Reference, ReportContext, Repor
 from schemas.pack_loader import load_pack
 from schemas.settings import Settings
 from workers.extraction import ExtractionHop, Extractor
-from workers.sealing import Seal
+from workers.privacy.sealing import Seal
 
 SEAL = Seal(b"a secret of thirty-two characters")
 TEXT = """FINAL DIAGNOSIS

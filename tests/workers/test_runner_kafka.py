@@ -9,8 +9,8 @@ from kafka_setting import bus_settings, create_topic, values_of, wait_for
 
 from schemas.messages import TOPIC_REJECTED, TOPIC_REPORTS
 from schemas.settings import BusSettings
-from workers.bus import Outgoing
-from workers.bus_kafka import KafkaBus
+from workers.buses.bus import Outgoing
+from workers.buses.bus_kafka import KafkaBus
 from workers.hop import Result
 from workers.runner import Backoff, Runner
 

@@ -10,8 +10,8 @@ from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_REJECTED
 from schemas.settings import BusSettings
 from schemas.topics import RECORD_ROOM_BYTES
-from workers.bus import Record
-from workers.bus_embedded import EmbeddedBus
+from workers.buses.bus import Record
+from workers.buses.bus_embedded import EmbeddedBus
 from workers.rejects import HopState, acknowledge, rejected, replay, waiting
 from workers.runner import Runner, run_until_idle
 

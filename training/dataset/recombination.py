@@ -13,10 +13,10 @@ from random import Random
 from schemas.findings import Status
 from schemas.pack_loader import Pack
 from training.dataset.rows import Labels, ReportReading, TrainingRow, known_labels, prompt_rows, unregistered_tasks
-from workers.facts import Fact
-from workers.labelling import LabellingEngine, TaskLabel
-from workers.prompting import build_prompts
-from workers.reading import PrimaryReading
+from workers.reading.facts import Fact
+from workers.reading.labelling import LabellingEngine, TaskLabel
+from workers.reading.prompting import build_prompts
+from workers.reading.report_reading import PrimaryReading
 
 RECOMBINED = "recombined"
 OTHERS_SHARE, THINNED_SHARE = 0.6, 0.5

@@ -11,10 +11,10 @@ from schemas.pack_loader import Pack
 from training.dataset.augmentation import Augmenter, Evidence, ReadText, load_augmentation
 from training.recipe import Recipe
 from training.reports.gold import NOT_STATED, VERIFIED, LabelledReport, RegistryValue
-from workers.deidentify import CleanText, deidentify
-from workers.labelling import TaskLabel
-from workers.prompting import build_prompts
-from workers.reading import PrimaryReading, read_report
+from workers.privacy.deidentify import CleanText, deidentify
+from workers.reading.labelling import TaskLabel
+from workers.reading.prompting import build_prompts
+from workers.reading.report_reading import PrimaryReading, read_report
 
 GOLD, REGISTRY, RULES = "gold", "registry", "rules"
 """Where a row's labels come from: an annotator, a registry with which the rules agree, or the rules alone."""

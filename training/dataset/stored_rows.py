@@ -23,8 +23,8 @@ from training.labelling.run import TextReading
 from training.reports.gold import GoldValue, LabelledReport
 from training.reports.near_duplicates import signature
 from training.reports.texts import SourceReport
-from workers.prompting import build_prompts
-from workers.reading import PrimaryReading
+from workers.reading.prompting import build_prompts
+from workers.reading.report_reading import PrimaryReading
 
 if TYPE_CHECKING:
     from training.reports.near_duplicates import Signature

@@ -12,8 +12,8 @@ from training.deidentification.planting import ReadKnown, plant
 from training.measures.comparison import Comparison, compare
 from training.measures.resampling import Answers
 from training.reports.gold import LabelledReport
-from workers.deidentify import deidentify
-from workers.reading import read_report
+from workers.privacy.deidentify import deidentify
+from workers.reading.report_reading import read_report
 
 RAW, CLEAN, PLANTED = "untouched text", "de-identified", "planted, de-identified"
 

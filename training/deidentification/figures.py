@@ -10,7 +10,7 @@ from schemas.frozen import Frozen
 from training.deidentification.safe_harbor import SafeHarbor
 from training.deidentification.verdicts import MarkVerdict, RemovalVerdict, Verdicts
 from training.measures.resampling import Draws, Figures, Interval, Measure, interval, resampled
-from workers.deidentify import TAGS
+from workers.privacy.deidentify import TAGS
 
 BOOTSTRAP_ROUNDS = 1000
 SAFE_HARBOR, ALL_MARKS = "Safe Harbor", "everything marked"

@@ -17,9 +17,9 @@ from schemas.yaml_source import load_model
 from training.deidentification.annotated import AnnotatedText
 from training.deidentification.invented_values import InventedValues
 from training.deidentification.safe_harbor import SafeHarbor
-from workers.deidentify import find_by_rules
-from workers.privacy_rules import load_privacy_rules, words_of
-from workers.spans import Span
+from workers.privacy.deidentify import find_by_rules
+from workers.privacy.privacy_rules import load_privacy_rules, words_of
+from workers.privacy.spans import Span
 
 PROSE_FILE = Path(__file__).resolve().parent / "prose.yaml"
 _SLOT = re.compile(r"\{(\w+)\}")

@@ -1,4 +1,4 @@
-"""Trains the tagger of names and places (workers/learned_names.py) and writes it with its digest.
+"""Trains the tagger of names and places (workers/privacy/learned_names.py) and writes it with its digest.
 
 Three of four examples are described by lists that lack a part of their names, and a few words of reports: so the tagger
 learns to know names that no list has, and new words of reports, by their surroundings.
@@ -14,10 +14,10 @@ from pycrfsuite import Trainer
 
 from schemas.privacy_vocabulary import GivenNames
 from training.deidentification.tagger_examples import Example
-from workers.learned_names import DIGEST_SUFFIX, OUTSIDE
-from workers.privacy_rules import PrivacyRules, load_privacy_rules
-from workers.spans import Span
-from workers.tagger_features import Features, Token, stretches, tokens_of
+from workers.privacy.learned_names import DIGEST_SUFFIX, OUTSIDE
+from workers.privacy.privacy_rules import PrivacyRules, load_privacy_rules
+from workers.privacy.spans import Span
+from workers.privacy.tagger_features import Features, Token, stretches, tokens_of
 
 FORGOTTEN_NAMES = (0.0, 0.5, 0.7, 0.9)
 """What share of the listed names the describers of examples lack, in turns."""

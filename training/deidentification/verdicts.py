@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from training.deidentification.annotated import AnnotatedText, Mark, Passage
-from workers.deidentify import Removed, deidentify
+from workers.privacy.deidentify import Removed, deidentify
 
 
 @dataclass(frozen=True)

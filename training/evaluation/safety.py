@@ -20,8 +20,8 @@ from schemas.pack_loader import Pack, load_pack
 from training.reports.gold import digest
 from training.reports.json_lines import Line, each_line
 from training.reports.texts import SourceReport, stream_reports
-from workers.deidentify import deidentify
-from workers.reading import PrimaryReading, read_report
+from workers.privacy.deidentify import deidentify
+from workers.reading.report_reading import PrimaryReading, read_report
 
 
 class ExpectedPrimary(Frozen):

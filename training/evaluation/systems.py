@@ -21,8 +21,8 @@ from training.measures.resampling import Answers
 from training.measures.scoring import SystemScore, score_system
 from training.reports.gold import LabelledReport
 from workers.decision import decide, evidence_locator
-from workers.prompting import build_prompts
-from workers.reading import PrimaryReading
+from workers.reading.prompting import build_prompts
+from workers.reading.report_reading import PrimaryReading
 
 POLICIES: tuple[Policy, ...] = ("agreement", "classifier")
 NAIVE, RULES, CLASSIFIER, TOLD = "naive", "rules", "classifier alone", "classifier, told the rules' verdict"

@@ -24,7 +24,7 @@ from training.dataset.rows import hospital_folds, read_labelled, rule_value
 from training.measures.score_tables import Rows, figure, markdown_tables
 from training.reports.gold import LabelledReport, load_gold_reports
 from training.reports.names import listed
-from workers.slicing import slice_report
+from workers.reading.slicing import slice_report
 
 FOLDS = 5
 LINES, CHARACTERS = 1, 1200

@@ -16,8 +16,8 @@ from schemas.pack_loader import Pack
 from training.labelling.audit import AuditItem, KeyEntry, choices, save_items, save_key
 from training.labelling.coverage import anchored, lines_of
 from training.labelling.run import TextReading
-from workers.document import Span
-from workers.reading import PrimaryReading
+from workers.reading.document import Span
+from workers.reading.report_reading import PrimaryReading
 
 LIMIT = 2000
 """Characters of a report that one question shows."""

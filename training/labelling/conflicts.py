@@ -6,8 +6,8 @@ from typing import Any
 from schemas.findings import Status
 from schemas.pack_loader import Pack
 from training.labelling.run import TextReading, source_spans
-from workers.labelling import TaskLabel
-from workers.reading import PrimaryReading
+from workers.reading.labelling import TaskLabel
+from workers.reading.report_reading import PrimaryReading
 
 SURROUNDINGS = 60
 """Characters of an excerpt on each side of the evidence."""

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from schemas.findings import Basis, Status
 from schemas.pack import PackDefinition
-from workers.labelling import TaskLabel
-from workers.reading import PrimaryReading
+from workers.reading.labelling import TaskLabel
+from workers.reading.report_reading import PrimaryReading
 
 ADDENDUM = "addendum"
 """The kind of a report that adds to the version before it instead of replacing it."""

@@ -16,10 +16,10 @@ from schemas.pack import Task
 from schemas.pack_loader import Pack
 from training.labelling.run import TextReading
 from training.reports.near_duplicates import near_duplicates, normalised, signature
-from workers.document import Span
-from workers.facts import Fact, read_facts
-from workers.reading import PrimaryReading
-from workers.segment import segment
+from workers.reading.document import Span
+from workers.reading.facts import Fact, read_facts
+from workers.reading.report_reading import PrimaryReading
+from workers.reading.segment import segment
 
 State = Literal["labelled", "unread", "unused", "silent", "no_primary"]
 """What became of a task: a label; lines that no rule reads; facts that no label rule uses; nothing said; no primary."""

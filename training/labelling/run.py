@@ -15,11 +15,11 @@ from schemas.findings import Status
 from schemas.pack import PackDefinition
 from schemas.pack_loader import Pack, load_pack
 from training.reports.texts import SourceReport
-from workers.deidentify import CleanText, deidentify
-from workers.document import Span
-from workers.hints import section_priorities
-from workers.labelling import TaskLabel
-from workers.reading import PrimaryReading, read_report
+from workers.privacy.deidentify import CleanText, deidentify
+from workers.reading.document import Span
+from workers.reading.hints import section_priorities
+from workers.reading.labelling import TaskLabel
+from workers.reading.report_reading import PrimaryReading, read_report
 
 BATCH = 16
 _AHEAD = 3

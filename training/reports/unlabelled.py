@@ -8,7 +8,7 @@ from model.tokenizer import SequenceTokenizer
 from schemas.errors import Code, SynopticError
 from training.reports.json_lines import each_line
 from training.reports.texts import LINES
-from workers.deidentify import deidentify
+from workers.privacy.deidentify import deidentify
 
 SHORTEST_WINDOW = 8
 """Tokens; what is left of a text at its end is not worth a row if it is shorter."""

@@ -27,7 +27,7 @@ from training.trainer.batches import EncodedRow
 from training.trainer.loop import fit, fit_language, new_accelerator
 from training.trainer.phase import Phase, StateFile
 from training.trainer.run_log import RunLog
-from workers.hints import hint_vocabulary
+from workers.reading.hints import hint_vocabulary
 
 
 class Workshop:

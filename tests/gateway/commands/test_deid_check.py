@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli import build_app
-from gateway.removal_page import COLOURS, review_page
-from gateway.removal_review import STYLES, Review
+from gateway.display.removal_page import COLOURS, review_page
+from gateway.display.removal_review import STYLES, Review
 from schemas.errors import Code, SynopticError
-from workers.deidentify import TAGS, Removed
+from workers.privacy.deidentify import TAGS, Removed
 
 REPORT = {
     "resourceType": "DiagnosticReport",

@@ -15,10 +15,10 @@ from gateway.intake import Intake
 from gateway.whose_report import sealed_report, whose
 from schemas.messages import TOPIC_BUNDLES, TOPIC_DELAYED, TOPIC_REJECTED, TOPIC_REPORTS, TOPIC_TEXTS
 from schemas.settings import BusSettings, Settings
-from workers.bus import Outgoing, Record
-from workers.bus_embedded import EmbeddedBus
+from workers.buses.bus import Outgoing, Record
+from workers.buses.bus_embedded import EmbeddedBus
+from workers.privacy.sealing import load_seal, passing_seal
 from workers.runner import Runner, run_until_idle
-from workers.sealing import load_seal, passing_seal
 
 SYSTEM = "https://north.example/mrn"
 TEXT = "FINAL DIAGNOSIS: Left breast, mastectomy: invasive ductal carcinoma, Quittenstieg. pT2 pN0.\n"

@@ -20,8 +20,8 @@ from schemas import metrics
 from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_DELAYED, TOPIC_REPORTS
 from schemas.settings import BusSettings, FhirSettings, Settings
-from workers.bus import Outgoing
-from workers.bus_embedded import EmbeddedBus
+from workers.buses.bus import Outgoing
+from workers.buses.bus_embedded import EmbeddedBus
 from workers.hop import Result
 from workers.runner import Backoff, Runner
 

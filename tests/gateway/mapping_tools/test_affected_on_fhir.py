@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 
 from gateway.commands.mapping import app
 from gateway.emission import EmissionHop
-from gateway.fhir_store import FhirStore
+from gateway.stores.fhir_store import FhirStore
 from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS, Reference
 from schemas.settings import BusSettings, load_settings
-from workers.bus import Outgoing
-from workers.bus_embedded import EmbeddedBus
+from workers.buses.bus import Outgoing
+from workers.buses.bus_embedded import EmbeddedBus
+from workers.privacy.sealing import Seal
 from workers.runner import Runner
-from workers.sealing import Seal
 
 HEAD = "overlay: x\ntitle: Facility X\nversion: '1'\npack: breast\nsystems: {lab: https://x.example/lab}\n"
 CHANGED = HEAD + "tables: {T.pathologic: {T2: +lab|T-TWO}, N.pathologic: {N0: null}}\n"

@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 
 from gateway.commands.mapping import app
 from gateway.emission import EmissionHop
-from gateway.folder_store import FolderStore
+from gateway.stores.folder_store import FolderStore
 from schemas.messages import TOPIC_FINDINGS
 from schemas.settings import BusSettings, load_settings
-from workers.bus import Outgoing
-from workers.bus_embedded import EmbeddedBus
+from workers.buses.bus import Outgoing
+from workers.buses.bus_embedded import EmbeddedBus
+from workers.privacy.sealing import Seal
 from workers.runner import Runner
-from workers.sealing import Seal
 
 HEAD = "overlay: x\ntitle: Facility X\nversion: '1'\npack: breast\nsystems: {lab: https://x.example/lab}\n"
 BROKEN = HEAD + "tables: {T.pathologic: {T2: lba|T-TWO}}\n"

@@ -2,11 +2,11 @@
 
 from findings_made import make_hop, message, record
 
-from gateway.folder_store import FolderStore
 from gateway.mapping_tools.unmapped import unmapped_messages, unmapped_queue
+from gateway.stores.folder_store import FolderStore
 from mappers.mapping import Missing
 from schemas.messages import TOPIC_UNMAPPED, ReportFindings, ReportVersion
-from workers.bus import Record
+from workers.buses.bus import Record
 from workers.received import RECEIVED
 
 UNDATED = {"version": ReportVersion(issued="1970-01-01T00:00:00Z"), "recorded": "1970-01-01T00:00:00Z"}

@@ -7,14 +7,14 @@ import orjson
 import structlog
 from findings_made import SEAL, message
 
-from gateway.checks import check_packs
+from gateway.doctor.checks import check_packs
 from gateway.emission import EmissionHop
-from gateway.folder_store import FolderStore
+from gateway.stores.folder_store import FolderStore
 from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS
 from schemas.metrics import MAPPING_CHANGES, value_of
 from schemas.settings import BusSettings, MappingSettings, Settings
-from workers.bus import Outgoing
-from workers.bus_embedded import EmbeddedBus
+from workers.buses.bus import Outgoing
+from workers.buses.bus_embedded import EmbeddedBus
 from workers.runner import Runner
 
 HEAD = "overlay: x\ntitle: Facility X\nversion: '1'\npack: breast\nsystems: {lab: https://x.example/lab}\n"

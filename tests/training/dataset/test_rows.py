@@ -8,8 +8,8 @@ from schemas.findings import Status
 from schemas.pack_loader import load_pack
 from training.dataset.rows import hospital_folds, read_labelled, registry_labels, unregistered_tasks
 from training.reports.gold import NOT_STATED, VERIFIED, LabelledReport, RegistryValue
-from workers.labelling import TaskLabel
-from workers.reading import PrimaryReading
+from workers.reading.labelling import TaskLabel
+from workers.reading.report_reading import PrimaryReading
 
 PACK = load_pack("breast")
 SILENT = RegistryValue(None, "none")

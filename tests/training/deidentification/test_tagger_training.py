@@ -20,9 +20,9 @@ from training.deidentification.tagger_examples import (
     refilled,
 )
 from training.deidentification.tagger_training import labels_of, train_tagger
-from workers.learned_names import DIGEST_SUFFIX, load_tagger
-from workers.privacy_rules import load_privacy_rules
-from workers.tagger_features import tokens_of
+from workers.privacy.learned_names import DIGEST_SUFFIX, load_tagger
+from workers.privacy.privacy_rules import load_privacy_rules
+from workers.privacy.tagger_features import tokens_of
 
 _TRAINING = """
 import sys

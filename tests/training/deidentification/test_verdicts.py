@@ -11,7 +11,7 @@ from training.deidentification.figures import set_figures
 from training.deidentification.misses import miss_lines
 from training.deidentification.safe_harbor import SafeHarbor
 from training.deidentification.verdicts import Verdicts, judge
-from workers.deidentify import TAGS
+from workers.privacy.deidentify import TAGS
 
 
 def _mark(text: str, words: str, harbor: SafeHarbor | None, **more: object) -> Mark:

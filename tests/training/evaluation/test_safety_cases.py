@@ -10,7 +10,7 @@ from schemas.findings import Assertion, Side
 from schemas.pack_loader import PACKS_FOLDER
 from training.evaluation.safety import ExpectedPrimary, SafetyCase, judge, load_cases, main
 from training.reports.gold import digest
-from workers.reading import PrimaryReading
+from workers.reading.report_reading import PrimaryReading
 
 BENCHMARK = PACKS_FOLDER.parents[1] / "training" / "benchmark" / "safety.jsonl"
 INVASIVE, IN_SITU = Assertion.PRIMARY_INVASIVE, Assertion.PRIMARY_IN_SITU

@@ -7,8 +7,8 @@ import pytest
 from schemas.findings import Assertion, Basis, Side, Status
 from schemas.pack_loader import load_pack
 from training.labelling.consolidation import ADDENDUM, Patient, ReportLabels, consolidate
-from workers.labelling import TaskLabel
-from workers.reading import PrimaryReading
+from workers.reading.labelling import TaskLabel
+from workers.reading.report_reading import PrimaryReading
 
 PACK = load_pack("breast").definition
 MISSING = {"pending": Status.PENDING, "not performed": Status.NOT_PERFORMED}

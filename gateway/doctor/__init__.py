@@ -1,0 +1,1 @@
+"""What `synoptic doctor` looks at, each check in one line."""

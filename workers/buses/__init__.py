@@ -1,0 +1,1 @@
+"""The bus between hops: its contract, one SQLite file, and Kafka."""
