@@ -70,7 +70,7 @@ def map_report(
     companion = _companion(findings, context, by_id, settings)
     clinical = (*by_id.values(), *companion)
     devices = make_devices(findings.configuration)
-    configuration = configuration_digest(findings.configuration, pack.mapping_digest, settings)
+    configuration = configuration_digest(findings.configuration, pack.mapping_digest, pack.licensed, settings)
     manifest = make_manifest(context, clinical, devices, findings.content_digest, configuration, known, settings)
     version = context.version
     identifier = derived_id(
@@ -130,7 +130,7 @@ def known_variables(
     choice = "known" if known_condition else ("none" if settings.fhir.condition == "none" else "write")
     return {
         **primary_variables(primary, context, specimens, choice),
-        **stage_variables(primary, pack.staging, settings.mapping),
+        **stage_variables(primary, pack.staging, pack.licensed, settings.mapping),
     }
 
 

@@ -23,8 +23,8 @@ from mappers.identity import (
 from mappers.references import Resource, reference_of, reference_to
 from mappers.variables import MACHINE_LABEL
 from schemas.messages import Configuration, ReportContext, ReportVersion, Settlement
+from schemas.rule_table import RuleTable
 from schemas.settings import Settings
-from schemas.stage_tables import load_licensed_table
 
 MAPPER_REVISION = 1  # raised when the engine itself changes what it makes of the same mapping
 _PROFILE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-provenance"
@@ -57,14 +57,15 @@ def manifest_id(context: ReportContext) -> str:
     return derived_id(context.report_key, "manifest")
 
 
-def configuration_digest(configuration: Configuration, mapping: str, settings: Settings) -> str:
+def configuration_digest(
+    configuration: Configuration, mapping: str, licensed: RuleTable | None, settings: Settings
+) -> str:
     """One digest over all that decides the resources: model, adapter, policy, pack, choices, and the present `mapping`.
 
     The findings name the pack that read them; by now its mapping may be another, or the facility have its own.
-    A licensed table counts by what it says, not by where it lies; raises SYN-620 where it has faults.
+    A licensed table counts by what it says, not by where it lies.
     """
     choices = settings.mapping.model_dump(mode="json", exclude={"overlays", "prognostic_table"})
-    licensed = settings.mapping.prognostic_table and load_licensed_table(settings.mapping.prognostic_table)
     return digest(
         {
             "configuration": configuration.model_dump(mode="json"),

@@ -7,7 +7,6 @@ from mappers.stage_words import StageReader, Stated, WordsError
 from schemas.findings import Finding, Primary, StageGroup, Status
 from schemas.rule_table import RuleTable, Ruling
 from schemas.settings import MappingSettings
-from schemas.stage_tables import load_licensed_table
 
 
 @dataclass(frozen=True)
@@ -119,15 +118,12 @@ def stage_primary(primary: Primary, rules: RuleTable, settings: MappingSettings)
     return Stager(rules, settings.assume_m0).primary(primary)
 
 
-def stage_variables(primary: Primary, rules: RuleTable, settings: MappingSettings) -> dict[str, str | None]:
-    """What mapping rules see of the stage: the computed group and what it hangs on or assumes; the licensed table's group.
-
-    Raises SYN-620 where the licensed table has faults.
-    """
+def stage_variables(
+    primary: Primary, rules: RuleTable, licensed_rules: RuleTable | None, settings: MappingSettings
+) -> dict[str, str | None]:
+    """What mapping rules see of the stage: the computed group and what it hangs on or assumes; the licensed table's group."""
     anatomic = stage_primary(primary, rules, settings)
-    licensed = Staged()
-    if settings.prognostic_table:
-        licensed = Stager(load_licensed_table(settings.prognostic_table), settings.assume_m0).primary(primary)
+    licensed = Stager(licensed_rules, settings.assume_m0).primary(primary) if licensed_rules else Staged()
     prognostic = licensed.stage if licensed.stage and not licensed.stage.conditional_on else None
     return {
         "stage": anatomic.stage.group if anatomic.stage else None,

@@ -130,8 +130,7 @@ class AssertionRow(Frozen):
 
     `organ`: the report, or the specimen, must be of the pack's organ. `reported`: the verdict makes a primary.
     `unless_kinds`: kinds of specimen in whose text the facts do not count. `alone`: too weak to make a second
-    primary beside one of the other side. `yields_to`: beside facts of these values that are sure, facts that all are
-    doubted (`provisional_by`) give no verdict, but make that of the others provisional.
+    primary beside one of the other side.
     """
 
     assertion: Assertion
@@ -143,7 +142,6 @@ class AssertionRow(Frozen):
     behaviour: Behaviour | None = None
     reported: bool = True
     alone: bool = False
-    yields_to: tuple[str, ...] = ()
 
 
 class SetAside(Frozen):

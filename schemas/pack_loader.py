@@ -26,7 +26,7 @@ from schemas.pack_mapping import Mapping
 from schemas.pack_rules import FactRules, LabelRules
 from schemas.rule_table import RuleTable
 from schemas.settings import MappingSettings
-from schemas.stage_tables import check_rule_table, derivation_paths
+from schemas.stage_tables import check_rule_table, derivation_paths, load_licensed_table
 from schemas.yaml_source import Fault, load_model
 
 PACKS_FOLDER = Path(__file__).resolve().parent / "packs"
@@ -44,7 +44,7 @@ class Pack:
     """All clinical knowledge of one site; `digest` is the SHA-256 of its files' bytes.
 
     `mapping_digest` is of what mapping and staging say; `overlays` are the mappings of facilities that have one of their
-    own, in the order of the settings.
+    own, in the order of the settings; `licensed` is the facility's own table of stage groups.
     """
 
     definition: PackDefinition
@@ -57,6 +57,7 @@ class Pack:
     mapping_digest: str
     overlays: tuple[SiteMapping, ...] = ()
     derivations: Map[str, RuleTable] = field(default_factory=dict)
+    licensed: RuleTable | None = None
 
     @property
     def id(self) -> str:
@@ -105,14 +106,18 @@ def load_pack(identifier: str, packs_folder: Path = PACKS_FOLDER) -> Pack:
 
 
 def load_packs(identifiers: Iterable[str], settings: MappingSettings) -> dict[str, Pack]:
-    """The packs by id, each with the codes and overlays of the settings."""
+    """The packs by id, each with the codes, the overlays and the licensed stage table of the settings."""
     packs = {identifier: load_pack(identifier) for identifier in identifiers}
-    plain = settings.codes == SHIPPED_CODES and not settings.overlays
+    plain = settings.codes == SHIPPED_CODES and not settings.overlays and settings.prognostic_table is None
     return packs if plain else with_mappings(packs, settings)
 
 
 def with_mappings(packs: Map[str, Pack], settings: MappingSettings) -> dict[str, Pack]:
-    """The packs with mapping and overlays as their files are now; raises SYN-613 with every fault in any of them."""
+    """The packs with mapping, overlays and licensed table as their files are now.
+
+    Raises SYN-613 with every fault in any mapping, SYN-620 with those of the table.
+    """
+    licensed = load_licensed_table(settings.prognostic_table)
     overlays = read_overlays(settings.overlays, list(packs))
     result: dict[str, Pack] = {}
     faults: list[Fault] = []
@@ -123,7 +128,7 @@ def with_mappings(packs: Map[str, Pack], settings: MappingSettings) -> dict[str,
         if not found:
             shipped, *others = (replace(one, digest=digest_of(one.mapping, pack.staging)) for one in loaded)
             result[identifier] = replace(
-                pack, mapping=shipped.mapping, mapping_digest=shipped.digest, overlays=tuple(others)
+                pack, mapping=shipped.mapping, mapping_digest=shipped.digest, overlays=tuple(others), licensed=licensed
             )
     if faults:
         raise bad_overlay(faults)

@@ -46,19 +46,9 @@ def load_rule_table(path: Path, shape: type[RuleTable] = RuleTable) -> RuleTable
     return rules
 
 
-_licensed: dict[Path, RuleTable] = {}
-
-
-def load_licensed_table(path: Path) -> RuleTable:
-    """A facility's own table as this process uses it: as first read, or as taken up since; raises SYN-620."""
-    if path not in _licensed:
-        take_up(path, load_rule_table(path, LicensedTable))
-    return _licensed[path]
-
-
-def take_up(path: Path, table: RuleTable) -> None:
-    """Use this table from now on as that of the file."""
-    _licensed[path] = table
+def load_licensed_table(path: Path | None) -> RuleTable | None:
+    """The table of the setting `mapping.prognostic_table` as its file is now, where there is one; raises SYN-620."""
+    return load_rule_table(path, LicensedTable) if path else None
 
 
 def check_rule_table(path: Path, shape: type[RuleTable] = RuleTable) -> tuple[RuleTable | None, list[Fault]]:

@@ -150,9 +150,11 @@ def _said(resource: Resource | None) -> str:
     stated = resource.get("valueCodeableConcept") or (
         resource.get("code") if "verificationStatus" in resource else None
     )
-    quantity = resource.get("valueQuantity", {})
-    plain = resource.get("valueString") or resource.get("valueInteger") or quantity.get("value")
-    said = _concept(stated) or _concept(resource.get("dataAbsentReason")) or str(plain or "")
+    part: Resource = next(iter(resource.get("component", [])), {})
+    quantity = resource.get("valueQuantity") or part.get("valueQuantity", {})
+    number = f"{quantity.get('comparator', '')}{quantity.get('value', '')} {quantity.get('unit', '')}".strip()
+    plain = resource.get("valueString") or str(resource.get("valueInteger", number))
+    said = _concept(stated) or _concept(resource.get("dataAbsentReason")) or plain
     return f"{_concept(resource.get('code'))}: {said} ({status})" if said else f"({status})"
 
 

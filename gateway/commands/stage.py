@@ -17,7 +17,6 @@ from schemas.stage_tables import (
     SITES_FOLDER,
     check_rule_table,
     derivation_paths,
-    load_licensed_table,
     load_rule_table,
     load_staging,
 )
@@ -69,7 +68,7 @@ def _rules(table: str | None, site: str, settings: Settings) -> RuleTable:
             raise SynopticError(Code.STAGING_OFF)
         return load_staging(site)
     derivation = _derivation(table, site)
-    return load_rule_table(derivation) if derivation else load_licensed_table(Path(table))
+    return load_rule_table(derivation) if derivation else load_rule_table(Path(table), LicensedTable)
 
 
 def _derivation(table: str, site: str) -> Path | None:

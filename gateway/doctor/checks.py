@@ -28,7 +28,10 @@ def run_checks() -> Iterator[Outcome]:
 
 
 def check_packs(settings: Settings) -> Iterator[Outcome]:
-    """Every pack and overlay that the settings name is complete and without faults."""
+    """Every pack, overlay and stage table that the settings name is complete, and what they make can be FHIR R4."""
+    from gateway.mapping_tools.shapes import require_sound
+
+    are_valid = True
     for identifier in settings.packs:
         name = f"pack {identifier}"
         faults = check_pack(PACKS_FOLDER / identifier)
@@ -36,13 +39,14 @@ def check_packs(settings: Settings) -> Iterator[Outcome]:
             yield Outcome(name, str(found), "correct the file at that line")
         if not faults:
             yield Outcome(name, "valid")
-    if settings.mapping.overlays:
+        are_valid &= not faults
+    if are_valid:
         try:
-            load_packs(settings.packs, settings.mapping)
+            require_sound(load_packs(settings.packs, settings.mapping).values())
         except SynopticError as error:
-            yield fault("overlays", error)
+            yield fault("mapping", error)
         else:
-            yield Outcome("overlays", "valid")
+            yield Outcome("mapping", "valid")
 
 
 def check_model(settings: Settings) -> Iterator[Outcome]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.documents.columns import Piece
 from gateway.documents.page_layout import THOUSANDTHS, PageLayout, Point, Run, append_layouts, pack_runs
-from gateway.documents.pdf_characters import Character, read_characters
+from gateway.documents.pdf_characters import Box, Character, read_characters
 from gateway.documents.pdf_visibility import LEAST_CONTRAST, unseen_characters
 from gateway.documents.text_lines import join_lines
 from gateway.documents.text_quality import TextQuality
@@ -24,8 +24,10 @@ MAXIMUM_PAGES = 200
 OCR_DOTS_PER_INCH = 200
 _MAXIMUM_PIXELS = 20_000_000
 _MINIMUM_LETTERS = 20
-_STAMP_LETTERS = 200
+STAMP_LETTERS = 200
+"""Fewer on a scan are no text layer: an entry's stamp, a fax's header."""
 _SCAN_AREA_SHARE = 0.5
+_MOST_PICTURES = 50
 _PASSWORD_ERROR = 4
 _SECURITY_ERROR = 5
 _END, _END_WINDOW = b"%%EOF", 4096  # bytes that may follow a file's end; viewers allow for 1,024
@@ -74,31 +76,32 @@ def _read_page(document: Any, number: int) -> dict[str, Any]:
         if raw.FPDFPage_Flatten(page.raw, raw.FLAT_NORMALDISPLAY) == raw.FLATTEN_SUCCESS:
             page.close()  # what was filled into a form is part of the page now; text is read from a page loaded anew
             page = document[number]
-        layout, unseen = _page_layout(page, raw)
-        usable = _is_usable(layout.text, _largest_image_share(page, raw), unseen)
+        characters, unseen = _seen_characters(page, raw)
+        layout = _page_layout(characters, _to_page(page, raw))
+        usable = _is_usable(layout.text, characters, page, unseen)
         return {"text": layout.text, "layout": pack_runs(layout.runs), "usable": usable, "unseen": unseen}
     finally:
         page.close()
 
 
-def _page_layout(page: Any, raw: Any) -> tuple[PageLayout, bool]:
-    """The page's lines as they read in the direction of most of its text; what runs otherwise follows at the end.
-
-    Text that nobody sees is left out; the second value tells whether there was any.
-    """
+def _seen_characters(page: Any, raw: Any) -> tuple[list[Character], bool]:
+    """The page's characters without those that nobody sees, and whether there were any of these."""
     text_page = page.get_textpage()
-    to_page = _to_page(page, raw)
     try:
         drawn = list(read_characters(text_page.raw, raw))
-        unseen = unseen_characters(page, text_page.raw, drawn, to_page)
+        unseen = unseen_characters(page, text_page.raw, drawn, _to_page(page, raw))
     finally:
         text_page.close()
-    characters = [character for character in drawn if character.number not in unseen]
+    return [character for character in drawn if character.number not in unseen], bool(unseen)
+
+
+def _page_layout(characters: list[Character], to_page: Callable[[float, float], Point]) -> PageLayout:
+    """The page's lines as they read in the direction of most of its text; what runs otherwise follows at the end."""
     counts = Counter(character.turn for character in characters if character.text != " ")
     turns = sorted((turn for turn in counts if turn is not None), key=lambda turn: (-counts[turn], turn))
     layouts = [join_lines(_pieces(characters, turn), _turned(turn, to_page)) for turn in turns]
     slanting = [character for character in characters if character.turn is None]
-    return append_layouts([*layouts, _in_file_order(slanting, to_page)]), bool(unseen)
+    return append_layouts([*layouts, _in_file_order(slanting, to_page)])
 
 
 def _to_page(page: Any, raw: Any) -> Callable[[float, float], Point]:
@@ -174,24 +177,37 @@ def _turned(turn: int, to_page: Callable[[float, float], Point]) -> Callable[[fl
             return lambda x, y: to_page(x, -y)
 
 
-def _is_usable(text: str, image_share: float, unseen: bool) -> bool:
-    """Whether the text layer stands for the page: readable, and not just the stamp on a scan, or all that is seen of it."""
+def _is_usable(text: str, characters: list[Character], page: Any, unseen: bool) -> bool:
+    """Whether the text layer stands for the page: readable, and not just the stamp on a scan or the letterhead above it."""
     if not TextQuality.of(text).is_readable:
         return False
-    letters = sum(character.isalnum() for character in text)
-    if image_share >= _SCAN_AREA_SHARE:
-        return letters >= _STAMP_LETTERS
-    return letters >= _MINIMUM_LETTERS or (image_share == 0 and not unseen)
-
-
-def _largest_image_share(page: Any, raw: Any) -> float:
-    """The share of the page that its largest picture covers; a page without text but with drawing counts as one."""
     width, height = page.get_size()
-    shares = [0.0]
+    pictures = sorted(_pictures(page), key=_area)
+    if sum(map(_area, pictures)) >= _SCAN_AREA_SHARE * width * height:  # a scan may be cut into strips
+        return _letters_on(pictures[-_MOST_PICTURES:], characters) >= STAMP_LETTERS
+    letters = sum(character.isalnum() for character in text)
+    return letters >= _MINIMUM_LETTERS or not (pictures or unseen)
+
+
+def _pictures(page: Any) -> Iterator[Box]:
+    import pypdfium2.raw as raw
+
     for item in page.get_objects(filter=(raw.FPDF_PAGEOBJ_IMAGE,), max_depth=4):
-        left, bottom, right, top = item.get_bounds() if hasattr(item, "get_bounds") else item.get_pos()
-        shares.append(abs((right - left) * (top - bottom)) / max(width * height, 1.0))
-    return max(shares)
+        yield item.get_bounds()
+
+
+def _area(box: Box) -> float:
+    left, bottom, right, top = box
+    return abs((right - left) * (top - bottom))
+
+
+def _letters_on(pictures: list[Box], characters: list[Character]) -> int:
+    """How many letters stand on the pictures, as they do before a picture that is the page's background."""
+    return sum(
+        any(left <= one.box[0] <= right and bottom <= one.box[1] <= top for left, bottom, right, top in pictures)
+        for one in characters
+        if one.text.isalnum()
+    )
 
 
 def _render(page: Any) -> tuple[bytes, bool]:

@@ -3,7 +3,8 @@
 The page is rendered, and a word counts as seen where its place is not of one colour. So white text on white, text behind a
 black bar, off the page, cut away by a clip or in a layer that is switched off is unseen, and so is what is smaller than
 any print. Text in the invisible mode is unseen wherever it stands: over a scan it is what another program took the picture
-for, and the picture itself can be read. Where only part of a word shows, all of it is kept.
+for, and the picture itself can be read. Where only part of a word shows, all of it is kept, and so is a sign that pdfium
+cannot draw, since its font is not in the file and its own fonts lack it ("≥", "☒"): other viewers show it.
 """
 
 import ctypes
@@ -17,9 +18,11 @@ from gateway.documents.pdf_characters import Box, Character
 LEAST_CONTRAST = 12
 """Of 255, between ink and what is around it."""
 
-_LONGEST_SIDE = 1400  # points of the rendered page, 120 an inch of A4
+_SHORTEST_SIDE = 1000  # points of the rendered page, 120 an inch of A4; of a page as long as a scroll too
+_MOST_POINTS = 16_000_000
 _LEAST_HEIGHT = 2.0  # of the rendered points: less than half a millimetre of A4
 _MIDDLE = 0.3  # of a line's height, above and below which most letters have ink
+_NO_INK = 0.005  # of a character's box; pdfium gives a sign that it cannot draw a thousandth
 _FORM_DEPTH = 4
 
 
@@ -59,7 +62,8 @@ class _Look:
     """A page as it looks."""
 
     def __init__(self, page: Any, to_page: Callable[[float, float], Point]) -> None:
-        self._scale = _LONGEST_SIDE / max(*page.get_size(), 1.0)
+        width, height = (max(side, 1.0) for side in page.get_size())
+        self._scale = min(_SHORTEST_SIDE / min(width, height), (_MOST_POINTS / (width * height)) ** 0.5)
         self._picture = page.render(scale=self._scale).to_pil()
         self._shades = self._picture.convert("L").tobytes()
         self._to_page = to_page
@@ -76,7 +80,9 @@ class _Look:
         across, down = (0.0, _MIDDLE * (top - bottom)) if word[0].turn in (0, 2) else (_MIDDLE * (right - left), 0.0)
         if self._differs((left + across, bottom + down, right - across, top - down), margin=0):
             return True
-        return self._differs(_around([_ink(text_page, character) for character in word]), margin=1)
+        inks = [_ink(text_page, character) for character in word]
+        drawn = [ink for ink in inks if ink is not None]
+        return len(drawn) < len(word) or self._differs(_around(drawn), margin=1)
 
     def _differs(self, box: Box, margin: int) -> bool:
         """Whether the place has more than one colour, so many rendered points around it included."""
@@ -100,12 +106,15 @@ def _around(boxes: Sequence[Box]) -> Box:
     return min(lefts), min(bottoms), max(rights), max(tops)
 
 
-def _ink(text_page: Any, character: Character) -> Box:
-    """The box around a character's ink; that of its line's height where the font does not say."""
+def _ink(text_page: Any, character: Character) -> Box | None:
+    """The box around a character's ink, or of its line's height where the font does not say; None for a missing font's."""
     import pypdfium2.raw as raw
 
     left, right, bottom, top = (ctypes.c_double() for _ in range(4))
     found = raw.FPDFText_GetCharBox(text_page, character.number, left, right, bottom, top)
-    if found and right.value > left.value and top.value > bottom.value:
+    least = _NO_INK * max(character.box[2] - character.box[0], character.box[3] - character.box[1])
+    if found and right.value - left.value > least and top.value - bottom.value > least:
         return left.value, bottom.value, right.value, top.value
-    return character.box
+    drawn_by = raw.FPDFText_GetTextObject(text_page, character.number)
+    font = raw.FPDFTextObj_GetFont(drawn_by) if drawn_by else None
+    return None if font and not raw.FPDFFont_GetIsEmbedded(font) else character.box

@@ -15,6 +15,7 @@ from gateway.documents.format_characters import without_format_characters
 from gateway.documents.limited_process import Header, LimitedProcess
 from gateway.documents.ocr import LEAST_CONFIDENCE, USUAL_LEAST_CONFIDENCE, OcrEngine, OcrPage, find_engine
 from gateway.documents.page_layout import PageLayout, pack_runs, unpack_runs
+from gateway.documents.pdf_pages import STAMP_LETTERS
 from gateway.documents.running_lines import joined_pages
 from gateway.documents.text_quality import TextQuality
 from gateway.known_identifiers import people_identifiers
@@ -22,6 +23,7 @@ from schemas.errors import Code, SynopticError
 from schemas.messages import KnownIdentifier, PageSpan
 from schemas.settings import IntakeSettings
 
+_MORE_IN_PICTURE = 1.2  # times the letters of the text layer; a picture of tissue adds a few misread ones
 _log = structlog.get_logger(__name__)
 
 
@@ -189,10 +191,20 @@ class DocumentReader:
 
 
 def _says_more(scan: str, layer: str) -> bool:
-    """Whether what OCR read stands for the page rather than a text layer that did not look usable."""
+    """Whether what OCR read stands for the page rather than a text layer that did not look usable.
+
+    A layer as long as a text's is that of a page with a picture, unless OCR finds a report in that.
+    """
     if not scan.strip():
         return not layer.strip()
-    return TextQuality.of(scan).is_readable or not TextQuality.of(layer).is_readable
+    is_readable = TextQuality.of(layer).is_readable
+    if is_readable and (letters := _letters(layer)) >= STAMP_LETTERS:
+        return _letters(scan) >= _MORE_IN_PICTURE * letters
+    return TextQuality.of(scan).is_readable or not is_readable
+
+
+def _letters(text: str) -> int:
+    return sum(map(str.isalnum, text))
 
 
 def _one_page(text: str, reader: str, note: str | None = None) -> DocumentText:

@@ -19,6 +19,7 @@ from schemas.overlay_loader import (
 )
 from schemas.pack_loader import PACKS_FOLDER, Pack, load_pack
 from schemas.settings import MappingSettings
+from schemas.stage_tables import load_licensed_table
 from schemas.yaml_source import Fault, nearest
 
 
@@ -63,13 +64,16 @@ def judge(given: str, codes: CodeChoice) -> Judged:
 
 
 def choose(given: str, settings: MappingSettings, packs: Sequence[str]) -> Chosen:
-    """The mapping that is meant; raises SYN-602, or SYN-613 with its faults. A bare mapping.yaml is of the first of `packs`."""
+    """The mapping that is meant; raises SYN-602, SYN-613 or SYN-620 with the faults. A bare mapping.yaml is of the first of `packs`."""
     judged = judge(given, settings.codes)
     if judged.site is None or judged.faults:
         raise bad_overlay(judged.faults)
     identifier = judged.folder.name if (PACKS_FOLDER / judged.folder.name).is_dir() else packs[0]
     site = judged.site
-    pack = replace(load_pack(identifier), mapping=site.mapping, mapping_digest=site.digest, overlays=())
+    licensed = load_licensed_table(settings.prognostic_table)
+    pack = replace(
+        load_pack(identifier), mapping=site.mapping, mapping_digest=site.digest, overlays=(), licensed=licensed
+    )
     return Chosen(pack, site, f"{site.name} over {identifier}" if judged.laid else identifier)
 
 

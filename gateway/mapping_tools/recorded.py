@@ -89,21 +89,23 @@ def write_line(recorded: Recorded) -> bytes:
 
 
 def read_recorded(path: Path) -> Iterator[Recorded]:
-    """Every line that holds findings; raises SYN-615 with the line where one cannot be read."""
+    """Every line that holds findings, one at a time; raises SYN-615 with the line where one cannot be read."""
     try:
-        lines = path.read_bytes().splitlines()
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                found = _read(line, number, path.name) if line.strip() else None
+                if found is not None:
+                    yield found
     except OSError as error:
         raise SynopticError(Code.BAD_RECORDED, f"{path.name}, {error.strerror}") from None
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            found = read_line(orjson.loads(line), number)
-        except (ValueError, KeyError, TypeError) as error:
-            said = error.errors(include_input=False)[0]["msg"] if isinstance(error, ValidationError) else "no such JSON"
-            raise SynopticError(Code.BAD_RECORDED, f"{path.name}:{number}, {said}") from None
-        if found is not None:
-            yield found
+
+
+def _read(line: bytes, number: int, name: str) -> Recorded | None:
+    try:
+        return read_line(orjson.loads(line), number)
+    except (ValueError, KeyError, TypeError) as error:
+        said = error.errors(include_input=False)[0]["msg"] if isinstance(error, ValidationError) else "no such JSON"
+        raise SynopticError(Code.BAD_RECORDED, f"{name}:{number}, {said}") from None
 
 
 def read_line(line: dict[str, Any], number: int) -> Recorded | None:

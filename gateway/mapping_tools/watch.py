@@ -16,9 +16,7 @@ from schemas.errors import Code, SynopticError
 from schemas.metrics import MAPPING_CHANGES
 from schemas.overlay_loader import MAPPING_FILE, OVERLAY_FILE, SHIPPED_CODES, codes_file
 from schemas.pack_loader import Pack, load_packs, with_mappings
-from schemas.rule_table import LicensedTable
 from schemas.settings import Settings
-from schemas.stage_tables import load_licensed_table, load_rule_table, take_up
 
 SETTLED_SECONDS = 1.0
 Marks = tuple[tuple[int, int, int] | None, ...]
@@ -35,8 +33,6 @@ class WatchedPacks:
         self._guard = threading.Lock()
         self._packs: Mapping[str, Pack] = load_packs(settings.packs, settings.mapping)
         require_sound(self._packs.values())
-        if settings.mapping.prognostic_table:
-            load_licensed_table(settings.mapping.prognostic_table)
         self._files = self._watched()
         self._marks = self._look()
 
@@ -50,17 +46,13 @@ class WatchedPacks:
             return self._packs
 
     def _read_again(self) -> None:
-        path = self._settings.prognostic_table
         try:
-            licensed = load_rule_table(path, LicensedTable) if path else None
             packs = with_mappings(self._packs, self._settings)
             require_sound(packs.values())
         except SynopticError as error:
             MAPPING_CHANGES.add(action="refused")
             logger.error("changed mapping refused", error=SynopticError(Code.MAPPING_KEPT, error.detail))
             return
-        if path and licensed:
-            take_up(path, licensed)
         self._packs = packs
         MAPPING_CHANGES.add(action="taken")
         for identifier in self._packs:

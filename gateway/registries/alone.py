@@ -1,9 +1,9 @@
 """Tells a delivery that alone cannot be made from a registry that takes none at present.
 
-A registry that is away holds up its own queue, and nothing is lost. A single delivery that it fails at for ever (a 500
-for this one Bundle) must not: the others of its batch go ahead of it, and once they have been taken, so many more
-failures set it aside. Where no other is there to be tried, the one that was taken last is sent once more, which changes
-nothing. Where nothing at all is taken, everything waits, however long that lasts.
+A registry that is away holds up its own queue, and nothing is lost. A single delivery that fails for ever (a 500 for this
+one Bundle, or for what the EHR has of it) must not: the others of its batch go ahead of it, and once they have been taken,
+so many more failures set it aside. Where no other is there to be tried, one that was taken is made and sent once more,
+which changes nothing. Where nothing at all is taken, everything waits, however long that lasts.
 """
 
 from collections.abc import Callable
@@ -16,8 +16,6 @@ TRIES = 8
 """Of a delivery that fails while others are taken: a minute and a half, as the runner waits between them."""
 MOST_ALONE = 8
 """So many failures in a row, with nothing taken between them, are the registry's."""
-
-_OF_REGISTRY = frozenset({Code.REGISTRY_UNAVAILABLE, Code.REGISTRY_REFUSES})
 
 
 @dataclass
@@ -59,7 +57,7 @@ class Troubles:
             raise error
         trouble.failures += 1
         trouble.tries += trouble.others_taken
-        if not trouble.others_taken and trouble.failures % TRIES == 0 and error.code in _OF_REGISTRY:
+        if not trouble.others_taken and trouble.failures % TRIES == 0:
             trouble.others_taken = self._takes_again()
         if trouble.tries >= TRIES:
             return SynopticError(Code.FAILS_ALONE, f"{error.code.label}, {error.detail}")

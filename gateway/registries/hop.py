@@ -46,7 +46,8 @@ class RegistryHop:
         self._ledger = ledger
         self._packer = Packer(subscription, source, settings)
         self._troubles = Troubles(delivery.serves_others, self._takes_again)
-        self._last: tuple[Parcel, Record] | None = None
+        self._last: tuple[CodedReport, Record] | None = None
+        self._taken: set[tuple[str, int, int]] = set()
         self._maximum = settings.bus.maximum_message_bytes
 
     def process(self, records: Sequence[Record]) -> list[Result]:
@@ -63,6 +64,7 @@ class RegistryHop:
         if waiting:
             raise next(iter(waiting.values()))
         self._troubles.over()
+        self._taken.clear()
         for result in results:
             if result.ignored is not None:
                 DELIVERIES.add(hop=self.name, action=result.ignored)
@@ -97,28 +99,39 @@ class RegistryHop:
         had = self._ledger.sent(self._registry, coded.name)
         # What goes out with the commit may be rolled back: there, what the ledger says of this record counts for nothing.
         if had.version is not None and self._delivery.is_done_at_once:
-            if had.bundle == coded.identifier:
+            # Of two Bundles of one version the ledger knows the later one: tried again, a batch sends the earlier no more.
+            if had.bundle == coded.identifier or record.place in self._taken:
+                self._last = self._last or (coded, record)
                 return (), REPEATED
             if order_of(coded.version) < order_of(had.version):
                 return (), LATE
-        parcel = self._packer.pack(coded, had, partial(self._ledger.others, self._registry, coded.name))
-        if parcel is None:
+        sent = self._send(coded, record)
+        if sent is None:
             return (), NOT_WANTED
-        try:
-            outgoing = self._delivery.deliver(parcel, record)
-        except SynopticError:
-            self._ledger.doubt(self._registry, coded.name, parcel.names)
-            raise
+        parcel, outgoing = sent
         self._ledger.note(self._registry, coded.name, parcel.case, coded.version, coded.identifier, parcel.names)
-        self._last = parcel, record
+        self._last = coded, record
+        self._taken.add(record.place)
         self._troubles.taken()
         DELIVERIES.add(hop=self.name, action=DELIVERED)
         return outgoing, DELIVERED
 
-    def _takes_again(self) -> bool:
-        """Whether the registry takes the last delivery once more: nothing newer was sent, so that nothing changes there."""
+    def _send(self, coded: CodedReport, record: Record) -> tuple[Parcel, tuple[Outgoing, ...]] | None:
+        """What was delivered and is to be published; None where the registry does not want the report."""
+        had = self._ledger.sent(self._registry, coded.name)
+        parcel = self._packer.pack(coded, had, partial(self._ledger.others, self._registry, coded.name))
+        if parcel is None:
+            return None
         try:
-            return self._last is not None and self._delivery.deliver(*self._last) is not None
+            return parcel, self._delivery.deliver(parcel, record)
+        except SynopticError:
+            self._ledger.doubt(self._registry, coded.name, parcel.names)
+            raise
+
+    def _takes_again(self) -> bool:
+        """Whether the last delivery can be made and is taken once more: nothing newer was sent, so that nothing changes there."""
+        try:
+            return self._last is not None and self._send(*self._last) is not None
         except SynopticError:
             return False
 

@@ -7,7 +7,7 @@ identifier is the one under which emission published the report's version; repea
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from gateway.registries.coded import CodedReport, references
@@ -17,6 +17,7 @@ from gateway.registries.ledger import Sent
 from gateway.registries.selection import concerns, made_by, select, without
 from gateway.registries.sources import Source
 from gateway.registries.subscription import Subscription
+from gateway.stores.ledger import order_of
 from gateway.stores.resource_store import Resource, reference_of
 from mappers.identity import CANONICAL, derived_id
 from mappers.variables import MACHINE_LABEL
@@ -28,7 +29,7 @@ _CANCER_REPORT = {
     "system": "http://hl7.org/fhir/us/ph-library/CodeSystem/us-ph-codesystem-message-types",
     "code": "cancer-report-message",
 }
-_PATIENT, _ATTRIBUTION = "Patient/", ("Device/", "Provenance/")
+_PATIENT, _DEVICE = "Patient/", "Device/"
 _STATUS_OF_RESULTS = {"appended": "amended", "partial": "preliminary"}
 Siblings = Callable[[str], Sequence[str]]
 """The names of what the registry was sent of a case's other reports."""
@@ -64,6 +65,7 @@ class Packer:
         One that no longer is wanted gives all that the registry has of it, taken back. Raises SYN-474 where the report or
         its Patient cannot be found.
         """
+        coded = self._with_devices(coded)
         wanted = not self._criteria.packs or bool(coded.packs & set(self._criteria.packs))
         if not had.names and not wanted:
             return None
@@ -73,8 +75,7 @@ class Packer:
         if gathering.find(coded.report) is None:
             raise SynopticError(Code.UNRESOLVED, "DiagnosticReport")
         wanted = (wanted or not coded.packs) and made_by(gathering.resources(), self._criteria)
-        stated = [*coded.clinical, *self._unmentioned(coded, had)]
-        attempt = partial(self._attempt, coded, had, siblings, gathering, stated)
+        attempt = partial(self._attempt, coded, had, siblings, gathering, self._stated(coded, had))
         parcel = attempt(is_wanted=True) if wanted else None
         return parcel or (attempt(is_wanted=False) if had.names else None)
 
@@ -109,11 +110,26 @@ class Packer:
         has = own | (had.names - formerly if person else had.names) | ({person} - {""})
         return Parcel(coded.identifier, case, self._bundle(coded, case, resources), has)
 
-    def _unmentioned(self, coded: CodedReport, had: Sent) -> list[Resource]:
-        """What the registry has of the report, or is owed, and this version (an addendum, say) does not repeat, as it stands now."""
-        unmentioned = (had.names | had.owed).difference(map(reference_of, coded.clinical))
-        names = sorted(name for name in unmentioned if not name.startswith((_PATIENT, *_ATTRIBUTION)))
-        return self._source.written(names) if names else []
+    def _with_devices(self, coded: CodedReport) -> CodedReport:
+        """The report with the Devices that its manifest names: a person's decision does not repeat them."""
+        agents = [item["who"].get("reference", "") for item in coded.manifest.get("agent", ())]
+        names = () if coded.devices else tuple(name for name in agents if name.startswith(_DEVICE))
+        return replace(coded, devices=tuple(self._source.written(names))) if names else coded
+
+    def _stated(self, coded: CodedReport, had: Sent) -> list[Resource]:
+        """What the version says, and what stands of the report beside it: an addendum or a decision does not repeat that.
+
+        All is as it stands now where the registry has another Bundle of the same version: which of the two came later, a
+        person's decision or another mapping, neither of them tells.
+        """
+        own = {reference_of(resource): resource for resource in coded.clinical}
+        targets = {item["reference"] for item in coded.manifest.get("target", ()) if "reference" in item}
+        left_out = {reference_of(coded.manifest), coded.report.get("reference")}
+        names = {name for name in had.names | had.owed | targets if not name.startswith((_PATIENT, _DEVICE))} - left_out
+        is_tie = had.version is not None and order_of(had.version) == order_of(coded.version)
+        asked = sorted(names | own.keys() if is_tie else names - own.keys())
+        now = {reference_of(resource): resource for resource in self._source.written(asked)} if asked else {}
+        return list((own | now).values())
 
     def _holds(self, resources: Sequence[Resource]) -> bool:
         """Whether the registry's own condition holds of what it would be sent; what is neither true nor false is SYN-483."""

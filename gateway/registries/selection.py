@@ -38,10 +38,12 @@ def select(
             chosen[name] = resource
         elif name in had:
             chosen[name] = resource if is_withdrawn(resource) else withdraw(resource)
+    sent = frozenset(chosen)
     spoken_of = {item.get("reference") for resource in chosen.values() for item in references(resource)}
     for resource in given:
         name = reference_of(resource)
-        if resource["resourceType"] not in _STATED and (name in had or (chosen and name in spoken_of)):
+        is_new = name in spoken_of or any(item.get("reference") in sent for item in resource.get("target", ()))
+        if resource["resourceType"] not in _STATED and (name in had or is_new):
             chosen[name] = resource
     left_out = {reference_of(resource) for resource in given} - chosen.keys()
     return [without(chosen[name], left_out) for name in map(reference_of, given) if name in chosen]

@@ -72,7 +72,7 @@ class ReviewDesk:
         """The item whose Task's id begins so; raises SYN-468 where that is none, or several."""
         found = [review for review in self.waiting() if number and number_of(review, len(number)) == number]
         if len(found) != 1:
-            raise SynopticError(Code.NO_REVIEW_ITEM, number if not found else f"{number}, there are {len(found)}")
+            raise SynopticError(Code.NO_REVIEW_ITEM, f"{number!r}, there are {len(found)}" if found else repr(number))
         return found[0]
 
     def context(self, review: Review) -> ReportContext:

@@ -6,7 +6,7 @@ from uuid import NAMESPACE_URL, uuid5
 from mappers.bundle import MappedReport, map_report
 from schemas.findings import Evidence, Finding, Primary
 from schemas.messages import Configuration, Identifier, Reference, ReportContext, ReportFindings, ReportVersion
-from schemas.pack_loader import load_pack
+from schemas.pack_loader import load_packs
 from schemas.settings import Settings
 
 CONFIGURATION = Configuration(
@@ -89,9 +89,9 @@ def mapped(
     **changes: Any,
 ) -> MappedReport:
     """The report of these primaries, mapped by the shipped pack."""
-    return map_report(
-        findings(*primaries), context(**changes), load_pack("breast"), settings or Settings(), known_conditions
-    )
+    settings = settings or Settings()
+    pack = load_packs(["breast"], settings.mapping)["breast"]
+    return map_report(findings(*primaries), context(**changes), pack, settings, known_conditions)
 
 
 def of_code(report: MappedReport, code: str) -> list[dict[str, Any]]:

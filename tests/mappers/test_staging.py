@@ -13,6 +13,7 @@ from schemas.errors import SynopticError
 from schemas.findings import StageGroup
 from schemas.pack_loader import load_pack
 from schemas.settings import MappingSettings, Settings
+from schemas.stage_tables import load_licensed_table
 
 STAGING = load_pack("breast").staging
 CHOICES = MappingSettings()
@@ -75,33 +76,35 @@ def test_a_finding_that_is_no_category_is_not_staged(value: str, detail: str, re
 def test_a_facility_that_assumes_m0_gets_the_group_with_its_assumption() -> None:
     """`mapping.assume_m0`: no condition, and the resource can say what was assumed; nothing where M is stated."""
     unstated = primary(findings={"T": TNM["T"], "N": TNM["N"]})
-    by_default = stage_variables(unstated, STAGING, MappingSettings())
+    by_default = stage_variables(unstated, STAGING, None, MappingSettings())
     assert (by_default["stage"], by_default["stage_condition"], by_default["stage_assumed"]) == ("IIB", "M0", None)
-    assumed = stage_variables(unstated, STAGING, MappingSettings(assume_m0=True))
+    assumed = stage_variables(unstated, STAGING, None, MappingSettings(assume_m0=True))
     assert (assumed["stage"], assumed["stage_condition"], assumed["stage_assumed"]) == ("IIB", None, "M0")
-    stated = stage_variables(primary(findings=TNM), STAGING, MappingSettings(assume_m0=True))
+    stated = stage_variables(primary(findings=TNM), STAGING, None, MappingSettings(assume_m0=True))
     assert (stated["stage"], stated["stage_assumed"]) == ("IIB", None)
 
 
 def test_the_setting_that_turns_ajcc_off_leaves_no_computed_group() -> None:
     """`mapping.anatomic_stage: false`."""
-    assert set(stage_variables(primary(findings=TNM), STAGING, MappingSettings(anatomic_stage=False)).values()) == {
-        None
-    }
+    assert set(
+        stage_variables(primary(findings=TNM), STAGING, None, MappingSettings(anatomic_stage=False)).values()
+    ) == {None}
 
 
 def test_a_licensed_table_gives_a_group_of_its_own() -> None:
     """From the same findings, beside the anatomic one; only where all its inputs are stated and in the table."""
-    settings = MappingSettings(prognostic_table=EXAMPLE)
+    licensed, choices = load_licensed_table(EXAMPLE), MappingSettings()
     found = {**TNM, "grade": finding("G2"), "ER": finding("positive"), "PR": finding("negative")}
     complete = primary(findings={**found, "HER2": finding("negative")})
-    variables = stage_variables(complete, STAGING, settings)
+    variables = stage_variables(complete, STAGING, licensed, choices)
     assert (variables["stage"], variables["prognostic_stage"]) == ("IIB", "X")
     assert variables["prognostic_system"] == "invented example, not a classification"
     for her2 in ({}, {"HER2": finding("equivocal")}, {"HER2": finding("negative", status="review")}):
-        assert stage_variables(primary(findings={**found, **her2}), STAGING, settings)["prognostic_stage"] is None
+        assert (
+            stage_variables(primary(findings={**found, **her2}), STAGING, licensed, choices)["prognostic_stage"] is None
+        )
     without_m = primary(findings={key: value for key, value in complete.findings.items() if key != "M"})
-    assert stage_variables(without_m, STAGING, settings)["prognostic_stage"] is None
+    assert stage_variables(without_m, STAGING, licensed, choices)["prognostic_stage"] is None
 
 
 def test_a_broken_licensed_table_stops(tmp_path: Path) -> None:
@@ -111,7 +114,7 @@ def test_a_broken_licensed_table_stops(tmp_path: Path) -> None:
     with pytest.raises(
         SynopticError, match=r"SYN-620 .*table\.yaml:\d+: table\.rows\.0\.when\.M: 'M2' is no value of M"
     ):
-        stage_variables(primary(findings=TNM), STAGING, MappingSettings(prognostic_table=broken))
+        load_licensed_table(broken)
 
 
 def observations(*, found: dict, **choices: object) -> list[dict]:

@@ -93,14 +93,11 @@ class _Assessor:
     def decide(self, block: Block, whole: bool) -> PrimaryDecision:
         """The verdict on a block, from all of its text (`whole`) or only from what names its side."""
         standing = self._standing("assertion", block, whole)
-        asserting = self._settled(standing or self._of_both_sides())
-        row, support = self._first_row(asserting)
+        row, support = self._first_row(self._settled(standing or self._of_both_sides()))
         decision = PrimaryDecision(block=block, laterality=block.side)
         if row is None:
             return decision
-        doubted = self._all_doubted(support) or any(
-            row.assertion in other.yields_to for other in self._yielding(asserting)
-        )
+        doubted = all(fact.marks & set(self._rules.provisional_by) for fact in support)
         behaviour = row.behaviour or self._behaviour(row.assertion, support)
         histology = self._histology(self._standing("histology", block, whole), behaviour)
         return replace(
@@ -171,8 +168,7 @@ class _Assessor:
 
     def _first_row(self, asserting: list[Fact]) -> tuple[AssertionRow | None, list[Fact]]:
         values = {fact.value for fact in asserting}
-        yielding = self._yielding(asserting)
-        for row in (row for row in self._rules.rows if row not in yielding):
+        for row in self._rules.rows:
             support = [
                 fact
                 for fact in asserting
@@ -183,19 +179,6 @@ class _Assessor:
             if support and not values & set(row.unless):
                 return row, self._ranked(support)
         return None, []
-
-    def _yielding(self, asserting: list[Fact]) -> list[AssertionRow]:
-        """The rows whose facts all are doubted, beside a sure one to which the row yields."""
-        sure = {fact.value for fact in asserting if not self._all_doubted([fact])}
-        doubted = {fact.value for fact in asserting} - sure
-        return [
-            row
-            for row in self._rules.rows
-            if doubted & set(row.facts) and sure & set(row.yields_to) and not sure & set(row.facts)
-        ]
-
-    def _all_doubted(self, facts: Iterable[Fact]) -> bool:
-        return all(fact.marks & set(self._rules.provisional_by) for fact in facts)
 
     def _behaviour(self, assertion: Assertion, support: list[Fact]) -> Behaviour | None:
         if assertion == Assertion.PRIMARY_IN_SITU:

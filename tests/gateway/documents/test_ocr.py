@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from documents_made import LINES, image_of, pdf_of_scan
+from fpdf import FPDF
 from PIL import Image
 
 from gateway.documents.ocr import OcrPage, find_engine, find_tessdata
@@ -50,6 +51,32 @@ def test_scanned_page_after_a_digital_one_is_read_by_ocr(reader: DocumentReader)
     assert scanned.split("\n") == list(LINES)
     assert document.pages[1].confidence is not None
     assert document.pages[1].confidence > 0.8
+
+
+LETTERHEAD = "University Hospital, Department of Pathology, Example Street 12, Exampletown; Director: a professor. " * 3
+
+
+@pytest.mark.parametrize(
+    ("strips", "width", "scan", "reader"),
+    [
+        (1, 200, "Invasive carcinoma of the left breast. " * 12, "ocr"),
+        (8, 200, "Invasive carcinoma of the left breast. " * 12, "ocr"),
+        (1, 200, LETTERHEAD + "Fig. 1", "digital"),
+        (1, 100, "Invasive carcinoma of the left breast. " * 12, "digital"),
+    ],
+    ids=["below a letterhead", "in strips", "tissue", "small"],
+)
+def test_a_scan_below_a_letterhead_is_read(strips: int, width: int, scan: str, reader: str) -> None:
+    """However long the letterhead, and into however many strips the scan is cut; a picture of tissue changes nothing."""
+    document = FPDF()
+    document.set_auto_page_break(False)
+    document.add_page()
+    document.set_font("Helvetica", size=8)
+    document.multi_cell(0, 4, LETTERHEAD)
+    for strip in range(strips):
+        document.image(Image.new("L", (200, 200), 99), x=5, y=60 + 200 / strips * strip, w=width, h=200 / strips)
+    read = DocumentReader(IntakeSettings(), SpokenEngine(scan)).read(bytes(document.output()), "application/pdf")
+    assert [page.reader for page in read.pages] == [reader]
 
 
 def test_frames_of_an_image_are_pages() -> None:

@@ -96,6 +96,24 @@ def test_turned_text_is_seen(turn: str) -> None:
     assert (page["text"], page["unseen"]) == ("mastectomy", False)
 
 
+def test_a_sign_of_a_font_that_is_not_in_the_file_is_kept() -> None:
+    """Pdfium's own fonts cannot draw it, other viewers' can; without it, "at least 20 %" would be "20 %"."""
+    signs = "/Encoding<</Type/Encoding/Differences[65/greaterequal/uni2612]>>"
+    content = "BT /F 11 Tf 50 600 Td (ki  A  20 %  B  ) Tj ET"
+    (page,) = read_pages(pdf_drawn(content).replace(b"/BaseFont/Helvetica>>", f"/BaseFont/Helvetica{signs}>>".encode()))
+    assert (page["text"].split(), page["unseen"]) == (["ki", "≥", "20", "%", "☒"], False)
+
+
+def test_a_page_as_long_as_a_scroll_is_read() -> None:
+    """Letters are as large there as on any page, however small the whole looks."""
+    document = FPDF(unit="pt", format=(600, 14000))
+    document.add_page()
+    document.set_font("Helvetica", size=10)
+    document.text(50, 13900, "invasive carcinoma")
+    (page,) = read_pages(bytes(document.output()))
+    assert (page["text"], page["unseen"]) == ("invasive carcinoma", False)
+
+
 def test_it_is_said(reader: DocumentReader) -> None:
     """With the page and without a word."""
     document = reader.read(drawn(SEEN + UNSEEN["white on white"]), "application/pdf")

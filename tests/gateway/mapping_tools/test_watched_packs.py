@@ -9,6 +9,7 @@ from findings_made import SEAL, message
 
 from gateway.doctor.checks import check_packs
 from gateway.emission import EmissionHop
+from gateway.mapping_tools.watch import WatchedPacks
 from gateway.stores.folder_store import FolderStore
 from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS
 from schemas.metrics import MAPPING_CHANGES, value_of
@@ -16,6 +17,8 @@ from schemas.settings import BusSettings, MappingSettings, Settings
 from workers.buses.bus import Outgoing
 from workers.buses.bus_embedded import EmbeddedBus
 from workers.runner import Runner
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "staging" / "invented-prognostic.yaml"
 
 HEAD = "overlay: x\ntitle: Facility X\nversion: '1'\npack: breast\nsystems: {lab: https://x.example/lab}\n"
 TABLE = "tables: {T.pathologic: {T2: +lab|T-TWO}}\n"
@@ -86,8 +89,6 @@ def test_a_broken_change_is_refused_and_the_old_mapping_stays(tmp_path: Path) ->
 
 def test_a_file_that_is_just_being_written_waits(tmp_path: Path) -> None:
     """What was written within the last second is looked at again before the next batch."""
-    from gateway.mapping_tools.watch import WatchedPacks
-
     (tmp_path / "overlay.yaml").write_text(HEAD)
     os.utime(tmp_path / "overlay.yaml", (1_000, 1_000))
     now = 2_000.0
@@ -101,32 +102,38 @@ def test_a_file_that_is_just_being_written_waits(tmp_path: Path) -> None:
 
 
 def test_doctor_checks_the_overlays(tmp_path: Path) -> None:
-    """One line for all of them: valid, or SYN-613 with what to correct."""
+    """One line for all of them: valid, or SYN-613 with what to correct, also where what they make is no FHIR."""
     (tmp_path / "overlay.yaml").write_text(HEAD)
     settings = Settings(mapping=MappingSettings(overlays=(tmp_path,)))
     *_, outcome = check_packs(settings)
-    assert (outcome.name, outcome.remedy) == ("overlays", "")
+    assert (outcome.name, outcome.remedy) == ("mapping", "")
     (tmp_path / "overlay.yaml").write_text(HEAD + "without: [X]\n")
     *_, outcome = check_packs(settings)
     assert "SYN-613" in f"{outcome.found} {outcome.remedy}"
+    (tmp_path / "overlay.yaml").write_text(HEAD + "templates: {result: {statsu: final}}\n")
+    *_, outcome = check_packs(settings)
+    assert "no element 'statsu' in Observation" in outcome.found
 
 
-EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "staging" / "invented-prognostic.yaml"
+def test_doctor_checks_the_licensed_table(tmp_path: Path) -> None:
+    """A broken one is a fault with its number."""
+    table = tmp_path / "table.yaml"
+    table.write_text(EXAMPLE.read_text(encoding="utf-8").replace("M: M1, grade", "M: M2, grade"), encoding="utf-8")
+    *_, outcome = check_packs(Settings(mapping=MappingSettings(prognostic_table=table)))
+    assert (outcome.is_fault, outcome.found[:7]) == (True, "SYN-620")
 
 
 def test_a_changed_licensed_table_is_taken_up_and_a_broken_one_refused(tmp_path: Path) -> None:
     """As the mapping is: the table before it stays in use, and its faults are told."""
-    from gateway.mapping_tools.watch import WatchedPacks
-    from schemas.stage_tables import load_licensed_table
-
     table, text = tmp_path / "table.yaml", EXAMPLE.read_text(encoding="utf-8")
 
     def written(content: str, second: int) -> str:
         """Write the table as of this second, look, and return what is in use."""
         table.write_text(content, encoding="utf-8")
         os.utime(table, (second, second))
-        watched.current()
-        return load_licensed_table(table).system
+        licensed = watched.current()["breast"].licensed
+        assert licensed is not None
+        return licensed.system
 
     table.write_text(text, encoding="utf-8")
     watched = WatchedPacks(Settings(mapping=MappingSettings(prognostic_table=table)))

@@ -12,7 +12,7 @@ from review_made import REPORT, T2, Site, T, doubted, plain
 
 from gateway import cli
 from gateway.emission import EmissionHop
-from gateway.review.decisions import review_desk
+from gateway.review import review_desk
 from gateway.review.review_hop import ReviewHop
 from gateway.stores.folder_store import FolderStore
 from schemas.messages import (

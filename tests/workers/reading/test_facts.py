@@ -5,9 +5,9 @@ import pytest
 from schemas.errors import Code, SynopticError
 from schemas.pack_loader import load_pack
 from schemas.pack_rules import FactCase, FactRule, FactRules, IgnoredText
+from workers.reading import facts
 from workers.reading.document import Document, Section
 from workers.reading.facts import read_facts
-from workers.reading.report_reading import facts
 
 RULES = load_pack("breast").facts
 CASES = [(rule, case) for rule in RULES.rules for case in rule.cases]

@@ -5,9 +5,9 @@ import regex
 
 from schemas.pack_loader import load_pack
 from schemas.patterns import compile_pattern
+from workers.reading import places
 from workers.reading.openings import openings
 from workers.reading.places import IndexedText
-from workers.reading.report_reading import places
 
 FACTS = load_pack("breast").facts
 TEXTS = [case.text for rule in FACTS.rules for case in rule.cases]

@@ -103,14 +103,6 @@ def test_one_firm_statement_outweighs_a_suspicion():
     assert decision.certainty is Certainty.DEFINITE
 
 
-def test_a_suspected_invasion_leaves_the_carcinoma_in_situ_provisional():
-    """Invasion that is only suspected beside a sure carcinoma in situ makes no invasive primary, and is not lost."""
-    (suspected,) = decide("Left breast, excision: DCIS, suspicious for microinvasion.")
-    (sure,) = decide("Left breast, excision: DCIS with microinvasion.")
-    assert (suspected.assertion, suspected.certainty) == (Assertion.PRIMARY_IN_SITU, Certainty.PROVISIONAL)
-    assert (sure.assertion, sure.certainty) == (Assertion.PRIMARY_INVASIVE, Certainty.DEFINITE)
-
-
 def test_a_report_printed_behind_its_addendum_is_todays():
     """The words "Original report" at the start of a line is no earlier one: its specimen is a biopsy, so no pT is derived."""
     text = "ADDENDUM: HER2 FISH not amplified.\nORIGINAL REPORT: Left breast, core biopsy: Invasive carcinoma, 1.2 cm."
