@@ -19,7 +19,7 @@ _LIKELY_CHARSETS = ["cp1252", "mac_roman", "cp850"]
 _SAMPLE = 1 << 16  # bytes that a guess looks at
 _BEFORE = 1 << 10
 _BESIDE_LETTERS = re.compile(r"(?<=[A-Za-z])[^\x00-\x7f]|[^\x00-\x7f](?=[A-Za-z])")
-_LETTER = re.compile("[À-ÖØ-öø-ÿ’]")
+_LETTER = re.compile("[À-ÖØ-öø-ÿ’µ]")
 _FOREIGN_WORD = re.compile(r"[^\W\d_\x00-\x7f]{3}")
 _OF_TWO_BYTES = re.compile(rb"[\xa4\xa6\xa8\xac\xaf\xb6\xb8][A-Za-z]")  # Chinese; signs that begin no Western word
 _CAPITAL_WITHIN = re.compile("[a-z][À-ÖØ-Þ]")

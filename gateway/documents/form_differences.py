@@ -30,6 +30,7 @@ _MOST_ROUNDS = 8
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mai|okt|dez)[^\W\d_]{0,6}\.?"
 _PASSING = re.compile(
     r"\b\d{1,4}([./-])\d{1,2}\1\d{1,4}\b|\b\d{1,2}:\d\d(?::\d\d)?(?:\s?[ap]m\b)?|\b(?:page|seite)\s+\d+(?:\s+(?:of|von)\s+\d+)?"
+    r"|\bno\.\s{0,2}(?=[a-z]{0,4}[-/]?\d)"  # "accession no. S24-12"
     rf"|\b\d{{1,2}}\.?[ -]{_MONTH}[ -]\d{{2,4}}\b|\b{_MONTH}\s\d{{1,2}},?\s\d{{4}}\b",
     re.IGNORECASE,
 )
@@ -89,7 +90,7 @@ def _telling_words() -> dict[str, Told]:
 
 
 def _words(text: str) -> list[_Word]:
-    """Words and numbers as they are compared, without dates, times and numbers of pages."""
+    """Words and numbers as they are compared, without dates, times, numbers of pages and the word for a number."""
     plain = _PASSING.sub(" ", unicodedata.normalize("NFKC", text[:_COMPARED])).replace("\xad", "").casefold()
     plain = _PERCENT.sub("%", _LENGTH.sub(_in_micrometres, _WITHOUT_NOUGHT.sub("0.", plain)))
     found: list[_Word] = []

@@ -110,3 +110,9 @@ def test_what_is_no_western_text_is_never_guessed(charset: str) -> None:
     with pytest.raises(SynopticError) as caught:
         decode_text(data, DocumentKind.PLAIN, None)
     assert caught.value.code is Code.UNDECODABLE_TEXT
+
+
+@pytest.mark.parametrize("charset", ["cp1252", "mac_roman"])
+def test_micrometres_are_no_accented_letter(charset: str) -> None:
+    """The sign stands before a letter, and is one byte in both; code page 850 has an "Á" there."""
+    assert decode_text("depth 200 µm".encode(charset), DocumentKind.PLAIN, None).text == "depth 200 µm"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gateway.documents.form_differences import Comparison, compare, shared_share
 
 REPORT = """University Hospital
-Patient: J. Doe  Received: 03/05/2024 10:22
+Patient: J. Doe  Case No. S24-1717  Received: 03/05/2024 10:22
 FINAL DIAGNOSIS:
 A. Left breast, mastectomy: invasive ductal carcinoma, 2.3 cm, pT2 pN0.
 Closest margin 0.6 cm.
@@ -53,6 +53,7 @@ def test_other_words_or_numbers_in_the_same_place_contradict(written: str, inste
         ("University Hospital", "Surgical Pathology\nFinal report"),
         ("Electronically signed", "Dictated by the pathologist"),
         ("Patient:", "Name:"),
+        ("Case No. S24", "Case # S24"),
         ("03/05/2024 10:22", "March 5, 2024"),
         ("mastectomy", "mas-\ntectomy"),
         ("mastectomy", "mastec\xadtomy"),
