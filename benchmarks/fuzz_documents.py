@@ -90,7 +90,7 @@ def read_charset(data: bytes) -> None:
 
 def read_attachment(data: bytes) -> None:
     """Lines: hash, size, contentType, and then the data as it would stand in JSON."""
-    from gateway.fhir.fhir_json import parse_json, pick_report
+    from gateway.fhir.parsing import parse_json, pick_report
     from schemas.settings import Settings
 
     digest, size, content_type, content = (data.decode("latin-1").split("\n", 3) + [""] * 3)[:4]

@@ -17,10 +17,10 @@ are a hop for each registry."""
 def build_bus(settings: BusSettings) -> Bus:
     """Open the bus that the settings name."""
     if settings.kind == "kafka":
-        from workers.buses.bus_kafka import KafkaBus
+        from workers.buses.kafka import KafkaBus
 
         return KafkaBus(settings)
-    from workers.buses.bus_embedded import EmbeddedBus
+    from workers.buses.embedded import EmbeddedBus
 
     return EmbeddedBus(settings.path, settings.maximum_message_bytes)
 
@@ -62,7 +62,7 @@ def build_hops(process: str, settings: Settings, stopping: Event | None = None) 
     if process == "emission":
         from gateway.delayed import DelayedHop
         from gateway.emission import EmissionHop
-        from gateway.review.review_hop import ReviewHop
+        from gateway.review.hop import ReviewHop
         from gateway.stores.resource_store import open_store
 
         emission = EmissionHop(settings, open_store(settings.fhir, stopping))

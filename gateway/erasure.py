@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import orjson
 
-from gateway.fhir.fhir_identity import patient_key
-from gateway.fhir.fhir_json import Resource
+from gateway.fhir.identity import patient_key
+from gateway.fhir.parsing import Resource
 from gateway.whose_report import whose
 from schemas.messages import TOPIC_BUNDLES, Identifier, Reference
 from schemas.settings import Settings
 from workers.buses.bus import Record
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.privacy.sealing import MARK, Seal, key_identity
 
 _WHO = ("subject", "patient", "for")

@@ -13,9 +13,9 @@ import structlog
 from gateway.documents.attachments import Attachments
 from gateway.documents.narrative import read_narrative
 from gateway.documents.reader import DocumentReader, DocumentText
-from gateway.fhir.fhir_context import read_categories, read_context, read_side
-from gateway.fhir.fhir_json import ReportResources, Resource, parse_json, pick_report
-from gateway.fhir.fhir_validation import validate_resources
+from gateway.fhir.context import read_categories, read_context, read_side
+from gateway.fhir.parsing import ReportResources, Resource, parse_json, pick_report
+from gateway.fhir.validation import validate_resources
 from gateway.known_identifiers import known_identifiers
 from gateway.lifecycle import REGISTERED_REASON, action_for
 from gateway.routing import route

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from gateway.fhir.fhir_json import ReportResources, Resource
+from gateway.fhir.parsing import ReportResources, Resource
 from schemas.messages import KnownIdentifier
 
 Kind = Literal["NAME", "DATE", "ID", "CONTACT", "LOCATION"]

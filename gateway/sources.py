@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gateway.documents.content_type import DocumentKind
 from gateway.documents.reader import DocumentText
-from gateway.fhir.fhir_identity import checked, derive_key, patient_key
+from gateway.fhir.identity import checked, derive_key, patient_key
 from gateway.intake import Intake
 from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import Action, Identifier, Reference, ReportContext, ReportText, ReportVersion

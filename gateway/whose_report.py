@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from gateway.fhir.fhir_identity import patient_key, read_subject
-from gateway.fhir.fhir_json import parse_json, pick_report
+from gateway.fhir.identity import patient_key, read_subject
+from gateway.fhir.parsing import parse_json, pick_report
 from schemas.errors import SynopticError
 from schemas.settings import Settings
 from workers.privacy.sealing import MARK, Seal

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from gateway.display.removal_page import review_page
 from gateway.display.removal_review import Review, count_line, review, terminal_legend, terminal_text
-from gateway.fhir.fhir_json import pick_report
+from gateway.fhir.parsing import pick_report
 from gateway.intake import Intake
 from gateway.known_identifiers import known_identifiers
 from gateway.known_names import require_known

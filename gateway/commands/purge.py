@@ -11,7 +11,7 @@ from gateway.composition import build_bus
 from gateway.erasure import Erased, erase, read_patient
 from schemas.logs import configure
 from schemas.settings import load_settings
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.privacy.sealing import load_seal
 
 logger = structlog.get_logger()

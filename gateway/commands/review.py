@@ -12,8 +12,8 @@ import typer
 
 from gateway.composition import build_bus
 from gateway.display.listing import print_rows
-from gateway.review.review_desk import NUMBER_LENGTH, ReviewDesk, excerpts, number_of, read_reviewer
-from gateway.review.review_tasks import Review
+from gateway.review.desk import NUMBER_LENGTH, ReviewDesk, excerpts, number_of, read_reviewer
+from gateway.review.tasks import Review
 from gateway.stores.resource_store import Resource, open_store
 from schemas.messages import TOPIC_DECISIONS, ReportContext, Settlement, Verdict
 from schemas.settings import Settings, load_settings

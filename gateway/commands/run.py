@@ -20,7 +20,7 @@ from schemas.logs import configure, writes_json
 from schemas.messages import TOPIC_DELAYED
 from schemas.settings import Settings, load_settings
 from workers.buses.bus import Bus
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.hop import StandsAlone, group_of
 from workers.runner import Backoff, Runner, run_until_idle
 

@@ -91,7 +91,7 @@ def check_bus(settings: Settings) -> Iterator[Outcome]:
     if not settings.bus.path.exists():
         yield _writable("bus", settings.bus.path.parent, "bus.path")
         return
-    from workers.buses.bus_embedded import EmbeddedBus
+    from workers.buses.embedded import EmbeddedBus
 
     try:
         bus = EmbeddedBus(settings.bus.path)

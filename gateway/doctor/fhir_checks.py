@@ -13,11 +13,11 @@ import orjson
 
 from gateway.doctor.network_checks import is_loopback, network_fault
 from gateway.doctor.outcome import Outcome, advice, fault
+from gateway.fhir.answers import Answer
 from gateway.fhir.bearer_token import open_token
+from gateway.fhir.bundles import bundle, get, read_entries
 from gateway.fhir.capability_statement import capability_outcomes
-from gateway.fhir.fhir_answers import Answer
-from gateway.fhir.fhir_bundles import bundle, get, read_entries
-from gateway.fhir.fhir_client import FhirClient, trust
+from gateway.fhir.client import FhirClient, trust
 from schemas.errors import Code, SynopticError
 from schemas.pack_loader import load_packs
 from schemas.settings import FhirSettings, Settings

@@ -8,7 +8,7 @@ and the names of their organisations and places, which are no names of people.
 import re
 from collections.abc import Mapping, Sequence
 
-from gateway.fhir.fhir_json import Resource
+from gateway.fhir.parsing import Resource
 
 _PATIENT = "recordTarget"
 _PEOPLE = frozenset(

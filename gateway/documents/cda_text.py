@@ -15,7 +15,7 @@ from gateway.documents.cda_people import HeaderPeople
 from gateway.documents.html_text import html_to_text
 from gateway.documents.page_styles import hides
 from gateway.documents.text_writer import TextWriter
-from gateway.fhir.fhir_json import Resource
+from gateway.fhir.parsing import Resource
 from schemas.errors import Code, SynopticError
 
 _DOCUMENT = "ClinicalDocument"

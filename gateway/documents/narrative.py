@@ -12,7 +12,7 @@ from gateway.documents.format_characters import without_format_characters
 from gateway.documents.presented_forms import read_presented_form
 from gateway.documents.reader import DocumentReader, DocumentText
 from gateway.documents.result_text import concept_texts, result_lines
-from gateway.fhir.fhir_json import ReportResources, Resource
+from gateway.fhir.parsing import ReportResources, Resource
 from schemas.errors import Code, SynopticError
 from schemas.messages import PageSpan
 from schemas.pack_loader import Pack

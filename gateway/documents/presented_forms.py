@@ -24,7 +24,7 @@ from gateway.documents.content_type import DocumentKind, parse_content_type
 from gateway.documents.form_differences import compare, shared_share
 from gateway.documents.form_statements import Statements, read_statements
 from gateway.documents.reader import DocumentReader, DocumentText
-from gateway.fhir.fhir_json import ReportResources, Resource
+from gateway.fhir.parsing import ReportResources, Resource
 from gateway.routing import takes
 from schemas.errors import Code, Kind, SynopticError
 from schemas.pack_loader import Pack

@@ -7,7 +7,7 @@ result.
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.fhir.fhir_json import ReportResources, Resource
+from gateway.fhir.parsing import ReportResources, Resource
 
 _VOID = frozenset({"entered-in-error", "cancelled"})
 

@@ -15,8 +15,8 @@ import httpx
 import orjson
 
 from gateway.documents.content_type import parse_content_type
-from gateway.fhir.fhir_answers import PASSING
-from gateway.fhir.fhir_client import FhirClient, trouble_of
+from gateway.fhir.answers import PASSING
+from gateway.fhir.client import FhirClient, trouble_of
 from gateway.stores.resource_store import Resource
 from schemas.errors import Code, SynopticError
 from schemas.metrics import FHIR_REQUESTS, FHIR_SECONDS

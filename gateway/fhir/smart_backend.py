@@ -26,8 +26,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
 from gateway.doctor.network_checks import is_loopback
-from gateway.fhir.fhir_answers import PASSING
-from gateway.fhir.fhir_client import read_retry_after, trouble_of, trust
+from gateway.fhir.answers import PASSING
+from gateway.fhir.client import read_retry_after, trouble_of, trust
 from schemas.errors import Code, SynopticError
 from schemas.settings import FhirSettings, SmartSettings
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.fhir.fhir_json import parse_json
+from gateway.fhir.parsing import parse_json
 from gateway.stores.resource_store import Resource, reference_of
 from mappers.identity import CONTENT_DIGEST
 from mappers.provenance import read_manifest

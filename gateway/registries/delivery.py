@@ -15,9 +15,9 @@ import httpx
 import orjson
 
 from gateway.doctor.fhir_checks import SECONDS, read_metadata
-from gateway.fhir.fhir_answers import PASSING, Answer, detail_of, fault_of
-from gateway.fhir.fhir_bundles import read_entries
-from gateway.fhir.fhir_client import FhirClient
+from gateway.fhir.answers import PASSING, Answer, detail_of, fault_of
+from gateway.fhir.bundles import read_entries
+from gateway.fhir.client import FhirClient
 from gateway.registries.parcel import Parcel
 from gateway.registries.subscription import FhirTarget, Form, Subscription, of_file
 from gateway.stores.resource_store import Resource

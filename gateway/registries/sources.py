@@ -9,15 +9,15 @@ from threading import Event
 from typing import Any, Protocol
 
 from gateway.fhir.attachment_client import AttachmentClient
-from gateway.fhir.fhir_bundles import batch
-from gateway.fhir.fhir_json import ReportResources, parse_json, pick_report
-from gateway.fhir.fhir_targets import LITERAL
+from gateway.fhir.bundles import batch
+from gateway.fhir.parsing import ReportResources, parse_json, pick_report
+from gateway.fhir.targets import LITERAL
 from gateway.stores.authorship import unversioned
 from gateway.stores.resource_store import Resource, ResourceStore, open_store
 from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import TOPIC_REPORTS
 from schemas.settings import Settings
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.privacy.sealing import Seal, load_seal
 
 _SHAPES = (AttributeError, IndexError, KeyError, TypeError, ValueError)

@@ -1,6 +1,6 @@
 """Review within emission: what a report leaves to a person, what a person decided of it, and the writing of a decision.
 
-The manifest names the Tasks of what it stands for (gateway/review/review_tasks.py). A decision is written upon the manifest that
+The manifest names the Tasks of what it stands for (gateway/review/tasks.py). A decision is written upon the manifest that
 stands: what it changes of the mapped resources, the verifier's Provenance and the completed Task, in one transaction on
 the condition that nobody wrote since the person looked. From then on the same content is mapped with that decision,
 under whatever model, pack or mapping; another content of the report asks anew.
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from uuid import UUID
 
-from gateway.review.review_items import alone, awaiting, finding_of, ids_of
-from gateway.review.review_tasks import CANCELLED, Review, cancelled, make_task, read_reviews, settled, task_reference
-from gateway.review.review_values import decided, require_possible, signed
+from gateway.review.items import alone, awaiting, finding_of, ids_of
+from gateway.review.tasks import CANCELLED, Review, cancelled, make_task, read_reviews, settled, task_reference
+from gateway.review.values import decided, require_possible, signed
 from gateway.stores.authorship import is_same, is_withdrawn
 from gateway.stores.known_conditions import KnownConditions
 from gateway.stores.ledger import Part, names_in, stated_later

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterator, Sequence
 
 import structlog
 
-from gateway.fhir.fhir_bundles import batch, bundle, get, read_entries, version_of
-from gateway.fhir.fhir_client import FhirClient
-from gateway.fhir.fhir_targets import TargetFinder
+from gateway.fhir.bundles import batch, bundle, get, read_entries, version_of
+from gateway.fhir.client import FhirClient
+from gateway.fhir.targets import TargetFinder
 from gateway.stores.guarded_writer import GuardedWriter, RejectedTargetError
 from gateway.stores.resource_store import REVIEW_TASK, MissingTargetError, Put, Resource, Stored, Targets
 from schemas.errors import Code, Kind, SynopticError

@@ -20,9 +20,9 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 
-from gateway.fhir.fhir_answers import REFUSED_BY_GUARD, Answer, detail_of, fault_of, lacks_target
-from gateway.fhir.fhir_bundles import Entry, batch, bundle, delete, match, put, read_entries, read_entry
-from gateway.fhir.fhir_client import FhirClient
+from gateway.fhir.answers import REFUSED_BY_GUARD, Answer, detail_of, fault_of, lacks_target
+from gateway.fhir.bundles import Entry, batch, bundle, delete, match, put, read_entries, read_entry
+from gateway.fhir.client import FhirClient
 from gateway.stores.authorship import unversioned
 from gateway.stores.resource_store import Put, Resource, reference_of
 from schemas.errors import Code, SynopticError

@@ -9,7 +9,7 @@ writes its own; where there are several, it does so as well, and a person is ask
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gateway.fhir.fhir_context import side_of
+from gateway.fhir.context import side_of
 from gateway.stores.resource_store import Resource, ResourceStore, Stored, reference_of
 from mappers.identity import derived_id
 from mappers.provenance import read_manifest

@@ -105,7 +105,7 @@ def id_of(reference: str) -> str:
 def open_store(settings: FhirSettings, stopping: Event | None = None) -> ResourceStore:
     """The store that the settings name: a FHIR server, for which nobody waits once `stopping` is set; else a folder."""
     if settings.base_url is not None:
-        from gateway.fhir.fhir_client import FhirClient
+        from gateway.fhir.client import FhirClient
         from gateway.stores.fhir_store import FhirStore
 
         return FhirStore(settings, FhirClient(settings, stopping=stopping))

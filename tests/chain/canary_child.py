@@ -23,8 +23,8 @@ from whole_chain import WholeChain, opened, settings_in
 
 from gateway.health import HealthServer
 from gateway.registries.hop import build_registry_hops
-from gateway.review.review_desk import ReviewDesk, read_reviewer
-from gateway.review.review_hop import ReviewHop
+from gateway.review.desk import ReviewDesk, read_reviewer
+from gateway.review.hop import ReviewHop
 from gateway.stores.folder_store import FolderStore
 from gateway.stores.resource_store import open_store
 from model.engine import Engine, load_engine

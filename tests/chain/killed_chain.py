@@ -19,7 +19,7 @@ from gateway.intake import Intake
 from gateway.stores import folder_store
 from model.engine import Engine, load_engine
 from schemas.settings import PrivacySettings, Settings
-from workers.buses.bus_embedded import EmbeddedSubscription
+from workers.buses.embedded import EmbeddedSubscription
 
 PRIVACY = PrivacySettings(key="0123456789abcdef0123456789abcdef")
 STATEMENTS = {"INSERT INTO messages": "first output written", "COMMIT": "all written"}

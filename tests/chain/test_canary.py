@@ -23,7 +23,7 @@ from schemas.messages import (
 )
 from schemas.topics import TOPIC_STATES
 from workers.buses.bus import Record
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.privacy.sealing import MARK, load_seal
 
 pytestmark = pytest.mark.model

@@ -17,7 +17,7 @@ from schemas.findings import Status
 from schemas.messages import TOPIC_FINDINGS, TOPIC_TEXTS, Action, ReportFindings, ReportText
 from schemas.pack_loader import load_pack
 from schemas.settings import BusSettings, Settings
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.privacy.sealing import load_seal
 
 pytestmark = pytest.mark.model

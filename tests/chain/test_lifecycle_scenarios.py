@@ -9,8 +9,8 @@ from generated import Case, amended, case, message
 from lifecycle_contract import by_task, codes, is_withdrawn, only, without
 from whole_chain import Resource, WholeChain
 
-from gateway.review.review_desk import ReviewDesk
-from gateway.review.review_hop import ReviewHop
+from gateway.review.desk import ReviewDesk
+from gateway.review.hop import ReviewHop
 from schemas.messages import TOPIC_DECISIONS, Reference, Settlement, Verdict
 from workers.buses.bus import Outgoing
 from workers.runner import Runner, run_until_idle

@@ -18,7 +18,7 @@ from whole_chain import digests_in, settings_in
 
 from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS, TOPIC_REJECTED, TOPIC_REPORTS, TOPIC_TEXTS
 from workers.buses.bus import Outgoing
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.privacy.sealing import load_seal
 
 pytestmark = pytest.mark.model

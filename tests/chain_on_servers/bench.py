@@ -22,7 +22,7 @@ from model.engine import Engine
 from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS, TOPIC_REJECTED, TOPIC_REPORTS
 from schemas.pack_loader import load_pack
 from workers.buses.bus import Outgoing, Record
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 from workers.extraction import ExtractionHop, Extractor
 from workers.privacy.sealing import load_seal
 

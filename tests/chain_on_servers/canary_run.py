@@ -32,7 +32,7 @@ from schemas.messages import TOPIC_BUNDLES, TOPIC_REJECTED, TOPIC_REPORTS
 from schemas.settings import IntakeSettings, Settings
 from schemas.topics import TOPICS
 from workers.buses.bus import Outgoing, Record
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 
 Resource = dict[str, Any]
 PROGRAM = Path(sys.executable).with_name("synoptic")

@@ -7,9 +7,9 @@ from emission_made import context
 from findings_made import SEAL, finding, make_hop, message, record
 
 from gateway.emission import EmissionHop
-from gateway.review.review_desk import ReviewDesk
-from gateway.review.review_hop import ReviewHop
-from gateway.review.review_tasks import Review
+from gateway.review.desk import ReviewDesk
+from gateway.review.hop import ReviewHop
+from gateway.review.tasks import Review
 from gateway.stores.folder_store import FolderStore
 from schemas.findings import Status
 from schemas.messages import TOPIC_DECISIONS, Reference, ReportFindings, ReviewDecision, Settlement, Verdict

@@ -14,7 +14,7 @@ from schemas.messages import TOPIC_BUNDLES, TOPIC_DELAYED, TOPIC_FINDINGS, TOPIC
 from schemas.metrics import EMITTED, value_of
 from schemas.settings import BusSettings
 from workers.buses.bus import Outgoing, Record
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.received import RECEIVED
 from workers.runner import Backoff, Runner, run_until_idle
 

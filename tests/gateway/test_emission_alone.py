@@ -10,13 +10,13 @@ from servers.faulty_proxy import Fault, FaultyProxy, Predicate, answer, on, rese
 
 from gateway.delayed import DelayedHop
 from gateway.emission import DUE, WAITING_SINCE
-from gateway.fhir.fhir_client import FhirClient
+from gateway.fhir.client import FhirClient
 from gateway.stores.fhir_store import FhirStore
 from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_BUNDLES, TOPIC_DELAYED, TOPIC_FINDINGS, TOPIC_REJECTED, Reference
 from schemas.settings import BusSettings, Settings
 from workers.buses.bus import Outgoing, Record
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.hop import Result
 from workers.runner import Backoff, Runner, run_until_idle
 

@@ -16,7 +16,7 @@ from schemas import metrics
 from schemas.errors import Code, Kind, SynopticError
 from schemas.settings import BusSettings
 from workers.buses.bus import Outgoing
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.hop import HopStatus, Result
 from workers.runner import Runner
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.fhir.fhir_json import pick_report
+from gateway.fhir.parsing import pick_report
 from gateway.known_identifiers import known_identifiers
 
 REPORT = {

@@ -14,7 +14,7 @@ from schemas.messages import TOPIC_REJECTED, TOPIC_REPORTS
 from schemas.settings import BusSettings
 from workers import rejects
 from workers.buses.bus import Outgoing
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 from workers.hop import Result
 from workers.runner import Runner
 

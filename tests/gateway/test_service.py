@@ -9,7 +9,7 @@ from gateway.service import Service
 from schemas.errors import Code, SynopticError
 from schemas.settings import BusSettings
 from workers.buses.bus import Batch, Outgoing
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.hop import Result
 from workers.runner import Backoff, Runner
 

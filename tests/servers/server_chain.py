@@ -28,7 +28,7 @@ from schemas.messages import TOPIC_BUNDLES, TOPIC_REPORTS
 from schemas.settings import BusSettings, FhirSettings, LoggingSettings, PrivacySettings, Settings
 from schemas.topics import TOPICS
 from workers.buses.bus import Bus, Outgoing, Record
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 from workers.runner import Runner
 
 Resource = dict[str, Any]

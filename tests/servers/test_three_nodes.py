@@ -15,7 +15,7 @@ from deploy.local.kafka_cluster import KafkaCluster
 from schemas.errors import Kind, SynopticError
 from schemas.settings import BusSettings
 from workers.buses.bus import Outgoing, Record
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 from workers.hop import Result
 from workers.runner import Backoff, Runner
 

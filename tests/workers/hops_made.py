@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from schemas.errors import Code, SynopticError
 from schemas.settings import BusSettings
 from workers.buses.bus import Outgoing, Record
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.hop import Result
 from workers.runner import Backoff, Runner, run_until_idle
 

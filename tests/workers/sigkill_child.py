@@ -12,7 +12,7 @@ from pathlib import Path
 from schemas.errors import Code, SynopticError
 from schemas.settings import BusSettings
 from workers.buses.bus import Outgoing
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.hop import Result
 from workers.runner import Runner, run_until_idle
 

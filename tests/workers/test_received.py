@@ -8,7 +8,7 @@ from hops_made import UpperHop, publish, run
 
 from schemas.messages import TOPIC_REJECTED
 from workers.buses.bus import Outgoing, Record
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.received import RECEIVED, Receptions, handed_on, moment
 from workers.rejects import replayed
 

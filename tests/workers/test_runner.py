@@ -19,7 +19,7 @@ from schemas.messages import TOPIC_REJECTED
 from schemas.settings import BusSettings
 from schemas.topics import TOPIC_STATES
 from workers.buses.bus import Outgoing
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.hop import Result
 from workers.received import RECEIVED
 from workers.rejects import acknowledge, replayed
@@ -270,7 +270,7 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from hops_made import UpperHop
 from schemas.settings import BusSettings
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.runner import Runner
 
 class Slow(UpperHop):

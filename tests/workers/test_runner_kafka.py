@@ -10,7 +10,7 @@ from kafka_setting import bus_settings, create_topic, values_of, wait_for
 from schemas.messages import TOPIC_REJECTED, TOPIC_REPORTS
 from schemas.settings import BusSettings
 from workers.buses.bus import Outgoing
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 from workers.hop import Result
 from workers.runner import Backoff, Runner
 

@@ -11,7 +11,7 @@ from schemas.messages import TOPIC_REJECTED
 from schemas.settings import BusSettings
 from schemas.topics import RECORD_ROOM_BYTES
 from workers.buses.bus import Record
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.rejects import HopState, acknowledge, rejected, replay, waiting
 from workers.runner import Runner, run_until_idle
 

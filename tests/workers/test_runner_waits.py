@@ -12,7 +12,7 @@ from hops_made import FAST, FailingHop, UpperHop, publish, read, run
 from schemas import metrics
 from schemas.errors import Code, Kind, SynopticError
 from schemas.settings import BusSettings
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.hop import HopStatus
 from workers.runner import Backoff, Runner, run_until_idle
 

@@ -11,7 +11,7 @@ from sigkill_child import BATCH_SIZE
 
 from schemas.messages import TOPIC_REJECTED
 from workers.buses.bus import Outgoing
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RECORDS = 23

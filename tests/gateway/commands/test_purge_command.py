@@ -16,7 +16,7 @@ from gateway.whose_report import sealed_report, whose
 from schemas.messages import TOPIC_BUNDLES, TOPIC_DELAYED, TOPIC_REJECTED, TOPIC_REPORTS, TOPIC_TEXTS
 from schemas.settings import BusSettings, Settings
 from workers.buses.bus import Outgoing, Record
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.privacy.sealing import load_seal, passing_seal
 from workers.runner import Runner, run_until_idle
 

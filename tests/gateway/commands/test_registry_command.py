@@ -13,7 +13,7 @@ from gateway.commands import run as run_command
 from gateway.registries.ledger import Ledger
 from schemas.messages import TOPIC_BUNDLES, TOPIC_REJECTED, ReportVersion
 from workers.buses.bus import Outgoing
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.hop import group_of
 
 GROUP = group_of("registry_board")

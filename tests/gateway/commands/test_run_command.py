@@ -21,7 +21,7 @@ from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_DELAYED, TOPIC_REPORTS
 from schemas.settings import BusSettings, FhirSettings, Settings
 from workers.buses.bus import Outgoing
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.hop import Result
 from workers.runner import Backoff, Runner
 

@@ -12,12 +12,12 @@ from gateway.delayed import DelayedHop
 from gateway.emission import EmissionHop
 from gateway.hop_inputs import HOP_INPUTS
 from gateway.intake import Intake
-from gateway.review.review_hop import ReviewHop
+from gateway.review.hop import ReviewHop
 from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_REPORTS
 from schemas.settings import BusSettings
 from workers.buses.bus import Outgoing
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.extraction import ExtractionHop
 from workers.hop import Result, group_of
 from workers.runner import Runner

@@ -10,7 +10,7 @@ from gateway.commands import doctor as doctor_command
 from gateway.doctor import checks
 from gateway.doctor.outcome import Outcome
 from schemas.settings import BusSettings, FhirSettings, ModelSettings, PrivacySettings, Settings
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.privacy.sealing import load_seal
 
 

@@ -23,7 +23,7 @@ from schemas.messages import TOPIC_REPORTS
 from schemas.settings import BusSettings, FhirSettings, PrivacySettings, RegistrySettings, Settings
 from schemas.topics import SEGMENT_SECONDS, TOPIC_STATES, TOPICS
 from workers.buses.bus import Outgoing
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 NAMES = ["Kafka cluster", "Kafka topics", "Kafka groups", "Kafka transactions"]

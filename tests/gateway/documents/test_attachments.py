@@ -13,7 +13,7 @@ from servers.faulty_proxy import JSON_BODY, Action, Answer, ConnectionLostError,
 
 from gateway.documents.attachments import Attachments
 from gateway.fhir.attachment_client import AttachmentClient
-from gateway.fhir.fhir_json import pick_report
+from gateway.fhir.parsing import pick_report
 from gateway.intake import Intake
 from schemas.errors import Code, Kind, SynopticError
 from schemas.settings import FhirSettings, IntakeSettings, Settings

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.fhir.fhir_answers import Answer, fault_of, lacks_target
+from gateway.fhir.answers import Answer, fault_of, lacks_target
 from schemas.errors import Code
 
 

@@ -14,9 +14,9 @@ from servers.faulty_proxy import JSON_BODY, Action, Answer, ConnectionLostError,
 
 from deploy.local.certificates import CertificateAuthority
 from gateway.fhir.bearer_token import BearerToken
+from gateway.fhir.bundles import batch
 from gateway.fhir.circuit_breaker import CircuitBreaker
-from gateway.fhir.fhir_bundles import batch
-from gateway.fhir.fhir_client import LATE_SECONDS, LONGEST_ASKED, LONGEST_PAUSE, FhirClient, read_retry_after
+from gateway.fhir.client import LATE_SECONDS, LONGEST_ASKED, LONGEST_PAUSE, FhirClient, read_retry_after
 from schemas.errors import Code, SynopticError
 from schemas.metrics import FHIR_REQUESTS, FHIR_SECONDS, value_of
 
@@ -407,7 +407,7 @@ def test_a_page_on_another_server_is_not_fetched(serve):
 
 def test_pages_without_end_end(serve, monkeypatch):
     """A server whose next page is always the same one is told of."""
-    monkeypatch.setattr("gateway.fhir.fhir_client._PAGES", 3)
+    monkeypatch.setattr("gateway.fhir.client._PAGES", 3)
     server = serve()
     server.script = [give(200, {"link": [{"relation": "next", "url": f"{server.proxy.base_url}?page=1"}]})]
     with pytest.raises(SynopticError) as caught:

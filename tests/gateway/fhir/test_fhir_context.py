@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from reports_made import PATIENT, Resource, bundle, report, specimen
 
-from gateway.fhir.fhir_context import read_context, read_side, side_of
-from gateway.fhir.fhir_identity import derive_key
-from gateway.fhir.fhir_json import pick_report
+from gateway.fhir.context import read_context, read_side, side_of
+from gateway.fhir.identity import derive_key
+from gateway.fhir.parsing import pick_report
 from gateway.known_identifiers import known_identifiers
 from schemas.errors import Code, SynopticError
 from schemas.messages import Identifier, ReportContext

@@ -6,9 +6,9 @@ import pytest
 from fhir_made import Person, settings_on, unique
 from servers.faulty_proxy import FaultyProxy
 
-from gateway.fhir import fhir_targets
-from gateway.fhir.fhir_client import FhirClient
-from gateway.fhir.fhir_targets import REMEMBERED_SECONDS, TargetFinder
+from gateway.fhir import targets
+from gateway.fhir.client import FhirClient
+from gateway.fhir.targets import REMEMBERED_SECONDS, TargetFinder
 from gateway.stores.resource_store import Targets
 from schemas.errors import Code, SynopticError
 from schemas.messages import Identifier, Reference
@@ -177,7 +177,7 @@ def test_what_was_missing_is_asked_for_again(world):
 
 def test_the_memory_is_bounded(world, monkeypatch):
     """Past its size the oldest is forgotten."""
-    monkeypatch.setattr(fhir_targets, "REMEMBERED", 2)
+    monkeypatch.setattr(targets, "REMEMBERED", 2)
     first, *others = [Reference(type="Patient", literal=world.patient()) for _ in range(3)]
     world.look_up(first)
     world.look_up(*others)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from joserfc.jwk import ECKey, RSAKey
 from smart_made import SmartServer, write_key
 
-from gateway.fhir.fhir_client import FhirClient
+from gateway.fhir.client import FhirClient
 from gateway.fhir.smart_backend import RENEWED_AFTER, SmartToken, read_key
 from schemas.errors import Code, Kind, SynopticError
 from schemas.settings import FhirSettings, SmartSettings, load_settings

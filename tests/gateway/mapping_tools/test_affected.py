@@ -12,7 +12,7 @@ from gateway.stores.folder_store import FolderStore
 from schemas.messages import TOPIC_FINDINGS
 from schemas.settings import BusSettings, MappingSettings, Settings
 from workers.buses.bus import Outgoing
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.runner import Runner, run_until_idle
 
 HEAD = "overlay: x\ntitle: Facility X\nversion: '1'\npack: breast\nsystems: {lab: https://x.example/lab}\n"

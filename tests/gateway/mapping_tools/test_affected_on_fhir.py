@@ -16,7 +16,7 @@ from gateway.stores.fhir_store import FhirStore
 from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS, Reference
 from schemas.settings import BusSettings, load_settings
 from workers.buses.bus import Outgoing
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.privacy.sealing import Seal
 from workers.runner import Runner
 

@@ -15,7 +15,7 @@ from gateway.stores.folder_store import FolderStore
 from schemas.messages import TOPIC_FINDINGS
 from schemas.settings import BusSettings, load_settings
 from workers.buses.bus import Outgoing
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.privacy.sealing import Seal
 from workers.runner import Runner
 

@@ -15,7 +15,7 @@ from schemas.messages import TOPIC_BUNDLES, TOPIC_FINDINGS
 from schemas.metrics import MAPPING_CHANGES, value_of
 from schemas.settings import BusSettings, MappingSettings, Settings
 from workers.buses.bus import Outgoing
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.runner import Runner
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "staging" / "invented-prognostic.yaml"

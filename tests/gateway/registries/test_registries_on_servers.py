@@ -38,7 +38,7 @@ from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_BUNDLES, TOPIC_REJECTED
 from schemas.settings import BusSettings, Settings
 from workers.buses.bus import Outgoing
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 from workers.hop import group_of
 from workers.runner import Backoff, Runner
 

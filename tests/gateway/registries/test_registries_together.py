@@ -28,7 +28,7 @@ from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_BUNDLES, TOPIC_REJECTED, TOPIC_REPORTS, Identifier, Reference
 from schemas.settings import BusSettings, Settings
 from workers.buses.bus import Outgoing, Record
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.hop import HopStatus, Result, group_of
 from workers.privacy.sealing import load_seal
 from workers.rejects import replay, waiting

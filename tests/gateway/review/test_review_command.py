@@ -12,8 +12,8 @@ from review_made import REPORT, T2, Site, T, doubted, plain
 
 from gateway import cli
 from gateway.emission import EmissionHop
-from gateway.review import review_desk
-from gateway.review.review_hop import ReviewHop
+from gateway.review import desk
+from gateway.review.hop import ReviewHop
 from gateway.stores.folder_store import FolderStore
 from schemas.messages import (
     TOPIC_FINDINGS,
@@ -26,7 +26,7 @@ from schemas.messages import (
 )
 from schemas.settings import load_settings
 from workers.buses.bus import Outgoing
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 from workers.privacy.sealing import load_seal
 from workers.runner import Runner, run_until_idle
 
@@ -195,6 +195,6 @@ def test_of_an_erased_patient_nothing_waits_and_nothing_is_decided(site, capsys)
 def test_a_pack_that_is_not_loaded_is_named(site, capsys, monkeypatch):
     """Whoever decides with other settings than the gateway's is told so in one line."""
     one = number(capsys)
-    monkeypatch.setattr(review_desk, "load_packs", lambda *_: {})
+    monkeypatch.setattr(desk, "load_packs", lambda *_: {})
     assert review("accept", one, "--by", "Practitioner/r") == 1
     assert capsys.readouterr().err.startswith("SYN-251")

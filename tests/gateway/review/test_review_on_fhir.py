@@ -10,9 +10,9 @@ from fhir_made import Person, settings_on, unique
 from findings_made import SEAL, emit, make_hop, message, record
 from review_made import REPORT, T2, T, doubted, plain
 
-from gateway.review.review_desk import ReviewDesk
-from gateway.review.review_hop import ReviewHop
-from gateway.review.review_tasks import Review
+from gateway.review.desk import ReviewDesk
+from gateway.review.hop import ReviewHop
+from gateway.review.tasks import Review
 from gateway.stores.fhir_store import FhirStore
 from gateway.stores.resource_store import Resource
 from schemas.errors import Code

@@ -11,7 +11,7 @@ from fhir_made import Person, StrictServer, settings_on, unique
 from servers.faulty_proxy import JSON_BODY, Answer, FaultyProxy, answer, on
 from store_contract import StoreContract, observation, provenance, task
 
-from gateway.fhir import fhir_bundles
+from gateway.fhir import bundles
 from gateway.stores import fhir_store
 from gateway.stores.fhir_store import FhirStore
 from gateway.stores.resource_store import MissingTargetError, Put, Resource, ResourceStore, Stored, Targets
@@ -142,7 +142,7 @@ def test_a_version_that_is_gone_for_good_takes_everything_back(store, person):
 
 def test_more_than_one_batch_is_read(store, person, monkeypatch):
     """Reads are split into Bundles of bounded size, and nothing falls between them."""
-    monkeypatch.setattr(fhir_bundles, "ENTRIES", 2)
+    monkeypatch.setattr(bundles, "ENTRIES", 2)
     names = [person.put(observation(unique())) for _ in range(5)]
     assert set(store.read([*names, "Observation/absent"])) == set(names)
 

@@ -35,7 +35,7 @@ from servers.faulty_proxy import (
 )
 from store_contract import observation, provenance
 
-from gateway.fhir.fhir_client import FhirClient
+from gateway.fhir.client import FhirClient
 from gateway.stores.fhir_store import FhirStore
 from gateway.stores.resource_store import Put
 from schemas.errors import Code, SynopticError

@@ -7,7 +7,7 @@ import pytest
 from findings_made import emit, make_hop, message
 
 from gateway.emission import EmissionHop
-from gateway.review.review_items import LEFT_OPEN
+from gateway.review.items import LEFT_OPEN
 from gateway.stores.folder_store import FolderStore
 from mappers.provenance import read_manifest
 from schemas.findings import Assertion

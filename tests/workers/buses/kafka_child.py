@@ -14,7 +14,7 @@ from kafka_setting import bus_settings
 from schemas.errors import SynopticError
 from workers.buses import kafka_transactions
 from workers.buses.bus import Outgoing
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 
 FIRST_BATCH = 5
 

@@ -15,7 +15,7 @@ from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_REPORTS
 from schemas.topics import TOPIC_STATES
 from workers.buses.bus import Outgoing
-from workers.buses.bus_embedded import EmbeddedBus
+from workers.buses.embedded import EmbeddedBus
 
 
 class TestEmbeddedBus(BusContract):

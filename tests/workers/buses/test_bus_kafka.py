@@ -4,7 +4,7 @@ import pytest
 from bus_contract import BusContract, Buses
 from kafka_setting import bus_settings, create_topic
 
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 
 
 class TestKafkaBus(BusContract):

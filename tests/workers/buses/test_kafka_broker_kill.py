@@ -8,7 +8,7 @@ from kafka_setting import bus_settings, create_topic, values_of, wait_for
 from deploy.local.kafka_cluster import KafkaCluster
 from schemas.errors import Code, Kind, SynopticError
 from workers.buses.bus import Outgoing
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 
 RECORDS = 400
 PREFIX = "kill-"

@@ -9,7 +9,7 @@ from deploy.local.java_process import free_port
 from schemas.errors import Code, Kind, SynopticError
 from schemas.settings import BusSettings
 from workers.buses.bus import Outgoing
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 from workers.buses.kafka_clients import client_arguments, meaning
 
 WAIT_SECONDS = 10

@@ -19,7 +19,7 @@ from kafka_setting import (
 from schemas.errors import Code, Kind, SynopticError
 from workers.buses import kafka_transactions
 from workers.buses.bus import Outgoing
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 
 WAIT_SECONDS = 20.0
 

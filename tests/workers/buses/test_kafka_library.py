@@ -14,7 +14,7 @@ from deploy.local.java_process import free_port
 from deploy.local.kafka_cluster import KafkaCluster
 from schemas.errors import Code, Kind, SynopticError
 from workers.buses.bus import Outgoing
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 from workers.buses.kafka_clients import CONNECTION_LOGGER
 
 WAIT_SECONDS = 20

@@ -20,7 +20,7 @@ from schemas.errors import Code, Kind, SynopticError
 from schemas.settings import BusSettings
 from workers.buses import kafka_transactions
 from workers.buses.bus import Outgoing
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 from workers.buses.kafka_subscription import Membership
 from workers.hop import Result
 from workers.runner import Backoff, Runner

@@ -9,7 +9,7 @@ from kafka_setting import bus_settings, create_topic, values_of
 from schemas.errors import Code, SynopticError
 from schemas.topics import TOPIC_STATES
 from workers.buses.bus import Outgoing
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 from workers.buses.kafka_library import Consumer
 from workers.buses.kafka_reading import COUNTED_BYTES, COUNTED_DISTANCE
 

@@ -11,7 +11,7 @@ from deploy.local.kafka_cluster import KafkaCluster
 from schemas.errors import Code, Kind, SynopticError
 from schemas.topics import TOPIC_STATES
 from workers.buses.bus import Outgoing
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 
 PATIENCE_SECONDS = 2
 

@@ -11,7 +11,7 @@ from schemas.errors import Code, SynopticError
 from schemas.messages import TOPIC_BUNDLES, TOPIC_REPORTS
 from schemas.topics import TOPIC_STATES, TOPICS
 from workers.buses.bus import Outgoing
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 
 # A wait for this would outlast any test run: what does not wait shows by ending.
 NEVER_SECONDS = 400

@@ -7,7 +7,7 @@ from kafka_setting import bus_settings, create_topic, values_of
 from schemas.errors import Code, SynopticError
 from workers.buses import kafka_transactions
 from workers.buses.bus import Outgoing
-from workers.buses.bus_kafka import KafkaBus
+from workers.buses.kafka import KafkaBus
 
 WAIT_SECONDS = 20
 MESSAGES = [Outgoing("out", b"%d" % number + bytes(1 << 20)) for number in range(20)]

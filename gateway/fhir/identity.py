@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 import orjson
 
-from gateway.fhir.fhir_json import ReportResources, Resource
+from gateway.fhir.parsing import ReportResources, Resource
 from schemas.errors import Code, SynopticError
 from schemas.messages import Identifier, Reference
 

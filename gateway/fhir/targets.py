@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from gateway.fhir.fhir_bundles import Entry, batch
-from gateway.fhir.fhir_client import FhirClient
+from gateway.fhir.bundles import Entry, batch
+from gateway.fhir.client import FhirClient
 from gateway.stores.resource_store import Resource, Targets
 from schemas.messages import Identifier, Reference
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.fhir.fhir_json import ReportResources, Resource
+from gateway.fhir.parsing import ReportResources, Resource
 from schemas.errors import Code, SynopticError
 
 VALIDATED_TYPES = (

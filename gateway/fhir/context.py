@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from gateway.fhir.fhir_identity import (
+from gateway.fhir.identity import (
     checked,
     derive_key,
     patient_key,
@@ -13,7 +13,7 @@ from gateway.fhir.fhir_identity import (
     read_subject,
     report_identifier,
 )
-from gateway.fhir.fhir_json import ReportResources, Resource
+from gateway.fhir.parsing import ReportResources, Resource
 from schemas.errors import Code, SynopticError
 from schemas.findings import Side
 from schemas.messages import Reference, ReportContext, ReportVersion, SpecimenPart

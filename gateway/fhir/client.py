@@ -18,9 +18,9 @@ from random import SystemRandom
 import httpx
 import orjson
 
+from gateway.fhir.answers import PASSING, Answer, fault_of
 from gateway.fhir.bearer_token import open_token
 from gateway.fhir.circuit_breaker import CircuitBreaker
-from gateway.fhir.fhir_answers import PASSING, Answer, fault_of
 from gateway.stores.resource_store import Resource
 from schemas.errors import Code, SynopticError
 from schemas.metrics import FHIR_REQUESTS, FHIR_SECONDS

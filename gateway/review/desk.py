@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from gateway.review.decisions import MapReport, Reviews, prepare, standing_reviews, versions_seen
-from gateway.review.review_tasks import Review, read_review
+from gateway.review.tasks import Review, read_review
 from gateway.stores.reconciliation import review_tasks
 from gateway.stores.resource_store import Resource, ResourceStore, Stored, id_of, reference_of
 from mappers.bundle import map_report

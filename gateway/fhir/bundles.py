@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from gateway.fhir.fhir_answers import Answer, fault_of
-from gateway.fhir.fhir_client import FhirClient
+from gateway.fhir.answers import Answer, fault_of
+from gateway.fhir.client import FhirClient
 from gateway.stores.resource_store import Resource
 from schemas.errors import Code, SynopticError
 
