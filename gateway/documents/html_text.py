@@ -62,7 +62,7 @@ def html_to_text(html: str) -> str:
     _check_end(html)
     tree = LexborHTMLParser(_as_html(_without_declarations(html)))
     styles, writer = PageStyles(tree), TextWriter()
-    around = styles.style(tree.root, tree.root.attributes, Style()) if tree.root else Style()
+    around = styles.style(tree.root, tree.root.attributes, styles.around) if tree.root else styles.around
     to_do: list[tuple[Any, Style]] = [(tree.body, around)]  # nodes to enter, and names of tags to leave
     preformatted = 0
     while to_do:
@@ -140,7 +140,7 @@ def _filled_in(tag: str, attributes: Mapping[str, str | None]) -> str:
     match (attributes.get("type") or "text").lower():
         case "checkbox" | "radio":
             return "[x]" if "checked" in attributes else "[ ]"
-        case "text" | "number" | "date":
-            return attributes.get("value") or ""
-        case _:
+        case "hidden" | "password" | "file" | "image" | "color" | "range" | "button" | "submit" | "reset":
             return ""
+        case _:
+            return attributes.get("value") or ""

@@ -1,6 +1,6 @@
 """Whether a page's text can be told from what is behind it: colours of CSS and of HTML's own attributes.
 
-None stands for what is not known: a picture, a gradient, `var()`. Text of such a colour, or before it, counts as seen.
+None stands for what is not known: a picture, a gradient, `var()`, a system's own color. Text of such a colour, or before it, counts as seen.
 """
 
 import re
@@ -11,6 +11,10 @@ _ALIKE = 16  # of 255: by which red, green and blue differ at most; #f0f0f0 on w
 _FUNCTION = re.compile(r"rgba?\(([^()]*)\)")
 _NUMBER = re.compile(r"([0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})(%?)")
 _PART = re.compile(r"(?:rgb|hsl)a?\([^()]*\)|[^\s,/]+")
+_NO_MATTER = re.compile(  # of a background: where it lies and how it repeats
+    r"[-+]?[0-9.]+[a-z%]*|none|(?:no-)?repeat(?:-[xy])?|space|round|scroll|fixed|local|top|left|right|bottom|center|cover"
+    r"|contain|auto|text|(?:border|padding|content)-box|initial|unset|revert|inherit"
+)
 
 
 class Colour(NamedTuple):
@@ -43,7 +47,7 @@ def is_seen(text: Colour | None, surface: Colour | None) -> bool:
 def surface_of(background: str, around: Colour | None) -> Colour | None:
     """What text stands on within an element of this background (as CSS writes it) before a surface."""
     parts = {part: colour_of(part) for part in _PART.findall(background)}
-    if any("(" in part and colour is None for part, colour in parts.items()):
+    if any(colour is None and not _NO_MATTER.fullmatch(part) for part, colour in parts.items()):
         return None
     colour = next((colour for colour in parts.values() if colour is not None), _NO_COLOUR)
     if around is None:

@@ -62,6 +62,7 @@ _ALIASES = {
 }
 _ESCAPABLE = frozenset({"visibility", "font-size", "text-indent"})
 _NONE = frozenset({"none", "initial", "unset"})
+_PLACED = frozenset({"absolute", "fixed", "relative", "sticky"})  # each may lie over an element that is not around it
 _UNKNOWN = "unknown"
 _GROUNDS = frozenset({"body", "table", "thead", "tbody", "tfoot", "tr", "td", "th"})
 _FIELDS = frozenset({"input", "select", "textarea", "button"})
@@ -70,6 +71,7 @@ _SIZE_IN_FONT = re.compile(r"(?<![\w.])(?:[0-9.]+(?:px|p[tc]|mm|cm|in|r?em|ex|%)
 _BRACE = re.compile(r"([{}])")
 _COMMA = re.compile(r",(?![^()\[\]]*[)\]])")
 _MEDIA = re.compile(r"@media\b", re.IGNORECASE)
+_IMPORT = re.compile(r"@import\b", re.IGNORECASE)
 _EVERY_SCREEN = re.compile(r"(?:only\s+)?(?:screen|all)|not\s+print|", re.IGNORECASE)
 _NO_SCREEN = re.compile(r"(?:only\s+)?(?:print|speech)\b.*", re.IGNORECASE)
 _SPECIFIC = (
@@ -99,11 +101,14 @@ class Style(NamedTuple):
 
 
 class PageStyles:
-    """The styles of one parsed page."""
+    """The styles of one parsed page; `around` is what its root is in, of no known colors where sheets are elsewhere."""
 
     def __init__(self, tree: Any) -> None:
         """Ask once which elements the rules of the page's sheets hold for."""
         self._winners: dict[int, Winners] = {}
+        sheets = (sheet.text() or "" for sheet in tree.css("style"))
+        is_all = tree.css_first("link[rel~=stylesheet]") is None and not any(map(_IMPORT.search, sheets))
+        self.around = Style() if is_all else Style(colour=None, surface=None)
         for selectors, declarations in _sheet_rules(tree):
             for selector in _COMMA.split(selectors) if declarations else ():
                 self._apply(tree, selector, declarations)
@@ -189,7 +194,7 @@ def _surface(around: Style, values: Mapping[str, str]) -> Colour | None:
     """What an element's text stands on; not known where a picture lies there, a shadow parts it, or it is placed elsewhere."""
     if any(values.get(name, "none") not in _NONE for name in ("background-image", "text-shadow")):
         return None
-    is_placed = values.get("position") in ("absolute", "fixed")
+    is_placed = values.get("position", "static") in _PLACED
     return surface_of(values.get("background", ""), None if is_placed else around.surface)
 
 
@@ -209,9 +214,9 @@ def _sheet_rules(tree: Any) -> Iterator[tuple[str, list[Declaration]]]:
 
 
 def _showing(declarations: list[Declaration]) -> Iterator[Declaration]:
-    """Of declarations that may hold or not, those that hide nothing; a color is then not known."""
+    """Of declarations that may hold or not, those that hide nothing; colors are then not known."""
     for name, value, important in declarations:
-        if name == "color":
+        if name in ("color", "background"):
             yield name, _UNKNOWN, important
         elif not _FOLLOWED[name][1].fullmatch(value):
             yield name, value, important

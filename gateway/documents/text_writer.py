@@ -261,6 +261,8 @@ class TextWriter:
         """Cells of several lines begin on one line: the last line of one must not read on into the next."""
         if len(row.starts) < 2 or len(self._parts) - row.start > 3 * _LONGEST_ROW:
             return
+        if row.starts[0] != row.start:  # text of the row itself, as in CDA that is not valid
+            return
         if sum(map(len, self._parts[row.start + 1 :])) <= _LONGEST_ROW:
             ends = [*row.starts[1:], len(self._parts)]
             cells = ["".join(self._parts[start + 1 : end]) for start, end in zip(row.starts, ends, strict=True)]

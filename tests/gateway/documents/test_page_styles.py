@@ -44,6 +44,12 @@ SHOWN_BY_COLOR = (
     "<div style='background:blue'><mark>pT4</mark></div>",
     "<div style='color:white'><input value=pT4></div>",
     "<font color=white><table><tr><td>pT4</table></font>",
+    "<style>@media (min-width:600px){p{background:navy}} p{color:white}</style><p>pT4</p>",
+    "<style>@supports (display:grid){p{background:navy}} p{color:white}</style><p>pT4</p>",
+    "<p style='background:windowtext;color:white'>pT4</p>",
+    "<div style='position:absolute;background:navy'></div><p style='position:relative;color:white'>pT4</p>",
+    "<link rel='stylesheet' href=x.css><p style='color:white'>pT4</p>",
+    "<style>@import url(x.css);</style><p style='background:black'>pT4</p>",
 )
 HIDDEN_BY_COLOR = (
     "<p style='color:white'>pT4</p>",
@@ -56,6 +62,7 @@ HIDDEN_BY_COLOR = (
     "<div style='background:black'><p>pT4</p></div>",
     "<style>.a{color:#fff}</style><div style='background:#000'><p style='background:hsl(0,0%,100%)'><i class=a>pT4</i></p></div>",
     "<p style='color:white;background:transparent'>pT4</p>",
+    "<link rel=stylesheet href=x.css><p style='background:white no-repeat 0 0;color:white'>pT4</p>",
 )
 SHOWN_IN_PLACE = (
     "<p style='position:absolute;left:-20px'>pT4</p>",
