@@ -60,7 +60,7 @@ def list_items(
     if output is Format.JSONL:
         sys.stdout.writelines(f"{orjson.dumps(row).decode()}\n" for row in rows)
         return
-    columns = ("number", "kind", "primary", "finding", "value", "reason", "report", "resource")
+    columns = ("number", "kind", "primary", "focus", "finding", "value", "reason", "report", "resource")
     print_rows(columns, ([str(row[name] or "") for name in columns] for row in rows))
 
 
@@ -133,6 +133,7 @@ def _row(review: Review, context: ReportContext) -> dict[str, Any]:
         "task": review.reference,
         "kind": item.kind,
         "primary": item.primary,
+        "focus": item.focus,
         "finding": item.finding,
         "value": item.value,
         "reason": item.reason,

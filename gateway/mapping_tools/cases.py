@@ -72,11 +72,16 @@ def slots_of(primaries: Iterable[Primary], context: ReportContext, mapping: Mapp
     """The slot of each id that the mapping can give a resource of these primaries."""
     owners = {"report": context.report_key, "patient": context.patient_key}
     return {
-        slot_identifier(owners[rule.scope], primary, rule.slot, focus): f"{rule.slot} ({focus})" if focus else rule.slot
+        slot_identifier(owners[rule.scope], primary.key, rule.slot, focus): named_slot(rule.slot, focus)
         for primary in primaries
-        for focus in ("", *(one.key for one in primary.foci))
+        for focus in (None, *(one.key for one in primary.foci))
         for rule in mapping.rules
     }
+
+
+def named_slot(slot: str, focus: str | None) -> str:
+    """A slot as it is called: that of a further mass with its name."""
+    return f"{slot} ({focus})" if focus else slot
 
 
 def slot_of(resource: Resource, slots: dict[str, str]) -> str:

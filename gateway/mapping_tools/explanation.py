@@ -6,14 +6,14 @@ from typing import Any
 
 import orjson
 
-from gateway.mapping_tools.cases import slots_of
+from gateway.mapping_tools.cases import named_slot, slots_of
 from gateway.mapping_tools.chosen import Chosen
 from gateway.mapping_tools.recorded import Recorded
 from mappers.bundle import known_variables, map_report
 from mappers.mapping import Missing
 from mappers.references import Resource
 from mappers.specimens import SpecimenChoice, choose_specimens
-from mappers.variables import Variables, finding_variables, label_review
+from mappers.variables import Variables, finding_variables, label_review, masses
 from schemas.errors import SynopticError
 from schemas.findings import Finding, Status
 from schemas.pack_mapping import (
@@ -54,19 +54,21 @@ def explain(recorded: Recorded, chosen: Chosen, settings: Settings, only: Collec
         outcome = _Outcome(
             pack.mapping,
             {slots[one["id"]]: one for one in resources if one["id"] in slots},
-            {one.slot: one for one in missing if one.primary == primary.key},
+            {named_slot(one.slot, one.focus): one for one in missing if one.primary == primary.key},
         )
         specimens = choose_specimens(primary, recorded.context)
-        known = known_variables(primary, recorded.context, pack, settings, specimens)
-        if not only:
-            yield primary.key
-            yield f"{_STEP}found     {_written({name: known.get(name) for name in PRIMARY_VARIABLES})}"
-            yield from _made((yield from _rules(None, known, chosen)), outcome)
-        for key, finding in primary.findings.items():
-            if not only or key in only:
-                yield f"{primary.key} {key}"
-                variables = yield from _variables(key, finding, known, pack.mapping, specimens, settings)
-                yield from _made((yield from _rules(key, variables, chosen)), outcome)
+        of_primary = known_variables(primary, recorded.context, pack, settings, specimens)
+        for focus, findings, known in masses(primary, of_primary, recorded.context.report_key):
+            name = f"{primary.key} focus {focus}" if focus else primary.key
+            if not only:
+                yield name
+                yield f"{_STEP}found     {_written({name: known.get(name) for name in PRIMARY_VARIABLES})}"
+                yield from _made((yield from _rules(None, known, chosen, focus)), outcome, focus)
+            for key, finding in findings.items():
+                if not only or key in only:
+                    yield f"{name} {key}"
+                    variables = yield from _variables(key, finding, known, pack.mapping, specimens, settings)
+                    yield from _made((yield from _rules(key, variables, chosen, focus)), outcome, focus)
 
 
 def _variables(
@@ -90,10 +92,16 @@ def _variables(
     return variables
 
 
-def _rules(key: str | None, variables: Variables, chosen: Chosen) -> Generator[str, None, list[Rule]]:
-    """Tell of each rule over the finding (none: the primary) whether it fits, and if not, why; returns those that fit."""
+def _rules(
+    key: str | None, variables: Variables, chosen: Chosen, focus: str | None
+) -> Generator[str, None, list[Rule]]:
+    """Tell of each rule over the finding (none: the mass) whether it fits, and if not, why; returns those that fit."""
     fitting: dict[str, Rule] = {}
-    about = [pair for pair in zip(chosen.site.places, chosen.pack.mapping.rules, strict=True) if pair[1].finding == key]
+    about = [
+        (place, rule)
+        for place, rule in zip(chosen.site.places, chosen.pack.mapping.rules, strict=True)
+        if rule.finding == key and (key or not focus or rule.of == "focus")
+    ]
     for place, rule in about:
         name = f"{place} {rule.id or rule.slot}"
         if rule.of == "part":
@@ -112,7 +120,7 @@ def _rules(key: str | None, variables: Variables, chosen: Chosen) -> Generator[s
     return list(fitting.values())
 
 
-def _made(rules: Iterable[Rule], outcome: _Outcome) -> Iterator[str]:
+def _made(rules: Iterable[Rule], outcome: _Outcome, focus: str | None) -> Iterator[str]:
     """The templates that each rule builds on, and its resource, or why there is none."""
     for rule in rules:
         names, name = [], rule.template
@@ -121,14 +129,14 @@ def _made(rules: Iterable[Rule], outcome: _Outcome) -> Iterator[str]:
             name = outcome.mapping.templates[name].get(BASE_KEY)
         if names:
             yield f"{_STEP}template  {' over '.join(names)}"
-        if rule.slot in outcome.missing:
-            lacking = outcome.missing[rule.slot]
+        slot = named_slot(rule.slot, focus)
+        if slot in outcome.missing:
+            lacking = outcome.missing[slot]
             yield f"{_STEP}no resource: {lacking.table} has no code for {lacking.key}"
-        if rule.slot in outcome.made:
-            yield f"{_STEP}resource  {rule.slot}"
+        if slot in outcome.made:
+            yield f"{_STEP}resource  {slot}"
             yield from (
-                f"{_STEP * 2}{element}: {orjson.dumps(value).decode()}"
-                for element, value in outcome.made[rule.slot].items()
+                f"{_STEP * 2}{element}: {orjson.dumps(value).decode()}" for element, value in outcome.made[slot].items()
             )
 
 

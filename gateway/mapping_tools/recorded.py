@@ -130,9 +130,13 @@ def read_line(line: dict[str, Any], number: int) -> Recorded | None:
 def _primary(line: dict[str, Any]) -> Primary:
     """A primary of an extract line; the organ stands in its key."""
     known = {name: line[name] for name in Primary.model_fields if line.get(name) is not None}
-    findings = {key: _finding(finding) for key, finding in line["findings"].items()}
+    foci = [{**focus, "findings": _findings(focus)} for focus in line.get("foci", ())]
     organ = str(line["key"]).partition("-")[0]
-    return Primary.model_validate({**known, "organ": organ, "findings": findings, "stage": None})
+    return Primary.model_validate({**known, "organ": organ, "findings": _findings(line), "foci": foci, "stage": None})
+
+
+def _findings(mass: dict[str, Any]) -> dict[str, Finding]:
+    return {key: _finding(finding) for key, finding in mass["findings"].items()}
 
 
 def _finding(line: dict[str, Any]) -> Finding:

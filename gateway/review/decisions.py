@@ -146,14 +146,15 @@ class Reviews:
         return awaiting(findings, self.context, self.mapping, self.settings, self.known)
 
     def _conflict(self, findings: ReportFindings, conflict: Conflict) -> ReviewItem:
-        key, finding = finding_of(conflict.reference, findings, self.context, self.mapping) or (None, None)
-        primary = next((one for one in findings.primaries if one.key == key), None)
-        stated = primary.findings[finding] if primary and finding in primary.findings else None
+        stated = finding_of(conflict.reference, findings, self.context, self.mapping)
+        primary, focus, name = stated or (None, None, None)
+        finding = primary.told_of(focus).get(name or "") if primary else None
         return ReviewItem(
             kind="conflict",
-            primary=key,
-            finding=finding,
-            value=(stated.detail or stated.value) if stated else None,
+            primary=primary.key if primary else None,
+            focus=focus,
+            finding=name,
+            value=(finding.detail or finding.value) if finding else None,
             reason=conflict.reason,
             reference=conflict.reference,
             offered=conflict.offered,

@@ -149,7 +149,7 @@ def excerpts(review: Review, bus: Bus, seal: Seal) -> list[tuple[str, str, str]]
     item = review.item
     text = _text_of(review, bus, seal)
     primary = next((one for one in item.findings.primaries if one.key == item.primary), None)
-    finding = primary.findings.get(item.finding or "") if primary else None
+    finding = primary.told_of(item.focus).get(item.finding or "") if primary else None
     evidence = finding.evidence if finding else primary.assertion_evidence if primary else ()
     return [
         (text[max(0, one.start - _AROUND) : one.start], one.quote, text[one.end : one.end + _AROUND])

@@ -1,13 +1,14 @@
 """Which findings of a report wait for a person, and which resources deciding one of them is about."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from gateway.stores.known_conditions import KnownConditions
 from gateway.stores.resource_store import id_of
-from mappers.identity import derived_id
-from mappers.specimens import choose_specimens
-from mappers.variables import finding_variables, primary_variables
-from schemas.findings import Assertion, Certainty, Finding, Primary, Status
+from mappers.mapping import slot_identifier
+from mappers.specimens import SpecimenChoice, choose_specimens
+from mappers.variables import Mass, finding_variables, masses, primary_variables
+from schemas.findings import Assertion, Certainty, Primary, Status
 from schemas.messages import ReportContext, ReportFindings, ReviewItem
 from schemas.pack_mapping import Mapping
 from schemas.settings import Settings
@@ -37,17 +38,21 @@ def awaiting(
                 kind="primary", primary=primary.key, value=value, reason=reason, findings=alone(findings, primary)
             )
         choice = "known" if primary.key in known.chosen else ("none" if settings.fhir.condition == "none" else "write")
-        open_by_mapping = set(_left_open(primary, context, mapping, choice))
-        for key, finding in primary.findings.items():
-            if key in mapped and (finding.status is Status.REVIEW or key in open_by_mapping):
-                yield ReviewItem(
-                    kind="finding",
-                    primary=primary.key,
-                    finding=key,
-                    value=finding.detail or finding.value,
-                    reason=finding.reason or LEFT_OPEN,
-                    findings=alone(findings, primary),
-                )
+        specimens = choose_specimens(primary, context)
+        of_primary = primary_variables(primary, context, specimens, choice)
+        for mass in masses(primary, of_primary, context.report_key):
+            open_by_mapping = set(_left_open(mass, mapping, specimens))
+            for key, finding in mass.findings.items():
+                if key in mapped and (finding.status is Status.REVIEW or key in open_by_mapping):
+                    yield ReviewItem(
+                        kind="finding",
+                        primary=primary.key,
+                        focus=mass.focus,
+                        finding=key,
+                        value=finding.detail or finding.value,
+                        reason=finding.reason or LEFT_OPEN,
+                        findings=alone(findings, primary),
+                    )
 
 
 def alone(findings: ReportFindings, primary: Primary | None) -> ReportFindings:
@@ -61,22 +66,29 @@ def ids_of(item: ReviewItem, context: ReportContext, mapping: Mapping) -> frozen
         return frozenset([id_of(item.reference)])
     owners = {"report": context.report_key, "patient": context.patient_key}
     return frozenset(
-        derived_id(owners[rule.scope], item.primary or "", rule.slot)
+        slot_identifier(owners[rule.scope], item.primary or "", rule.slot, item.focus)
         for rule in mapping.rules
         if rule.of == "primary" and (rule.finding == item.finding if item.finding else rule.scope == "patient")
     )
 
 
-def finding_of(
-    reference: str, findings: ReportFindings, context: ReportContext, mapping: Mapping
-) -> tuple[str, str] | None:
-    """The primary and the finding that a resource of the report states, where it states one."""
+class Stated(NamedTuple):
+    """Which finding a resource states: of which primary, of which further mass (None: not of one), by its key."""
+
+    primary: Primary
+    focus: str | None
+    finding: str
+
+
+def finding_of(reference: str, findings: ReportFindings, context: ReportContext, mapping: Mapping) -> Stated | None:
+    """What a resource of the report states, where that is a finding."""
     identifier = id_of(reference)
     stated = (
-        (primary.key, rule.finding)
+        Stated(primary, focus, rule.finding)
         for primary in findings.primaries
+        for focus in (None, *(one.key for one in primary.foci))
         for rule in mapping.rules
-        if rule.finding and derived_id(context.report_key, primary.key, rule.slot) == identifier
+        if rule.finding and slot_identifier(context.report_key, primary.key, rule.slot, focus) == identifier
     )
     return next(stated, None)
 
@@ -87,14 +99,10 @@ def _doubt(primary: Primary) -> str | None:
     return SUSPECTED if primary.certainty is Certainty.PROVISIONAL else None
 
 
-def _left_open(primary: Primary, context: ReportContext, mapping: Mapping, choice: str) -> Iterator[str]:
+def _left_open(mass: Mass, mapping: Mapping, specimens: SpecimenChoice) -> Iterator[str]:
     """The coded findings that the mapping's assumptions send to review."""
-    specimens = choose_specimens(primary, context)
-    known = primary_variables(primary, context, specimens, choice)
-    for key, finding in primary.findings.items():
-        if _is_value(finding) and finding_variables(key, finding, known, mapping, specimens)["state"] == Status.REVIEW:
-            yield key
-
-
-def _is_value(finding: Finding) -> bool:
-    return finding.status is Status.CODED
+    for key, finding in mass.findings.items():
+        if finding.status is Status.CODED:
+            variables = finding_variables(key, finding, mass.known, mapping, specimens)
+            if variables["state"] == Status.REVIEW:
+                yield key

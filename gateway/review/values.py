@@ -55,15 +55,14 @@ def _decided(
     if item.kind == "primary":
         assertion = _assertion(settlement.value) if settlement.value else primary.assertion
         return primary.model_copy(update={"assertion": assertion, "certainty": Certainty.DEFINITE})
-    finding = primary.findings.get(item.finding or "")
+    finding = primary.told_of(item.focus).get(item.finding or "")
     if item.finding is None or finding is None or (item.kind == "conflict" and settlement.value is None):
         return primary
     if settlement.value is None:
         changes: dict[str, Any] = {"status": Status.CODED, "reason": None}
     else:
         changes = corrected(item.finding, finding, settlement.value, pack, mapping)
-    findings = {**primary.findings, item.finding: finding.model_copy(update=changes)}
-    return primary.model_copy(update={"findings": findings})
+    return primary.having(item.focus, {item.finding: finding.model_copy(update=changes)})
 
 
 def _assertion(value: str) -> Assertion:

@@ -37,6 +37,16 @@ def test_a_line_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert list(read_recorded(path)) == [recorded]
 
 
+def test_lines_are_read_one_at_a_time(tmp_path: Path) -> None:
+    """The first report is there before the last is read, so that a recording may be larger than memory."""
+    path = tmp_path / "recorded.jsonl"
+    path.write_bytes(write_line(record(findings(primary()), context(), "abc")) + b"\n{")
+    reports = read_recorded(path)
+    assert next(reports).findings.primaries
+    with pytest.raises(SynopticError, match=r"recorded\.jsonl:2"):
+        next(reports)
+
+
 def test_a_line_of_extract_is_read_too(tmp_path: Path) -> None:
     """With a context that says nothing of sender and gender; a rejected report has no findings and is passed over."""
     evidence = [{"quote": "pT2", "start": 0, "end": 3, "page": 1, "boxes": [[0, 0, 1, 1]]}]

@@ -41,9 +41,9 @@ class Installation(Site):
         super().__init__(folder / "synoptic-data" / "fhir")
         self.settings = load_settings()
 
-    def publish(self) -> None:
-        """A report with a T in review, its text too, and let emission work."""
-        value = doubted(message(1, **plain(VALUES)), VALUES)
+    def publish(self, values: dict[str, str]) -> None:
+        """A report with values in review, its text too, and let emission work."""
+        value = doubted(message(1, **plain(values)), values)
         with closing(EmbeddedBus(self.settings.bus.path)) as bus, closing(load_seal(self.settings)) as seal:
             findings = ReportFindings.model_validate_json(value)
             about = seal_context(findings)
@@ -94,7 +94,7 @@ def site(tmp_path, monkeypatch) -> Installation:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SYNOPTIC_PRIVACY__KEY", KEY)
     installation = Installation(tmp_path)
-    installation.publish()
+    installation.publish(VALUES)
     return installation
 
 
@@ -135,6 +135,16 @@ def test_an_item_is_shown_with_the_words_around_its_evidence(site, capsys):
     assert shown.splitlines()[-1].endswith("\tpT category: 1229852009 (final)\t-")
 
 
+@pytest.mark.parametrize(
+    ("finding", "value", "said"), [("nodes_positive", "0", ": 0 (final)"), ("ER_percent", "0", ": 0 % (final)")]
+)
+def test_nought_is_a_value(site, capsys, finding, value, said):
+    """What the report offers is told in full, also where it is none of something."""
+    site.publish({**REPORT, finding: f"{value}?"})
+    assert review("show", number(capsys)) == 0
+    assert said in capsys.readouterr().out
+
+
 def test_an_accepted_value_is_written_by_emission(site, capsys):
     """The command sends a decision; the hop writes it, and the list is empty."""
     assert review("accept", number(capsys), "--by", "https://hospital.example/staff|ruth") == 0
@@ -153,7 +163,8 @@ def test_an_accepted_value_is_written_by_emission(site, capsys):
         (("accept", "{}"), "SYN-466"),
         (("accept", "{}", "--by", "ruth"), "SYN-466"),
         (("correct", "{}", "T9", "--by", "Practitioner/r"), "SYN-465"),
-        (("accept", "ffff0000", "--by", "Practitioner/r"), "SYN-468"),
+        (("accept", "ffff0000", "--by", "Practitioner/r"), "SYN-468 there is no review item 'ffff0000';"),
+        (("accept", "", "--by", "Practitioner/r"), "SYN-468 there is no review item '';"),
     ],
 )
 def test_what_cannot_be_is_told_at_once(site, capsys, words, code):
