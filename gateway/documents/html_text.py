@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 from gateway.documents.page_styles import PageStyles, Style
+from gateway.documents.symbol_fonts import symbols_of
 from gateway.documents.text_writer import TextWriter
 from schemas.errors import Code, SynopticError
 
@@ -71,7 +72,8 @@ def html_to_text(html: str) -> str:
             writer.leave(node)
             preformatted -= node == "pre"
         elif node is not None and node.tag == "-text":
-            writer.text(node.text_content or "" if around.shows_text else "", preformatted > 0)
+            content = node.text_content or "" if around.shows_text else ""
+            writer.text(content.translate(symbols_of(around.font) or {}), preformatted > 0)
         elif node is not None and not _is_skipped(node.tag, attributes := node.attributes):
             style = styles.style(node, attributes, around)
             if style.gone:

@@ -51,7 +51,7 @@ _FOLLOWED = {
     **{name: (re.compile(_ANY), takes_part) for name, takes_part in TAKING_PART.items()},
     **{
         name: (re.compile(_ANY), re.compile(_ANY))
-        for name in ("color", "background", "background-image", "text-shadow")
+        for name in ("color", "background", "background-image", "text-shadow", "font-family")
     },
 }
 _ALIASES = {
@@ -59,6 +59,7 @@ _ALIASES = {
     "background-color": "background",
     "overflow-x": "overflow",
     "overflow-y": "overflow",
+    "mso-symbol-font-family": "font-family",
 }
 _ESCAPABLE = frozenset({"visibility", "font-size", "text-indent"})
 _NONE = frozenset({"none", "initial", "unset"})
@@ -86,13 +87,14 @@ Winners = dict[str, tuple[Weight, str]]
 
 
 class Style(NamedTuple):
-    """What holds for an element: gone with all that is in it, how it is laid out, and what hides its own text."""
+    """What holds for an element: gone with all that is in it, how it is laid out, what hides its own text, its font."""
 
     gone: bool = False
     display: str | None = None
     hidden_by: frozenset[str] = frozenset()
     colour: Colour | None = BLACK
     surface: Colour | None = WHITE
+    font: str = ""
 
     @property
     def shows_text(self) -> bool:
@@ -164,6 +166,8 @@ def _of_attributes(tag: str, attributes: Mapping[str, str | None]) -> dict[str, 
     if tag in _GROUNDS:
         colours["background"] = attributes.get("bgcolor")
         values |= {"background-image": "url()"} if attributes.get("background") else {}
+    if tag == "font" and (face := attributes.get("face")):
+        values["font-family"] = _first_font(face.lower())
     for name, value in colours.items():
         if value:
             value = value.strip().lower()
@@ -181,6 +185,7 @@ def _within(around: Style, tag: str, values: Mapping[str, str]) -> Style:
         hidden_by=around.hidden_by - escaped | hiding & _ESCAPABLE,
         colour=_colour(around, values.get("color", "inherit")),
         surface=_surface(around, values),
+        font=values.get("font-family", around.font),
     )
 
 
@@ -244,8 +249,18 @@ def _declarations(text: str) -> list[Declaration]:
         value = value.strip()
         if name == "font":
             size = _SIZE_IN_FONT.search(f"{value} ")
+            found.append(
+                ("font-family", _first_font(value[size.end() :] if size else value), important.strip() == "important")
+            )
             name, value = "font-size", size[0] if size else "medium"
         name = _ALIASES.get(name, name)
+        if name == "font-family":
+            value = _first_font(value)
         if name in _FOLLOWED and _FOLLOWED[name][0].fullmatch(value):
             found.append((name, value, important.strip() == "important"))
     return found
+
+
+def _first_font(families: str) -> str:
+    """The font of the families that a browser tries first."""
+    return families.partition(",")[0].strip(" \t\r\n\"'")

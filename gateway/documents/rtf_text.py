@@ -8,10 +8,13 @@ Symbol font's ≥ as ³, loses text boxes and numbers of list items, and cannot 
 
 import codecs
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
+from gateway.documents.rtf_fields import Field
+from gateway.documents.symbol_fonts import symbols_of
 from gateway.documents.table_rows import CELL_GAP, are_labels, labelled, row_text
 from schemas.errors import Code, SynopticError
 
@@ -44,9 +47,8 @@ _UNSHOWN = frozenset({"v", "deleted", "strike", "striked"})
 _CODEPAGES = 1 << 16
 _ALPHABETS = {"ansi": "cp1252", "mac": "mac_roman", "pc": "cp437", "pca": "cp850"}
 _SYMBOL_CHARSET = 2
+_USUAL_SYMBOLS = "symbol"
 _LONGEST_FONT_NAME = 100
-_SYMBOLS = dict(zip(b"\xa3\xb3\xb1\xb4\xb0\xb7\xb9\xbb\xac\xaeDabgdmn", "≤≥±×°•≠≈←→Δαβγδμν", strict=True))
-_BOXES = dict(zip(b"\xa8o\xfe\xfd\xfc\xfb", "☐☐☑☒✓✗", strict=True))
 _SYMBOL_PAGE = range(0xF000, 0xF100)  # where Unicode's private use area keeps a symbol font's bytes
 
 
@@ -62,6 +64,7 @@ class _State(NamedTuple):
 
     skipped: bool = False
     in_fonts: bool = False
+    in_field: bool = False
     unshown: frozenset[str] = frozenset()
     fallback: int = 1  # how many characters stand for one \\u
     font: int | None = None
@@ -101,6 +104,7 @@ class _Reader:
         self._bytes = bytearray()
         self._current: list[str] = []  # the open paragraph or cell
         self._table = _Table()
+        self._field = Field()
         self._written: list[str] = []
 
     def read(self, rtf: str) -> None:
@@ -142,7 +146,10 @@ class _Reader:
         if brace == "{":
             self._stack.append(self._state)
         elif self._stack:
+            was_in_field = self._state.in_field
             self._state = self._stack.pop()
+            if was_in_field and not self._state.in_field:
+                self._show(self._field.shown)
 
     def _word(self, word: str, number: int | None) -> None:
         if self._bytes:
@@ -151,7 +158,13 @@ class _Reader:
         if self._to_skip and word != "u":
             self._to_skip -= 1
             return
-        if word in self._destinations or (starred and word not in _READ_DESTINATIONS):
+        if word == "fldinst":
+            self._state, self._field = self._state._replace(skipped=True, in_field=True), Field()
+        elif self._state.in_field:
+            self._field_word(word, number)
+        elif word == "fldrslt" and self._field.shown:  # a picture of the same, if anything
+            self._state = self._state._replace(skipped=True)
+        elif word in self._destinations or (starred and word not in _READ_DESTINATIONS):
             self._state = self._state._replace(skipped=True, in_fonts=word == "fonttbl")
         elif word == "ansicpg" and number is not None:
             self._codepage = (_known(f"cp{number}") if 0 < number < _CODEPAGES else None) or self._codepage
@@ -163,6 +176,12 @@ class _Reader:
             self._font_word(word, number)
         elif not self._state.skipped:
             self._shown_word(word, number)
+
+    def _field_word(self, word: str, number: int | None) -> None:
+        if word == "u" and number is not None:
+            self._unicode(number % 0x10000)
+        else:
+            self._field.word(word, number)
 
     def _font_word(self, word: str, number: int | None) -> None:
         if word == "f" and number is not None:
@@ -241,8 +260,7 @@ class _Reader:
 
     def _unicode(self, code: int) -> None:
         if code in _SYMBOL_PAGE:
-            symbols = self._symbols()
-            self._show((_SYMBOLS if symbols is None else symbols).get(code & 0xFF, chr(code & 0xFF)))
+            self._show((self._symbols() or symbols_of(_USUAL_SYMBOLS) or {}).get(code, chr(code & 0xFF)))
         else:
             self._show(chr(code))
         self._to_skip = self._state.fallback
@@ -251,15 +269,17 @@ class _Reader:
         number = self._default_font if self._state.font is None else self._state.font
         return None if number is None else self._fonts.get(number)
 
-    def _symbols(self) -> dict[int, str] | None:
+    def _symbols(self) -> Mapping[int, str] | None:
         """What the bytes of the present font stand for, where it is one of symbols."""
         font = self._font()
         if font is None or font.charset != _SYMBOL_CHARSET:
             return None
-        return _BOXES if font.name.startswith("wingdings") else _SYMBOLS
+        return symbols_of(font.name) or symbols_of(_USUAL_SYMBOLS)
 
     def _show(self, text: str) -> None:
-        if self._stack and not self._state.skipped and not self._state.unshown:
+        if self._state.in_field:
+            self._field.text(text)
+        elif self._stack and not self._state.skipped and not self._state.unshown:
             self._current.append(text)
 
     def _taken(self) -> str:

@@ -97,6 +97,9 @@ def test_a_value_stands_beside_its_label(table: str, lines: list[str]) -> None:
         ("ER:&nbsp;&nbsp;positive<p>&nbsp;</p>PR", "ER:  positive\nPR"),
         ("<input type=checkbox checked> Left <input type=radio> Right <input value='2 cm'><input type=hidden value=x> <input type=tel value=4>", "[x] Left [ ] Right 2 cm 4"),
         ("<select><option>0<option selected>2+</select>", "2+"),
+        ("<p><span style='font-family:Symbol;mso-char-type:symbol'><i>\xb3</i></span>1 <font face=Symbol>m</font>m<sup>2</sup>\xb3", "≥1 μm2\xb3"),
+        ("<style>.c{font:10.0pt Wingdings} b{font-family:'Segoe UI Symbol'}</style><span class=c>\xfe</span> left <b>m</b>", "☑ left m"),
+        ("<span style='font-family:Symbol'>\uf0b7<span style='font:7.0pt \"Times New Roman\"'>&nbsp; a</span></span>", "•  a"),
     ],
 )  # fmt: skip
 def test_lists_terms_and_fields_read_as_they_look(html: str, text: str) -> None:

@@ -39,6 +39,29 @@ def test_characters_are_what_a_reader_sees(body: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        (r'{\*\fldinst SYMBOL 179 \\f "Symbol" \\s 11}{\fldrslt\f1\fs22}', "≥"),
+        (r"{\*\fldinst { SYMBOL 61692 \\f Wingdings}}{\fldrslt {\f2 x}}", "✓"),
+        (r'{\*\fldinst SYMBOL 0x52 \\f "Wingdings 2"}', "☑"),
+        (r"{\*\fldinst SYMBOL 8805 \\u}", "≥"),
+        (r"{\*\fldinst FORMCHECKBOX {\*\formfield{\fftype1\ffres1{\*\ffname x}\ffdefres0}}}{\fldrslt }", "[x]"),
+        (r"{\*\fldinst FORMCHECKBOX {\*\datafield 65}{\*\formfield{\fftype1\ffres25\ffdefres0}}}{\fldrslt }", "[ ]"),
+        (
+            r"{\*\fldinst FORMDROPDOWN {\*\formfield{\fftype2\ffres1{\*\ffl left}{\*\ffl h\'f6her \u8805?1}}}}{\fldrslt }",
+            "höher ≥1",
+        ),
+        (r"{\*\fldinst FORMDROPDOWN {\*\formfield{\fftype2\ffres9{\*\ffl left}}}}{\fldrslt right}", "right"),
+        (r"{\*\fldinst FORMTEXT {\*\formfield{\fftype0{\*\ffdeftext 1}}}}{\fldrslt 23 mm}", "23 mm"),
+        (r'{\*\fldinst HYPERLINK "http://x"}{\fldrslt here}', "here"),
+    ],
+)
+def test_a_field_shows_its_result_or_what_word_draws_without_one(field: str, text: str) -> None:
+    """Symbols, boxes and choices of forms have no result in Word's files, and say what was meant all the same."""
+    assert read(rf"ER {{\field{field}}} 20 %") == f"ER {text} 20 %"
+
+
+@pytest.mark.parametrize(
     ("body", "lines"),
     [
         (r"\trowd\cellx1\cellx2\intbl ER\cell positive\cell\row\intbl PR\cell\cell\row\pard pT2", ["ER  positive", "PR", "pT2"]),
