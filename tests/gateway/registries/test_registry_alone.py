@@ -1,6 +1,7 @@
 """One delivery that a registry fails at for ever: it holds up nobody, is set aside by number, and nothing of it is lost."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from registries_made import (
@@ -93,6 +94,33 @@ def test_where_no_other_is_left_the_last_one_is_sent_once_more(tmp_path: Path, e
     assert registry.asked.count(name_of(bundles[0])) == 2
     del registry.fails_at[name_of(bundles[0])]
     assert worked(hop, batch) == [REPEATED, Code.FAILS_ALONE.label]
+    assert registry.identifiers == [name_of(bundles[0])] * 2
+
+
+def test_what_cannot_be_read_of_one_report_holds_up_nobody(tmp_path: Path, emission: Emission) -> None:
+    """The EHR's server fails at it for ever, and it is the last of its batch: the one before shows that all else works."""
+    bundles = [emission.publish(1, report, **VALUES) for report in "ab"]
+    hop, batch = hop_of(tmp_path, emission, Noting(answers=True)), records(*bundles)
+    source = hop._source
+    whole = source.about
+
+    def about(report: Resource) -> Any:
+        if report["reference"] == "DiagnosticReport/b":
+            raise SynopticError(Code.STORE_UNAVAILABLE, "status 500")
+        return whole(report)
+
+    source.about = about  # type: ignore[method-assign]
+    assert worked(hop, batch) == [REPEATED, Code.FAILS_ALONE.label]
+
+
+def test_what_was_taken_before_a_start_shows_it_as_well(tmp_path: Path, emission: Emission) -> None:
+    """A process that died in the middle of a batch finds what the registry has of it, and nothing else to send."""
+    bundles = [emission.publish(1, report, **VALUES) for report in "ab"]
+    registry = Noting(answers=True)
+    hop_of(tmp_path, emission, registry).process(records(bundles[0]))
+    registry.fails_at[name_of(bundles[1])] = BROKEN
+    hop = hop_of(tmp_path, emission, registry)
+    assert worked(hop, records(*bundles)) == [REPEATED, Code.FAILS_ALONE.label]
     assert registry.identifiers == [name_of(bundles[0])] * 2
 
 
