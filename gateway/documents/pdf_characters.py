@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 from gateway.documents.format_characters import FORMAT_CHARACTERS
 from gateway.documents.hyphenation import SOFT_HYPHEN
+from gateway.documents.symbol_fonts import symbols_of
 
 _SLANT = 0.1
+_LONGEST_NAME = 64
 _LIGATURES = range(0xFB00, 0xFB07)
 _FULL_WIDTH = range(0xFF01, 0xFF5F)
 _INVISIBLE = frozenset(FORMAT_CHARACTERS) - {SOFT_HYPHEN}  # which was drawn as a hyphen
@@ -40,12 +42,19 @@ def read_characters(text_page: Any, raw: Any) -> Iterator[Character]:
         code = raw.FPDFText_GetUnicode(text_page, number)
         if code == _BREAK_HYPHEN:
             code = ord("-")
-        text = _as_text(code)
+        text = (symbols_of(_font(text_page, raw, number)) or {}).get(code) or _as_text(code)
         if text == " ":
             yield Character(number, " ", turn, (0, 0, 0, 0))
         elif text and raw.FPDFText_GetLooseCharBox(text_page, number, ctypes.byref(box)):
             turn = _quarter_turns(raw.FPDFText_GetCharAngle(text_page, number))
             yield Character(number, text, turn, (box.left, box.bottom, box.right, box.top))
+
+
+def _font(text_page: Any, raw: Any, number: int) -> str:
+    """The name of the font that a character is drawn in; empty for a blank that pdfium added."""
+    name, flags = ctypes.create_string_buffer(_LONGEST_NAME), ctypes.c_int()
+    found = raw.FPDFText_GetFontInfo(text_page, number, name, _LONGEST_NAME, flags)
+    return name.value.decode("latin-1") if found else ""
 
 
 @lru_cache(maxsize=64)

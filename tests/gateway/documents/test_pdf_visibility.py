@@ -104,6 +104,13 @@ def test_a_sign_of_a_font_that_is_not_in_the_file_is_kept() -> None:
     assert (page["text"].split(), page["unseen"]) == (["ki", "≥", "20", "%", "☒"], False)
 
 
+def test_boxes_are_read_as_what_their_font_shows() -> None:
+    """Word prints a ticked and an empty box as two letters of Wingdings."""
+    content = rb"BT /F 11 Tf 50 600 Td (\376 o x) Tj ET"
+    (page,) = read_pages(pdf_drawn(content.decode()).replace(b"/Helvetica", b"/ABCDEF+Wingdings-Regular"))
+    assert page["text"] == "☑ ☐ ☒"
+
+
 def test_a_page_as_long_as_a_scroll_is_read() -> None:
     """Letters are as large there as on any page, however small the whole looks."""
     document = FPDF(unit="pt", format=(600, 14000))
