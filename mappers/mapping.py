@@ -14,13 +14,11 @@ from mappers.identity import derived_id
 from mappers.references import Resource, reference_to
 from mappers.specimens import SpecimenChoice
 from mappers.template import Filling, Unmapped, merged
-from mappers.variables import Variables, finding_variables, focus_variables, label_review
+from mappers.variables import Variables, finding_variables, label_review, masses
 from schemas.findings import Finding, Primary, Status
 from schemas.pack_mapping import BASE_KEY, Mapping, Rule
 
 CONDITION_SLOT = "condition"
-# What has no name of its own: the largest mass, or the only one, and the primary as a whole.
-_LARGEST = ""
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,7 @@ class Missing:
     slot: str
     table: str
     key: str
+    focus: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class _Planned:
     rule: Rule
     identifier: str
     variables: Variables = field(repr=False)
-    focus: str = ""
+    focus: str | None = None
 
 
 def map_primary(
@@ -76,7 +75,10 @@ def map_primary(
     given = {CONDITION_SLOT: known_condition} if known_condition else {}
     missing: list[Missing] = []
     while True:
-        references = {focus: {**given, **_references(planned, mapping, focus)} for focus in _masses(primary)}
+        references = {
+            focus: {**given, **_references(planned, mapping, focus)}
+            for focus in (None, *(one.key for one in primary.foci))
+        }
         made: list[Resource] = []
         unmapped: list[_Planned] = []
         for plan in planned:
@@ -84,9 +86,9 @@ def map_primary(
                 made.append(_fill(plan, mapping, references[plan.focus]))
             except Unmapped as error:
                 unmapped.append(plan)
-                missing.append(Missing(primary.key, plan.rule.slot, error.table, error.key))
+                missing.append(Missing(primary.key, plan.rule.slot, error.table, error.key, plan.focus))
         if not unmapped:
-            return Mapped(tuple(made) if references[_LARGEST].keys() - given.keys() else (), tuple(missing))
+            return Mapped(tuple(made) if references[None].keys() - given.keys() else (), tuple(missing))
         planned = [plan for plan in planned if plan not in unmapped]
 
 
@@ -102,15 +104,11 @@ class _Planner:
     review_values: bool
 
     def plan(self) -> Iterator[_Planned]:
-        """Every resource that will be tried; what is told of a further mass alone is no finding of the largest."""
-        foci = {focus.key for focus in self.primary.foci}
-        own = {key: one for key, one in self.primary.findings.items() if one.attributes.get("focus") not in foci}
-        yield from self._of_mass(self.known, own)
-        for focus in self.primary.foci:
-            known = focus_variables(self.primary, focus, self.known, self.owners.report)
-            yield from self._of_mass(known, focus.findings, focus.key)
+        """Every resource that will be tried."""
+        for mass in masses(self.primary, self.known, self.owners.report):
+            yield from self._of_mass(*mass)
 
-    def _of_mass(self, known: Variables, findings: Map[str, Finding], focus: str = _LARGEST) -> Iterator[_Planned]:
+    def _of_mass(self, focus: str | None, findings: Map[str, Finding], known: Variables) -> Iterator[_Planned]:
         by_finding = {key: self._variables(key, finding, known) for key, finding in findings.items()}
         answered: set[str] = set()
         for rule in self.mapping.rules:
@@ -123,7 +121,7 @@ class _Planner:
             elif rule.slot not in answered and rule.applies(variables):
                 answered.add(rule.slot)
                 owner = self.owners.patient if rule.scope == "patient" else self.owners.report
-                yield _Planned(rule, slot_identifier(owner, self.primary, rule.slot, focus), variables, focus)
+                yield _Planned(rule, slot_identifier(owner, self.primary.key, rule.slot, focus), variables, focus)
 
     def _variables(self, key: str, finding: Finding, known: Variables) -> Variables:
         """The variables of a finding; a value in review counts as coded, and is labelled, where those go out."""
@@ -132,16 +130,12 @@ class _Planner:
         return label_review(variables) if in_review and self.review_values else variables
 
 
-def slot_identifier(owner: UUID, primary: Primary, slot: str, focus: str = _LARGEST) -> str:
-    """The id of what a primary's slot holds; a further mass has slots of its own."""
-    return derived_id(owner, primary.key, *([focus] if focus else []), slot)
+def slot_identifier(owner: UUID, primary: str, slot: str, focus: str | None = None) -> str:
+    """The id of what a slot of a primary, by its key, holds; a further mass has slots of its own."""
+    return derived_id(owner, primary, *([focus] if focus else []), slot)
 
 
-def _masses(primary: Primary) -> tuple[str, ...]:
-    return (_LARGEST, *(focus.key for focus in primary.foci))
-
-
-def _references(planned: list[_Planned], mapping: Mapping, focus: str) -> dict[str, Resource]:
+def _references(planned: list[_Planned], mapping: Mapping, focus: str | None) -> dict[str, Resource]:
     """What resources of a mass may refer to, by slot: those of the mass, and those of the primary as such."""
     return {
         plan.rule.slot: reference_to({**template_of(plan.rule, mapping), "id": plan.identifier})

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from collections.abc import Mapping as Map
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from mappers.identity import derived_id
@@ -68,7 +68,22 @@ def primary_variables(primary: Primary, context: ReportContext, specimens: Speci
     }
 
 
-def focus_variables(primary: Primary, focus: Focus, known: Variables, report_key: UUID) -> Variables:
+class Mass(NamedTuple):
+    """A mass of a primary: the key of a further one (None: the largest, with the whole), its findings and variables."""
+
+    focus: str | None
+    findings: dict[str, Finding]
+    known: Variables
+
+
+def masses(primary: Primary, known: Variables, report_key: UUID) -> Iterator[Mass]:
+    """The primary with its largest mass, then each further one; `known` are the primary's variables."""
+    yield Mass(None, primary.told_of(None), known)
+    for focus in primary.foci:
+        yield Mass(focus.key, focus.findings, _focus_variables(primary, focus, known, report_key))
+
+
+def _focus_variables(primary: Primary, focus: Focus, known: Variables, report_key: UUID) -> Variables:
     """What is known of one further mass of a primary: the primary's variables, but no finding of another mass."""
     whole = {name: value for name, value in known.items() if not name.startswith(("found.", "state."))}
     identifier = derived_id(report_key, primary.key, focus.key, TUMOR_SLOT)

@@ -130,3 +130,22 @@ class Primary(Frozen):
     findings: dict[str, Finding] = Field(default_factory=dict)
     foci: tuple[Focus, ...] = ()
     stage: StageGroup | None = None
+
+    def told_of(self, focus: str | None) -> dict[str, Finding]:
+        """The findings of a further mass by its key; None: of the whole and its largest mass, but not of the others alone."""
+        if focus is not None:
+            return next((one.findings for one in self.foci if one.key == focus), {})
+        others = {one.key for one in self.foci}
+        return {key: one for key, one in self.findings.items() if one.attributes.get("focus") not in others}
+
+    def having(self, focus: str | None, findings: dict[str, Finding]) -> "Primary":
+        """The primary with these findings of the whole, or of a further mass; what it has of that mass alone as well."""
+        own = {key: one for key, one in findings.items() if focus in (None, self._mass_of(key))}
+        foci = tuple(
+            one.model_copy(update={"findings": {**one.findings, **findings}}) if one.key == focus else one
+            for one in self.foci
+        )
+        return self.model_copy(update={"findings": {**self.findings, **own}, "foci": foci})
+
+    def _mass_of(self, key: str) -> str | None:
+        return self.findings[key].attributes.get("focus") if key in self.findings else None

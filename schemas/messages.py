@@ -155,11 +155,13 @@ class ReviewItem(Frozen):
     """What waits for a person, with all that deciding it needs (PHI; sealed where it is kept).
 
     `finding`: a finding withheld from the EHR; `primary`: whether there is a cancer at all; `conflict`: a resource that
-    a person holds (`reference`), and what the report offers instead. `findings` are those of its primary alone.
+    a person holds (`reference`), and what the report offers instead. `findings` are those of its primary alone; `focus`
+    is the further tumour mass that the finding is of.
     """
 
     kind: Literal["finding", "primary", "conflict"]
     primary: str | None = None
+    focus: str | None = None
     finding: str | None = None
     value: str | None = None
     reason: str
@@ -170,7 +172,8 @@ class ReviewItem(Frozen):
     @property
     def name(self) -> str:
         """What tells it apart among the items of one report."""
-        return self.reference or f"{self.primary}|{self.finding or ''}"
+        mass = f"{self.primary}|{self.focus}" if self.focus else self.primary
+        return self.reference or f"{mass}|{self.finding or ''}"
 
 
 class Verdict(StrEnum):

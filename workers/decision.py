@@ -8,6 +8,7 @@ a rule for whole reports, a primary whose findings look doubtful together waits 
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,10 @@ UNSURE = "the classifier is not sure enough"
 DOUBTFUL_AS_A_WHOLE = "the report's findings look doubtful as a whole"
 OTHER_SIDE = "the resource names the other side"
 DOUBTFUL_PAGE = "read from a page that OCR is not sure of"
+ROMAN_NUMERAL = "a Roman numeral read by OCR"
 SAID_IN_WORDS = (Status.PENDING, Status.NOT_PERFORMED, Status.NOT_ASSESSABLE)
+# A quote with a Roman I or II, a stage's letter behind it or not, and no digit; OCR takes I for l and | as well.
+_FEW_STROKES = re.compile(r"\A\D*(?<![\w|])(?:[Il][Il|]?|\|[Il])[A-C]?(?![\w|+])\D*\Z")
 Locate = Callable[[Sequence[tuple[int, int]]], tuple[Evidence, ...]]
 
 
@@ -224,6 +228,23 @@ def doubt_pages(primary: Primary, pages: Sequence[PageSpan]) -> Primary:
     if not any(evidence.page in doubtful for evidence in primary.assertion_evidence):
         return doubted
     return doubted.model_copy(update={"assertion": Assertion.UNCERTAIN})
+
+
+def doubt_numerals(primary: Primary, pages: Sequence[PageSpan]) -> Primary:
+    """The primary, with every finding in review that rests on Roman numerals I or II which OCR read, and on nothing else.
+
+    It reads some III as II, and its confidence does not tell (docs/ocr.md).
+    """
+    read = {page.page for page in pages if page.reader == "ocr"}
+
+    def is_doubtful(evidence: Evidence) -> bool:
+        return evidence.page in read and _FEW_STROKES.search(evidence.quote) is not None
+
+    def doubt(findings: Mapping[str, Finding]) -> dict[str, Finding]:
+        resting = {key: one for key, one in findings.items() if one.evidence and all(map(is_doubtful, one.evidence))}
+        return {**findings, **withheld(resting, ROMAN_NUMERAL)}
+
+    return _changed(primary, doubt)
 
 
 def _changed(primary: Primary, change: Callable[[Mapping[str, Finding]], dict[str, Finding]]) -> Primary:

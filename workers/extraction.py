@@ -16,7 +16,7 @@ from schemas.findings import Primary
 from schemas.messages import TOPIC_FINDINGS, TOPIC_TEXTS, Action, Configuration, ReportFindings, ReportText
 from schemas.pack_loader import Pack
 from workers.buses.bus import Outgoing, Record
-from workers.decision import Locate, decide, doubt_pages, doubt_side, evidence_locator
+from workers.decision import Locate, decide, doubt_numerals, doubt_pages, doubt_side, evidence_locator
 from workers.hop import Result
 from workers.privacy.deidentify import deidentify
 from workers.privacy.look_alikes import readable
@@ -89,7 +89,8 @@ class Extractor:
         foci: Sequence[Mapping[str, Prediction]],
     ) -> Primary:
         decided = decide(reading, predictions, self._engine.calibration, read.pack, read.locate, foci)
-        return doubt_pages(doubt_side(decided, read.report.side), read.report.pages)
+        pages = read.report.pages
+        return doubt_numerals(doubt_pages(doubt_side(decided, read.report.side), pages), pages)
 
     def _findings(self, report: ReportText, pack: Pack, primaries: tuple[Primary, ...]) -> ReportFindings:
         manifest = self._engine.manifest

@@ -50,13 +50,16 @@ def marks_of(extracted: Extracted) -> list[Mark]:
 
 
 def _marks(primary: Primary, several: bool) -> Iterator[Mark]:
+    """Those of the primary, then of each further mass; what the primary has of that mass alone is marked there."""
     side = f" {primary.laterality or primary.key}" if several else ""
     for evidence in primary.histology_evidence:
         yield _mark("histology" + side, primary.histology or "", "read", "", evidence)
-    for task, finding in primary.findings.items():
-        for evidence in finding.evidence:
-            kind = finding.status.value if finding.status.value in COLOURS else "read"
-            yield _mark(task + side, _value(finding), kind, _note(finding), evidence)
+    for focus in (None, *(one.key for one in primary.foci)):
+        mass = f"{side} focus {focus}" if focus else side
+        for task, finding in primary.told_of(focus).items():
+            for evidence in finding.evidence:
+                kind = finding.status.value if finding.status.value in COLOURS else "read"
+                yield _mark(task + mass, _value(finding), kind, _note(finding), evidence)
 
 
 def _mark(task: str, value: str, kind: str, note: str, evidence: Evidence) -> Mark:

@@ -3,7 +3,7 @@
 The JSON line is a stable interface (docs/interfaces.md); `stage` is computed here, since it never travels in findings.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +93,14 @@ def _primary(primary: Primary, pack: Pack, choices: MappingSettings, pages: Sequ
         "procedure": primary.procedure,
         "findings": {key: _finding(finding, pages) for key, finding in primary.findings.items()},
         "stage": stage.model_dump() if stage else None,
+        "foci": [
+            {
+                "key": focus.key,
+                "histology": focus.histology,
+                "findings": {key: _finding(finding, pages) for key, finding in focus.findings.items()},
+            }
+            for focus in primary.foci
+        ],
     }
 
 
@@ -125,7 +133,7 @@ def readers_line(pages: Sequence[PageSpan]) -> str:
 
 
 def rows(extracted: Extracted, packs: dict[str, Pack], choices: MappingSettings) -> Iterator[dict[str, str]]:
-    """One table row a primary: values with confidence, stage and the first words of the evidence."""
+    """One table row a primary, and one a further mass: values with confidence, stage and the first words of the evidence."""
     line = json_line(extracted, packs, choices)
     base = {"source": extracted.source, "outcome": extracted.outcome}
     if line["error"]:
@@ -134,12 +142,19 @@ def rows(extracted: Extracted, packs: dict[str, Pack], choices: MappingSettings)
     if not line["primaries"]:
         yield base | {"note": extracted.ignored or ("taken back" if extracted.outcome == "withdrawn" else "no cancer")}
     for primary in line["primaries"]:
-        cells = {key: _cell(finding) for key, finding in primary["findings"].items()}
         stage = primary["stage"]
         shown = (
             "" if not stage else stage["group"] + (f" if {stage['conditional_on']}" if stage["conditional_on"] else "")
         )
-        yield base | {"primary": primary["key"], "histology": primary["histology"] or "", "stage": shown} | cells
+        yield base | {"primary": primary["key"], "stage": shown} | _cells(primary)
+        for focus in primary["foci"]:
+            yield base | {"primary": f"{primary['key']} focus {focus['key']}"} | _cells(focus)
+
+
+def _cells(mass: dict[str, Any]) -> dict[str, str]:
+    """The histology and the values of a primary or of a further mass."""
+    found = {key: _cell(finding) for key, finding in mass["findings"].items()}
+    return {"histology": mass["histology"] or ""} | found
 
 
 def table(extracted: Iterable[Extracted], packs: dict[str, Pack], choices: MappingSettings) -> "Table":
@@ -180,13 +195,18 @@ def _cell(finding: dict[str, Any]) -> str:
 
 
 def evidence_lines(extracted: Extracted) -> Iterator[str]:
-    """For each finding of each primary: the task, its value, and where the report says so."""
+    """For each finding of each primary and further mass: the task, its value, and where the report says so."""
     if extracted.findings is None:
         return
     for primary in extracted.findings.primaries:
-        for key, finding in primary.findings.items():
-            for evidence in finding.evidence[:1]:
-                quote = (
-                    evidence.quote if len(evidence.quote) <= _SHOWN_QUOTE else evidence.quote[: _SHOWN_QUOTE - 1] + "…"
-                )
-                yield f"{primary.key}  {key} {finding.detail or finding.value or ''}  “{' '.join(quote.split())}”  {evidence.start}–{evidence.end}"
+        yield from _evidence_lines(primary.key, primary.findings)
+        for focus in primary.foci:
+            yield from _evidence_lines(f"{primary.key} focus {focus.key}", focus.findings)
+
+
+def _evidence_lines(mass: str, findings: Mapping[str, Finding]) -> Iterator[str]:
+    for key, finding in findings.items():
+        for evidence in finding.evidence[:1]:
+            quote = evidence.quote if len(evidence.quote) <= _SHOWN_QUOTE else evidence.quote[: _SHOWN_QUOTE - 1] + "…"
+            said = f"{key} {finding.detail or finding.value or ''}  “{' '.join(quote.split())}”"
+            yield f"{mass}  {said}  {evidence.start}–{evidence.end}"

@@ -8,7 +8,7 @@ import pytest
 from model.calibration import Calibration, TaskCalibration
 from model.document_rule import DocumentRule
 from model.engine import Prediction
-from schemas.findings import Assertion, Basis, Evidence, Finding, Primary, Side, Status
+from schemas.findings import Assertion, Basis, Evidence, Finding, Focus, Primary, Side, Status
 from schemas.messages import PageSpan
 from schemas.pack import Policy
 from schemas.pack_loader import load_pack
@@ -18,9 +18,11 @@ from workers.decision import (
     DOUBTFUL_AS_A_WHOLE,
     DOUBTFUL_PAGE,
     NO_SPAN,
+    ROMAN_NUMERAL,
     UNSURE,
     decide,
     decide_task,
+    doubt_numerals,
     doubt_pages,
     doubt_side,
     evidence_locator,
@@ -198,6 +200,36 @@ def test_what_a_badly_read_page_says_is_for_a_person() -> None:
     assert doubted.assertion is Assertion.PRIMARY_INVASIVE
     asserted = doubt_pages(primary.model_copy(update={"assertion_evidence": (bad,)}), pages)
     assert asserted.assertion is Assertion.UNCERTAIN
+
+
+@pytest.mark.parametrize(
+    ("quotes", "reader", "status"),
+    [
+        (("Nottingham grade II",), "ocr", Status.REVIEW),
+        (("grade Il", "GRADE II/III"), "ocr", Status.REVIEW),
+        (("Stage: IIB",), "ocr", Status.REVIEW),
+        (("grade I",), "ocr", Status.REVIEW),
+        (("grade II",), "digital", Status.CODED),
+        (("grade III",), "ocr", Status.CODED),
+        (("grade II", "score 6/9"), "ocr", Status.CODED),
+        (("grade II", "moderately differentiated"), "ocr", Status.CODED),
+        (("grade | intermediate",), "ocr", Status.CODED),
+        (("pNO(I+)",), "ocr", Status.CODED),
+    ],
+)
+def test_a_roman_numeral_that_ocr_read_is_no_evidence_by_itself(
+    quotes: tuple[str, ...], reader: str, status: Status
+) -> None:
+    """It reads some III as II: without digits or words elsewhere a person decides; of a smaller mass as well."""
+    evidence = tuple(Evidence(quote=quote, start=0, end=len(quote), page=1) for quote in quotes)
+    findings = {"grade": Finding(value="G2", status=Status.CODED, evidence=evidence)}
+    focus = Focus(key="2", findings=findings)
+    primary = Primary(
+        key="breast", organ="breast", assertion=Assertion.PRIMARY_INVASIVE, findings=findings, foci=(focus,)
+    )
+    doubted = doubt_numerals(primary, (PageSpan(page=1, start=0, end=90, reader=reader, confidence=0.99),))
+    for grade in (doubted.findings["grade"], doubted.foci[0].findings["grade"]):
+        assert (grade.status, grade.reason) == (status, ROMAN_NUMERAL if status is Status.REVIEW else None)
 
 
 def test_evidence_leads_back_to_the_source_and_its_page() -> None:

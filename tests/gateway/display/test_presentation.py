@@ -10,7 +10,7 @@ from rich.console import Console
 
 from gateway.display.presentation import Extracted, Refusal, evidence_lines, json_line, readers_line, table
 from gateway.documents.page_layout import Run, pack_runs
-from schemas.findings import Assertion, Basis, Evidence, Finding, Primary, Status
+from schemas.findings import Assertion, Basis, Evidence, Finding, Focus, Primary, Status
 from schemas.messages import (
     Action,
     Configuration,
@@ -115,6 +115,26 @@ def test_json_line_has_the_documented_keys_and_two_decimals() -> None:
     assert primary["findings"]["T"]["probability"] == 0.99
     assert primary["findings"]["T"]["evidence"] == [{"quote": "pT2", "start": 25, "end": 28, "page": 1}]
     assert primary["findings"]["ER"]["value"] is None
+
+
+def of_two_masses() -> Extracted:
+    """A report of a primary with a second mass."""
+    one = extracted()
+    grade = Finding(value="G1", status=Status.CODED, evidence=(Evidence(quote="mast", start=13, end=17),))
+    focus = Focus(key="2", histology="ILC", findings={"grade": grade})
+    (primary,) = one.findings.primaries
+    masses = primary.model_copy(update={"foci": (focus,)})
+    return replace(one, findings=one.findings.model_copy(update={"primaries": (masses,)}))
+
+
+def test_a_further_mass_is_shown_beside_the_values_of_the_largest() -> None:
+    """In the JSON line under `foci`, in the table as a row, and with its evidence."""
+    (primary,) = json_line(of_two_masses(), PACKS, MappingSettings())["primaries"]
+    (focus,) = primary["foci"]
+    assert (focus["key"], focus["histology"], focus["findings"]["grade"]["value"]) == ("2", "ILC", "G1")
+    assert "grade" not in primary["findings"]
+    assert "focus 2" in printed(of_two_masses())
+    assert "breast-left focus 2  grade G1  “mast”  13–17" in list(evidence_lines(of_two_masses()))
 
 
 def test_json_line_says_who_read_each_page_and_where_evidence_stands() -> None:

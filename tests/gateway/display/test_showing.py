@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from documents_made import LINES, pdf_of
 from PIL import Image, ImageChops
-from test_presentation import extracted
+from test_presentation import extracted, of_two_masses
 
 from gateway.display.evidence_html import evidence_page
 from gateway.display.evidence_marks import COLOURS, Mark, marks_of, marks_on_page, summaries_of
@@ -115,6 +115,13 @@ def test_value_read_twice_on_a_line_has_one_label() -> None:
     assert [(len(found), len(marks)) for found, marks in marks_on_page(twice, page)] == [(2, 1)]
     shared = [Mark("T", "T2", "coded", "", 0, 3), Mark("N", "N0", "coded", "", 0, 3)]
     assert [(len(found), len(marks)) for found, marks in marks_on_page(shared, page)] == [(1, 2)]
+
+
+def test_a_further_mass_is_marked_with_its_name() -> None:
+    """So that its grade is not taken for that of the largest."""
+    assert [(mark.task, mark.value) for mark in marks_of(of_two_masses()) if "focus" in mark.task] == [
+        ("grade focus 2", "G1")
+    ]
 
 
 def test_evidence_within_evidence_of_the_same_value_has_no_mark_of_its_own() -> None:

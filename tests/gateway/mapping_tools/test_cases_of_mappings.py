@@ -10,6 +10,7 @@ from gateway.mapping_tools.chosen import Chosen, choose
 from gateway.mapping_tools.differences import compare
 from gateway.mapping_tools.explanation import explain
 from gateway.mapping_tools.recorded import Recorded
+from schemas.findings import Focus
 from schemas.pack_loader import Pack, load_pack
 from schemas.pack_mapping import Case, Mapping
 from schemas.settings import MappingSettings, Settings
@@ -89,6 +90,19 @@ def test_a_finding_without_a_rule_and_the_primary_itself_are_explained() -> None
     assert lines[0] == "breast-left"
     assert any("condition: fits" in line for line in lines)
     assert "no rule is about nothing: it makes no resource of its own" in lines
+
+
+def test_a_further_mass_is_explained_with_its_own_rules_and_resources() -> None:
+    """Its grade makes a resource of that mass, of the tumour it has one of its own, and no Condition."""
+    focus = Focus(key="2", findings={"grade": finding("G1")})
+    told = primary(findings={"grade": finding("G3")}, foci=(focus,))
+    chosen = shipped()
+    report = Recorded(findings=findings(told), context=context())
+    lines = [line.strip() for line in explain(report, chosen, Settings())]
+    of_mass = lines[lines.index("breast-left focus 2") :]
+    assert "resource  tumor (2)" in of_mass
+    assert "resource  grade (2)" in of_mass[of_mass.index("breast-left focus 2 grade") :]
+    assert not any("condition" in line for line in of_mass if line.startswith("rule"))
 
 
 def test_differences_are_counted_by_resource_and_code() -> None:

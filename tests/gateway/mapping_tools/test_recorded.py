@@ -59,7 +59,8 @@ def test_a_line_of_extract_is_read_too(tmp_path: Path) -> None:
         "evidence": evidence,
     }
     primary_line = {"key": "breast-left", "laterality": "left", "principal": True, "assertion": "primary_invasive",
-                    "histology": "IDC", "procedure": None, "findings": {"T": value}, "stage": {"group": "IIA"}}  # fmt: skip
+                    "histology": "IDC", "procedure": None, "findings": {"T": value}, "stage": {"group": "IIA"},
+                    "foci": [{"key": "2", "histology": None, "findings": {"T": value}}]}  # fmt: skip
     path = tmp_path / "out.jsonl"
     lines = [{"pack": "breast", "outcome": "rejected", "primaries": []},
              {"pack": "breast", "outcome": "extracted", "primaries": [primary_line]}]  # fmt: skip
@@ -69,6 +70,7 @@ def test_a_line_of_extract_is_read_too(tmp_path: Path) -> None:
     assert (read.key, read.organ, read.findings["T"].detail, recorded.context.gender) == (
         "breast-left", "breast", "pT2", None,
     )  # fmt: skip
+    assert read.foci[0].findings == read.findings
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"outcome": "extracted"}', '{"findings": {}}'])

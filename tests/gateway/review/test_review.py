@@ -5,13 +5,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from findings_made import message
+from findings_made import finding, message
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from review_made import ER, REPORT, T1, T2, T3, Site, T, doubted, plain
+from review_made import ER, G1, REPORT, T1, T2, T3, Site, T, doubted, plain
 
 from schemas.errors import Code, SynopticError
-from schemas.findings import Assertion, Certainty
+from schemas.findings import Assertion, Certainty, Focus, Status
 from schemas.messages import ReportFindings
 
 
@@ -360,3 +360,36 @@ def test_a_task_that_a_person_deletes_stays_deleted(site):
     path.unlink()
     site.emit(adapter="b", **{**REPORT, "T": "T2?"})
     assert not path.exists()
+
+
+def of_two_masses(value: bytes) -> bytes:
+    """The report with a second mass, whose grade is in review, and whose receptor alone is known."""
+    findings = ReportFindings.model_validate_json(value)
+    (primary,) = findings.primaries
+    grade = finding("G1").model_copy(update={"status": Status.REVIEW, "reason": "not sure enough"})
+    estrogen = finding("positive").model_copy(update={"status": Status.REVIEW, "attributes": {"focus": "2"}})
+    focus = Focus(key="2", findings={"grade": grade, "ER": estrogen})
+    changes = {"findings": {**primary.findings, "ER": estrogen}, "foci": (focus,)}
+    return findings.model_copy(update={"primaries": (primary.model_copy(update=changes),)}).model_dump_json().encode()
+
+
+def test_a_value_of_a_smaller_mass_waits_and_is_accepted(site):
+    """Its grade is an item of that mass; accepted, it stands beside the grade of the largest, which nobody touches."""
+    site.emit_findings(of_two_masses(message(**REPORT)))
+    assert site.waiting == [("finding", "ER"), ("finding", "grade")]
+    assert (site.item("grade").item.focus, site.item("grade").item.value) == ("2", "G1")
+    site.decide("grade", "accept")
+    grades = [one for one in site.resources("Observation").values() if one["code"]["coding"][0]["code"] == "C18000"]
+    labels = {one["valueCodeableConcept"]["coding"][0]["code"]: len(one["meta"]["security"]) for one in grades}
+    assert labels.pop(G1) == 2
+    assert list(labels.values()) == [1]
+    assert site.waiting == [("finding", "ER")]
+
+
+def test_a_value_that_only_the_smaller_mass_has_is_asked_and_corrected_once(site):
+    """The primary shows it as well, but it is one question and one resource, about the mass."""
+    site.emit_findings(of_two_masses(message(**REPORT)))
+    site.decide("ER", "correct", "negative")
+    (estrogen,) = [one for one in site.resources("Observation").values() if one["code"]["coding"][0]["code"] == ER]
+    assert [label["code"] for label in estrogen["meta"]["security"]] == ["CLINAST"]
+    assert any(one["reference"].startswith("BodyStructure/") for one in estrogen["focus"])
