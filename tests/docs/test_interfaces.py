@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.display.presentation import Extracted, Refusal, json_line
-from schemas.findings import Assertion, Basis, Evidence, Finding, Primary, Status
+from schemas.findings import Assertion, Basis, Evidence, Finding, Focus, Primary, Status
 from schemas.messages import (
     Action,
     Configuration,
@@ -26,7 +26,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "interfaces.md").read_tex
 def documented_line() -> dict:
     """The JSON line of docs/interfaces.md, its alternatives and omissions reduced to one example."""
     block = re.search(r'^    \{"source".*?\}\n\n', PAGE, re.MULTILINE | re.DOTALL).group()
-    block = re.sub(r'"N": …,.*?and what else the pack finds\}', '"N": null}', block, flags=re.DOTALL)
+    block = re.sub(r'"(N|grade)": …,.*?and what else the pack finds\}', r'"\1": null}', block, flags=re.DOTALL)
     block = re.sub(r'null \| (?=[{"])', "", block)
     block = re.sub(r'(\w|")((?: \| "[^"]*"| \| null| or null)+)', r"\1", block)
     return json.loads(block)
@@ -46,6 +46,7 @@ def printed_lines() -> Iterator[dict]:
         principal=True,
         assertion=Assertion.PRIMARY_INVASIVE,
         findings={"T": finding, "N": nodes},
+        foci=(Focus(key="2", findings={"grade": finding}),),
     )
     key = "00000000-0000-5000-8000-000000000000"
     reference = Reference(type="Patient", literal="Patient/1")
@@ -86,6 +87,7 @@ def test_documented_json_is_what_is_printed():
     assert list(documented["primaries"][0]["findings"]["T"]) == list(primary["findings"]["T"])
     assert documented["primaries"][0]["findings"]["T"] == primary["findings"]["T"]
     assert list(documented["primaries"][0]["stage"]) == list(primary["stage"])
+    assert list(documented["primaries"][0]["foci"][0]) == list(primary["foci"][0])
 
 
 def test_documented_statuses_and_outcomes_are_all():
