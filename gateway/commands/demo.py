@@ -120,6 +120,7 @@ def _show(console: Console, coded: Sequence[Coded], settings: Settings, out: Pat
     packs = load_packs(settings.packs, settings.mapping)
     outcomes = [one.extracted for one in coded]
     console.print(table(outcomes, packs, settings.mapping))
+    console.print("0.99: how sure the classifier is; ?: waits for a person; –: not stated", highlight=False)
     console.print("\n[bold]Evidence[/bold] (quote and its place in the text as read from the document)")
     for one in outcomes:
         for line in evidence_lines(one):

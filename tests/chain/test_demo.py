@@ -73,12 +73,13 @@ def test_every_example_but_two_is_coded(demo: Demo) -> None:
 
 
 def test_every_primary_has_a_row(demo: Demo) -> None:
-    """The table has one row a primary, with its key, and the bilateral example has two."""
+    """The table has one row a primary, with its key, the bilateral example has two, and a line says what its signs mean."""
     table = demo.stdout.split("Evidence")[0]
     keys = [primary.key for one in demo.findings for primary in one.primaries]
     assert len(keys) >= 14
     for key, count in Counter(keys).items():
         assert table.count(f" {key} ") == count
+    assert "?: waits for a person" in table
     (bilateral,) = [line for line in table.splitlines() if "05-bilateral" in line and "breast-left" in line]
     assert "breast-right" in table.split("05-bilateral")[2 if bilateral.index("05") < 5 else 1]
 
