@@ -112,16 +112,6 @@ def write_model(path: Path, model: BaseModel) -> None:
     path.write_text(model.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def replace_calibration(folder: Path, calibration: Calibration) -> Manifest:
-    """Put a newly fitted calibration into a saved checkpoint, and its digest into the manifest."""
-    write_model(folder / CALIBRATION_FILE, calibration)
-    manifest = _parse(Manifest, folder / MANIFEST_FILE)
-    files = manifest.files | {CALIBRATION_FILE: file_digest(folder / CALIBRATION_FILE)}
-    manifest = manifest.model_copy(update={"files": files})
-    write_model(folder / MANIFEST_FILE, manifest)
-    return manifest
-
-
 def refuse_pickles(folder: Path) -> None:
     """Raise SYN-302 where a folder holds weights in a format that can run code."""
     found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.suffix.lower() in PICKLES)

@@ -84,15 +84,6 @@ def prompt_format(version: str) -> PromptFormat:
     return FORMATS[version]
 
 
-def render_prompt(prompt: PromptInput, layout: PromptFormat) -> str:
-    """The whole prompt as people read it, before anything is cut."""
-    if layout.hint_style == "tokens":
-        hints = "".join(f"[{hint.token}]" for hint in prompt.hints)
-    else:
-        hints = "\n".join(_hint_line(hint) for hint in prompt.hints)
-    return f"{_head(prompt, layout)}{tidy_text(prompt.report)}{_HINTS_HEADER}{hints}"
-
-
 def encode_prompt(prompt: PromptInput, tokenizer: PromptTokenizer, layout: PromptFormat) -> list[int]:
     """Token ids, at most 512; raises SYN-308 where even an empty report does not fit."""
     opening = [] if tokenizer.begin is None else [tokenizer.begin]

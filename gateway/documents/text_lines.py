@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gateway.documents.columns import Line, Piece, reading_order
 from gateway.documents.hyphenation import SOFT_HYPHEN, hyphen_between
-from gateway.documents.page_layout import THOUSANDTHS, PageLayout, Point, Run
+from gateway.documents.page_layout import PageLayout, Point, Run
 
 _SPACE_SHARE = 0.17
 _STATED_SPACE_SHARE = 0.05
@@ -25,11 +25,6 @@ _LONGEST_WORD = 40
 
 Token = tuple[str, Piece | None]  # a piece's text, or a space between pieces
 _COLUMN_GAP: Token = ("  ", None)
-
-
-def whole_page(width: float, height: float) -> Callable[[float, float], Point]:
-    """Places points of an upright page of this size, measured from its top left, in thousandths."""
-    return lambda x, y: (x / max(width, 1e-6) * THOUSANDTHS, y / max(height, 1e-6) * THOUSANDTHS)
 
 
 def join_lines(pieces: Iterable[Piece], to_page: Callable[[float, float], Point]) -> PageLayout:

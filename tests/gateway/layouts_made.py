@@ -1,8 +1,16 @@
 """Pieces of text with boxes, as a PDF or an OCR engine would give them."""
 
+from collections.abc import Callable
+
 from gateway.documents.columns import Piece
+from gateway.documents.page_layout import THOUSANDTHS, Point
 
 WIDTH, HEIGHT = 600, 800
+
+
+def whole_page(width: float, height: float) -> Callable[[float, float], Point]:
+    """Places points of an upright page of this size, measured from its top left, in thousandths."""
+    return lambda x, y: (x / width * THOUSANDTHS, y / height * THOUSANDTHS)
 
 
 def characters(text: str, left: float, top: float, size: float = 10) -> list[Piece]:

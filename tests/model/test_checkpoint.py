@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save_file
 
 from model.backbone import backbone_tokenizer, load_backbone, refer_to_backbone
 from model.calibration import Calibration, TaskCalibration
-from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from model.checkpoint import load_checkpoint, save_checkpoint
 from model.classifier import Classifier, Logits
 from model.kinds import AdapterKind
-from model.manifest import file_digest, replace_calibration
+from model.manifest import file_digest
 from model.tokenizer import SequenceTokenizer
 from schemas.errors import Code, SynopticError
 from schemas.pack import PackDefinition
@@ -136,16 +136,6 @@ def test_a_trainable_checkpoint_opens_adapter_and_heads(saved: Path, make_classi
     assert load_checkpoint(saved).classifier.trainable_parameters() == 0
 
 
-def test_a_new_calibration_keeps_the_checkpoint_valid(saved: Path) -> None:
-    """Calibration is fitted after training: it is replaced with its digest, and the checkpoint's digest changes."""
-    before = load_checkpoint(saved)
-    calibration = Calibration(tasks={"T": TaskCalibration(temperature=1.5, threshold=0.9)})
-    replace_calibration(saved, calibration)
-    after: Checkpoint = load_checkpoint(saved)
-    assert after.calibration == calibration
-    assert after.digest != before.digest
-
-
 def test_a_tokenizer_comes_back_with_its_ids(backbone_folder: Path, tokenizer: SequenceTokenizer) -> None:
     """The opening and closing ids are read from the backbone's configuration."""
     loaded = backbone_tokenizer(backbone_folder)
@@ -161,7 +151,11 @@ def test_digests_tell_backbone_and_adapter_apart(
     first = save_checkpoint(tmp_path, classifier, tokenizer, pack=pack, prompt_version="tokens-1")
     torch.nn.init.ones_(classifier.heads["T"].bias)
     second = save_checkpoint(tmp_path, classifier, tokenizer, pack=pack, prompt_version="tokens-1")
-    third = replace_calibration(tmp_path, Calibration(tasks={"T": TaskCalibration(threshold=0.9)}))
+    calibration = Calibration(tasks={"T": TaskCalibration(temperature=1.5, threshold=0.9)})
+    third = save_checkpoint(
+        tmp_path, classifier, tokenizer, pack=pack, prompt_version="tokens-1", calibration=calibration
+    )
+    assert load_checkpoint(tmp_path).calibration == calibration
     assert first.model_digest == second.model_digest == third.model_digest
     assert len({manifest.adapter_digest for manifest in (first, second, third)}) == 3
     assert first.name == "synoptic-tiny"

@@ -16,7 +16,6 @@ from model.checkpoint import load_checkpoint, save_checkpoint
 from model.classifier import Classifier
 from model.engine import Engine, Prediction, load_engine, plan_batches
 from model.kinds import AdapterKind
-from model.manifest import replace_calibration
 from model.prompt import PromptInput
 from model.tokenizer import SequenceTokenizer
 from schemas.errors import Code, SynopticError
@@ -80,11 +79,21 @@ def test_no_prompts_no_answers(engine: Engine) -> None:
     assert engine.classify([]) == []
 
 
-def test_calibration_is_applied(checkpoint: Path, engine: Engine, prompts: list[PromptInput]) -> None:
+def test_calibration_is_applied(
+    tmp_path: Path,
+    engine: Engine,
+    make_classifier: Make,
+    tokenizer: SequenceTokenizer,
+    pack: PackDefinition,
+    prompts: list[PromptInput],
+) -> None:
     """A temperature per task flattens that task's probabilities and leaves the others alone."""
     plain = engine.classify(prompts[:1])[0]
-    replace_calibration(checkpoint, Calibration(tasks={"T": TaskCalibration(temperature=4.0, stated_temperature=2.0)}))
-    calibrated = load_engine(ModelSettings(path=str(checkpoint))).classify(prompts[:1])[0]
+    flatter = Calibration(tasks={"T": TaskCalibration(temperature=4.0, stated_temperature=2.0)})
+    save_checkpoint(
+        tmp_path, make_classifier("lora"), tokenizer, pack=pack, prompt_version="tokens-1", calibration=flatter
+    )
+    calibrated = load_engine(ModelSettings(path=str(tmp_path))).classify(prompts[:1])[0]
     assert max(calibrated["T"].probabilities.values()) < max(plain["T"].probabilities.values())
     assert abs(calibrated["T"].stated - 0.5) < abs(plain["T"].stated - 0.5)
     assert calibrated["ER"] == plain["ER"]

@@ -75,16 +75,8 @@ class Document:
     blocks: tuple[Block, ...]
 
     @cached_property
-    def _section_starts(self) -> list[int]:
-        return [section.start for section in self.sections]
-
-    @cached_property
     def _passage_starts(self) -> list[int]:
         return [passage.start for passage in self.passages]
-
-    def section_at(self, offset: int) -> Section:
-        """The section that holds the character at `offset`."""
-        return self.sections[bisect_right(self._section_starts, offset) - 1]
 
     def passage_at(self, offset: int) -> Passage:
         """The passage that holds the character at `offset`."""

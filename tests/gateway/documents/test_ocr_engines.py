@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy
 import pytest
+from layouts_made import whole_page
 from PIL import Image, ImageDraw, ImageFont
 
 from gateway.documents.ocr_engines import load_recognizer
-from gateway.documents.text_lines import join_lines, whole_page
+from gateway.documents.text_lines import join_lines
 
 PAGE = Image.new("L", (400, 100), 255)
 CORNERS = [[10, 20], [210, 22], [210, 42], [10, 40]]

@@ -2,10 +2,10 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layouts_made import HEIGHT, WIDTH, characters, paragraph
+from layouts_made import HEIGHT, WIDTH, characters, paragraph, whole_page
 
 from gateway.documents.page_layout import PageLayout, Run, append_layouts, boxes, pack_runs, unpack_runs
-from gateway.documents.text_lines import join_lines, whole_page
+from gateway.documents.text_lines import join_lines
 from schemas.messages import PageSpan
 
 WORDS = st.lists(st.text("aiMtgä3().", min_size=1, max_size=9), min_size=1, max_size=8)

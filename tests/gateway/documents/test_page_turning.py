@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 from documents_made import image_of
+from layouts_made import whole_page
 from PIL import Image, ImageDraw
 
 from gateway.documents.columns import Piece
 from gateway.documents.ocr_process import prepare
 from gateway.documents.page_turning import turn_of, turned, turned_back
-from gateway.documents.text_lines import whole_page
 
 WORDS = ("invasive", "ductal", "carcinoma", "breast", "tumor", "lymph", "node", "margin")
 READ = [Piece(word, 10, 20 * row, 90, 20 * row + 12) for row, word in enumerate(WORDS)]

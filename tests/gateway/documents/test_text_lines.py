@@ -1,10 +1,10 @@
 """Lines from boxes: reading order, words broken by hyphens, and text that only looks like text."""
 
 import pytest
-from layouts_made import HEIGHT, WIDTH, characters, paragraph
+from layouts_made import HEIGHT, WIDTH, characters, paragraph, whole_page
 
 from gateway.documents.columns import Piece
-from gateway.documents.text_lines import join_lines, whole_page
+from gateway.documents.text_lines import join_lines
 from gateway.documents.text_quality import TextQuality
 
 LEFT = (
