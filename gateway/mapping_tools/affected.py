@@ -26,7 +26,10 @@ Place = tuple[str, int, int]
 
 @dataclass
 class Survey:
-    """The newest findings of each report: where they stand; what could not be read, by error; reports with addenda."""
+    """The newest findings of each report: where they stand; what could not be read, by error.
+
+    `beneath`: how many reports stand beneath an addendum.
+    """
 
     newest: dict[str, Place] = field(default_factory=dict)
     unreadable: Counter[str] = field(default_factory=Counter)
@@ -46,7 +49,8 @@ def survey(bus: Bus, seal: Seal) -> Survey:
     """Find the newest version of each report on the findings topic."""
     found = Survey()
     orders: dict[str, tuple[object, ...]] = {}
-    actions: dict[str, set[Action]] = {}
+    replaced: set[str] = set()
+    addenda: set[str] = set()
     for record in bus.read(TOPIC_FINDINGS):
         try:
             findings = read_findings(record)
@@ -57,10 +61,12 @@ def survey(bus: Bus, seal: Seal) -> Survey:
             found.unreadable[error.code.label] += 1
             continue
         key = findings.report_hmac
-        actions.setdefault(key, set()).add(findings.action)
+        if findings.action is Action.REPLACE:
+            replaced.add(key)
         if key not in orders or order >= orders[key]:
             orders[key], found.newest[key] = order, record.place
-    found.beneath = sum({Action.MERGE, Action.REPLACE} <= seen for seen in actions.values())
+            (addenda.add if findings.action is Action.MERGE else addenda.discard)(key)
+    found.beneath = len(replaced & addenda)
     return found
 
 

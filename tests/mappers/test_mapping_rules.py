@@ -244,14 +244,25 @@ def test_her2_equivocal_with_pending_gene_test_registers_ish_and_overall() -> No
 
 
 def test_gene_test_needs_fish_in_its_evidence() -> None:
-    """The code of the gene test says FISH; another technique is the method of the overall status."""
+    """The code of the gene test says FISH; another technique, or none that is named, has the local code."""
     by_fish = mapped(primary(findings={"HER2_ish": finding("negative", "not amplified by FISH")}))
     assert value_codes(of_code(by_fish, "85318-4")[0])[0] == "260385009"
     by_sish = mapped(
         primary(findings={"HER2": finding("negative", "negative by SISH"), "HER2_ish": finding("negative", "by SISH")})
     )
     assert not of_code(by_sish, "85318-4")
+    (test,) = of_code(by_sish, "her2-gene-amplification")
+    assert (value_codes(test)[0], test["method"]["text"]) == ("260385009", "silver in situ hybridization")
     assert of_code(by_sish, "48676-1")[0]["method"]["text"] == "silver in situ hybridization"
+
+
+def test_a_result_of_the_gene_test_takes_the_place_of_the_pending_one() -> None:
+    """Under one id, also where its own words do not say FISH: after the addendum nothing is said to be pending."""
+    (pending,) = of_code(mapped(primary(findings={"HER2_ish": finding(None, "FISH pending", "pending")})), "85318-4")
+    answered = mapped(primary(findings={"HER2_ish": finding("negative", "not amplified")}))
+    (result,) = of_code(answered, "her2-gene-amplification")
+    assert (result["id"], result["status"]) == (pending["id"], "final")
+    assert "method" not in result
 
 
 @pytest.mark.parametrize(

@@ -96,8 +96,10 @@ def test_a_mapping_that_says_the_same_concerns_nobody(tmp_path: Path, bus: Embed
 
 
 def test_addenda_and_unreadable_records_are_told(bus: EmbeddedBus) -> None:
-    """A report with an addendum is counted, and a record that holds no findings by its number."""
+    """A report beneath an addendum is counted, one that replaces it is not; and a record that holds no findings by its number."""
     values = [message(1, report="a", T="T2"), message(2, action="merge", report="a", ER="positive"), b"{}"]
     bus.publish([Outgoing(TOPIC_FINDINGS, value) for value in values])
     found = survey(bus, SEAL)
     assert (len(found.newest), found.beneath, dict(found.unreadable)) == (1, 1, {"SYN-456": 1})
+    bus.publish([Outgoing(TOPIC_FINDINGS, message(3, report="a", T="T3"))])
+    assert survey(bus, SEAL).beneath == 0
