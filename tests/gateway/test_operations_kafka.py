@@ -9,8 +9,9 @@ from contextlib import closing, contextmanager, suppress
 import pytest
 
 from gateway import cli
+from gateway.mapping_tools.unmapped import UnmappedValue
 from schemas.errors import Code, SynopticError
-from schemas.messages import TOPIC_REJECTED, TOPIC_REPORTS
+from schemas.messages import TOPIC_REJECTED, TOPIC_REPORTS, TOPIC_UNMAPPED
 from schemas.settings import BusSettings
 from workers import rejects
 from workers.buses.bus import Outgoing
@@ -182,3 +183,17 @@ def test_a_replay_of_much_is_split_into_transactions(settings, monkeypatch, caps
     assert transactions == [4, 4, 4, 2]
     assert len(values(settings, TOPIC_REPORTS)) == 14
     assert listed(capsys) == []
+
+
+def test_values_without_a_code_are_listed_from_all_partitions(settings, capsys):
+    """`synoptic mapping unmapped` counts a report once, on whichever partition and however often it was read."""
+    told = [
+        UnmappedValue(report=f"{number % 6}", pack="breast", slot="T", table="T.pathologic", key="T9")
+        for number in range(12)
+    ]
+    with opened(settings) as bus:
+        bus.publish([Outgoing(TOPIC_UNMAPPED, one.model_dump_json().encode(), key=one.report.encode()) for one in told])
+    assert end("mapping", "unmapped") == 0
+    assert [line.split("\t") for line in capsys.readouterr().out.splitlines()[1:]] == [
+        ["6", "breast", "T", "T.pathologic", "T9", "", ""]
+    ]
