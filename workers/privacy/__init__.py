@@ -1,1 +1,1 @@
-"""sentence_language De-identification, surrogates and sealing: no identifier gets past the first step."""
+"""De-identification, surrogates and sealing: no identifier gets past the first step."""

@@ -25,6 +25,7 @@ _GERMAN = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 _UMLAUTS = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "å": "aa", "Å": "Aa", "ø": "oe", "Ø": "Oe"}
 )
+_MISREAD_LETTERS = str.maketrans({"ü": "ii", "Ü": "Ii", "ß": "B"})
 _LOSABLE = re.compile(r"(?<=[A-Za-z])[^\W\d_a-zA-Z](?=[A-Za-z])")
 _BETWEEN_PARTS = r"[\s,.'’\-]{1,4}"
 _BETWEEN_DIGITS = r"[\s\-./]?"
@@ -93,14 +94,14 @@ class KnownWords:
         return fold(text, self.confusables).text
 
     def spellings(self, word: str) -> set[str]:
-        """A name's word folded, with German umlauts as one letter and as two, and without letters that a charset loses (M?ller)."""
+        """A name's word folded, umlauts as one letter and as two, without letters that a charset loses (M?ller), misread (Miiller)."""
         plain = self.folded(word)
         short = plain
         for two, one in _GERMAN:
             short = short.replace(two, one)
         lost = self.folded(_LOSABLE.sub("", word))
-        spelled = {plain, self.folded(word.translate(_UMLAUTS)), short, lost if len(lost) >= _MINIMUM_WORD else plain}
-        return spelled - {""}
+        changed = (self.folded(word.translate(letters)) for letters in (_UMLAUTS, _MISREAD_LETTERS))
+        return {plain, *changed, short, lost if len(lost) >= _MINIMUM_WORD else plain} - {""}
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ def date_forms(value: str) -> list[str]:
     orders = (
         (short_day, short_month, short_year),
         (short_month, short_day, short_year),
-        (long_year, short_month, short_day),
+        (short_year, short_month, short_day),
     )
     digits = (
         year + month + day,
@@ -209,8 +210,13 @@ def date_forms(value: str) -> list[str]:
         day + month + year[2:],
         month + day + year[2:],
     )
+    padded = "|".join(
+        (rf"{unmisread(month)}/{short_day}", rf"{short_day}/{unmisread(month)}", unmisread(f"{month}/{year[2:]}"))
+    )
     return [
         *(between.join(order) for order in orders),
+        # "3/15" and "11/15" may count nodes, "03/15" and "03/47" hardly.
+        *([rf"(?<![./-])(?:{padded})(?![./-][a-z\d])"] if month < "10" else ()),
         *map(unmisread, (*digits, year[2:] + month + day)),
         rf"{short_month}\s?[./-]\s?{long_year}",
         rf"{short_day}\.{short_month}\.",

@@ -108,7 +108,7 @@ def _either(groups: dict[str, list[str]], around: str) -> re.Pattern[str] | None
 
 
 def _counts(match: re.Match[str], tag: str, view: FoldedText, text: str, spelled: frozenset[str]) -> bool:
-    """False for what only a misreading could make an identifier, and for a name's two letters in a line of capitals."""
+    """False for what only a misreading could make an identifier, and for a name's two letters in a line of capitals alone."""
     written = view.text[match.start() : match.end()]
     found = _WORD.findall(written)
     others = [word for word in found if word not in spelled]
@@ -116,7 +116,7 @@ def _counts(match: re.Match[str], tag: str, view: FoldedText, text: str, spelled
         return not others or any(map(str.isdigit, written))
     if any(1 < len(word) < _MISREAD_WORD and word.isalpha() for word in others):
         return False
-    if tag == "LOCATION" or max(map(len, found)) > _SHORT_NAME:
+    if tag == "LOCATION" or sum(map(len, found)) > _SHORT_NAME:
         return True
     start, end = view.span(*match.span())
     around = text[max(0, start - _AROUND) : start] + text[end : end + _AROUND]

@@ -17,6 +17,7 @@ _PARTICLES = frozenset(load_privacy_vocabulary().particles.split()) - frozenset(
 _PARTICLE = rf"(?:{'|'.join(sorted(_PARTICLES, key=len, reverse=True))})(?=\s)"
 _PART = rf"(?:{_NAME_WORD}|[{_UPPER}]\.(?:[\s-]?[{_UPPER}]\.)*|{_PARTICLE})"
 _NAME = re.compile(rf"(?<![{_LETTER}\d.]){_PART}(?:(?:,\s|\s)[ \t]{{0,2}}(?:{_PART}|[{_UPPER}]\b)){{0,5}}")
+_FIRST_NAME = re.compile(_NAME_WORD)
 _LISTED = re.compile(
     rf"{_NAME_WORD}(?:[ \t](?:[{_UPPER}]\.?|{_PARTICLE})){{0,3}}(?:(?:,?[ \t]{{1,2}}|,?\n){_NAME_WORD}){{1,3}}"
 )
@@ -42,11 +43,14 @@ def find_listed(text: str, words: Sequence[Word], rules: PrivacyRules) -> list[S
     for word in words:
         if word.key not in rules.given_names.before_surname or not text[word.start].isupper():
             continue
+        if text[word.end : word.end + 1] == "-" and rules.eponym_heads.match(text, word.end):
+            continue
         match = _LISTED.match(text, word.start)
         span = _head(text, match.span(), rules.never_names) if match else None
         alone = word.key in rules.given_names.alone and text[word.start : word.end].istitle()
         if (span is None or span[1] <= word.end + 2) and alone and word.key not in rules.never_names:
-            span = word.start, word.end
+            name = _FIRST_NAME.match(text, word.start)
+            span = name.span() if name else (word.start, word.end)
         if span is not None and (alone or span[1] > word.end + 2) and not rules.eponym_heads.match(text, span[1]):
             found.append((*span, "NAME"))
     return found + find_proper_nouns(text, words, rules)

@@ -54,9 +54,9 @@ def claimed(spans: Sequence[Span], claims: Sequence[Claim]) -> list[Claim]:
 
 
 def _weight(claim: Claim, start: int, end: int) -> tuple[bool, int, int]:
-    """Knowing outweighs any rule, then the share of the span; what comes again needs a first finder, a rule tells more."""
+    """Knowing outweighs any rule, then the share of the span; what comes again has a first finder, which tells more."""
     share = min(claim.end, end) - max(claim.start, start)
-    return claim.reason == KNOWN, share, (LEARNED, AGAIN, claim.reason).index(claim.reason)
+    return claim.reason == KNOWN, share, (AGAIN, LEARNED, claim.reason).index(claim.reason)
 
 
 def context_claims(text: str, words: Sequence[Word], spans: Sequence[Span], rules: PrivacyRules) -> list[Claim]:

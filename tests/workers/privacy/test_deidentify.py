@@ -67,6 +67,10 @@ CLINICAL = (
     "in cassettes FSA1 and FSA2",
     "lymph node station 4R",
     "ICD-O T-28000 M-81403",
+    "Clark-Level III",
+    "Sydney-Klassifikation",
+    "Stewart-Treves angiosarcoma",
+    "Siewert II",
 )
 
 
@@ -181,6 +185,30 @@ def test_a_patient_who_bears_an_eponym_goes() -> None:
     assert clean.text == "[NAME] was seen. [NAME]. ER Allred score 7"
 
 
+@pytest.mark.parametrize(
+    ("name", "spelling"),
+    [
+        ("Li Wu", "LI WU"),
+        ("Li Wu", "Wu, Li. LI WU"),
+        ("Li Wu", "li wu"),
+        ("Jörg Müller", "M ü l l e r"),
+        ("Jörg Müller", "Miiller"),
+        ("Anna Weiß", "WeiB"),
+    ],
+)
+def test_a_known_name_goes_spaced_short_and_misread(name: str, spelling: str) -> None:
+    """Two short words of a name are enough in a line of one case, and so are single letters that spell it."""
+    known = (KnownIdentifier(kind="NAME", value=name),)
+    assert deidentify(f"BREAST OF {spelling} LEFT", known).text == "BREAST OF [NAME] LEFT"
+
+
+@pytest.mark.parametrize("written", ["03/15", "15/03", "03/47", "47-03-15"])
+def test_a_known_date_goes_in_part(written: str) -> None:
+    """A pair counts where a zero leads its month: 3/15 may be nodes."""
+    known = (KnownIdentifier(kind="DATE", value="1947-03-15"),)
+    assert deidentify(f"born {written}, nodes 3/15 and 3/47", known).text == "born [DATE], nodes 3/15 and 3/47"
+
+
 def test_initials_and_short_numbers_need_company() -> None:
     """Initials and numbers of up to three digits stay where nothing beside them is an identifier."""
     known = (KnownIdentifier(kind="NAME", value="Anna Testperson"), KnownIdentifier(kind="ID", value="123"))
@@ -212,6 +240,11 @@ def test_a_listed_given_name_leads_to_its_surname_and_eponyms_do_not() -> None:
     """Two capitalised words, the first a given name, are a name, unless they name a disease, a stain or a part."""
     assert deidentify("seen with Wolfgang Testperson today").text == "seen with [NAME] today"
     assert "Claus Testmann syndrome" in deidentify("a Claus Testmann syndrome").text
+
+
+def test_the_second_half_of_a_given_name_goes_with_the_first() -> None:
+    """A hyphen does not end a given name that stands alone."""
+    assert deidentify("Der Ehemann Karl-Heinz ist da.").text == "Der Ehemann [NAME] ist da."
 
 
 def test_a_rule_is_tried_as_often_as_its_words_stand_there() -> None:

@@ -34,10 +34,14 @@ def test_names_and_places_of_prose_go(text: str, expected: list[str]) -> None:
         "Sections show Glioblastorna of the temporal lobe, with foci of necrosis.",
         "Der Tumor wurde mit Xeloda und Qwortynib behandelt und ist nicht gewachsen.",
         "The margin is inked black and the specimen is sent to the laboratory in formalin.",
+        "The node was mapped with Lymphazurin and Technetium-99m; the patient had Keytruda, Enhertu and Lynparza.",
+        "GATA3 (L50-823), BRCA2, PALB2, TP53 and CHEK2 are tested; the clip is a Savi Scout.",
+        "Tumortyp: Invasives Karzinom NST\nTumorgraduierung: Drüsenbildung 3, Kernpolymorphie 2, Mitosen 1\n"
+        "Lymphgefäßinvasion: L1\nVeneninvasion: V0\nProgesteronrezeptor: 60 %, IRS 8",
     ],
 )
 def test_words_of_reports_stay(text: str) -> None:
-    """Drugs, stains, misread words of reports and German nouns are no names."""
+    """Drugs, stains, genes, misread words of reports and German nouns, of a form without a small word too, are no names."""
     assert deidentify(text).text == text
 
 

@@ -21,8 +21,13 @@ def test_each_sentence_is_judged_by_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "german"), [("Der Tumor wurde entfernt.\nMusterhausen 12", True), ("Musterhausen 12", False)]
+    ("text", "german"),
+    [
+        ("Der Tumor wurde entfernt.\nMusterhausen 12", True),
+        ("Musterhausen 12", False),
+        ("Schnittränder: R0\nMusterhausen", True),
+    ],
 )
 def test_a_line_that_does_not_tell_is_as_the_whole_text(text: str, german: bool) -> None:
-    """A line of names alone is German in a German text only."""
+    """A line of names alone is German in a German text only, be it a form without a small word."""
     assert _german(text).hold(text.index("Muster")) is german
