@@ -5,6 +5,7 @@ subcommands. Exit codes: 0 done, 1 something was rejected, 2 wrong use, or it co
 """
 
 import importlib
+import resource
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -56,7 +57,8 @@ EXTRAS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one command and exit."""
+    """Run one command and exit; should it crash, no core file is left, which would hold reports."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     words = list(sys.argv[1:] if arguments is None else arguments)
     invoked = next((word for word in words if word in COMMANDS), None)
     try:

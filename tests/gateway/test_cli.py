@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,12 @@ def test_help_lists_every_command(capsys):
     assert end(["--help"]) == 0
     shown = capsys.readouterr().out
     assert [name for name in cli.COMMANDS if f"  {name} " not in shown] == []
+
+
+def test_a_crash_leaves_no_core_file(capsys):
+    """What a process has read is not written to a disk when it is killed."""
+    assert end(["--help"]) == 0
+    assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
 
 
 def test_help_imports_no_heavy_library():
