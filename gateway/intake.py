@@ -14,7 +14,7 @@ from gateway.documents.attachments import Attachments
 from gateway.documents.narrative import read_narrative
 from gateway.documents.reader import DocumentReader, DocumentText
 from gateway.fhir.context import read_categories, read_context, read_side
-from gateway.fhir.parsing import ReportResources, Resource, parse_json, pick_report
+from gateway.fhir.parsing import ReportResources, Resource, objects, parse_json, pick_report
 from gateway.fhir.validation import validate_resources
 from gateway.known_identifiers import known_identifiers
 from gateway.lifecycle import REGISTERED_REASON, action_for
@@ -172,15 +172,11 @@ def _result(read: Reading | SynopticError, outgoing: Iterator[Outgoing]) -> Resu
 def is_machine_written(report: Resource) -> bool:
     """True for a report labelled AIAST or identified by Synoptic: reading it again would feed on our own output."""
     meta = report.get("meta")
-    labels = [*_dicts(meta.get("tag")), *_dicts(meta.get("security"))] if isinstance(meta, dict) else []
+    labels = [*objects(meta.get("tag")), *objects(meta.get("security"))] if isinstance(meta, dict) else []
     if any(label.get("code") == _MACHINE_LABEL for label in labels):
         return True
-    systems = [identifier.get("system") for identifier in _dicts(report.get("identifier"))]
+    systems = [identifier.get("system") for identifier in objects(report.get("identifier"))]
     return any(isinstance(system, str) and system.startswith(CANONICAL) for system in systems)
-
-
-def _dicts(items: object) -> list[Resource]:
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def content_digest(action: Action, text: str, context: ReportContext, side: Side | None) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from gateway.documents.content_type import DocumentKind
 from gateway.documents.reader import DocumentText
 from gateway.fhir.identity import checked, derive_key, patient_key
+from gateway.fhir.validation import INSTANT
 from gateway.intake import Intake
 from schemas.errors import Code, Kind, SynopticError
 from schemas.messages import Action, Identifier, Reference, ReportContext, ReportText, ReportVersion
@@ -23,7 +24,6 @@ from schemas.settings import Settings
 FILE_SYSTEM = "urn:synoptic:file"
 FILE_INSTANT = "1970-01-01T00:00:00Z"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 _SKIPPED_BYTES = 1 << 16
 _FHIR_SUFFIXES = (".json",)
 _FHIR_LINES_SUFFIXES = (".ndjson", ".jsonl")
@@ -74,7 +74,7 @@ UNKNOWN_CONTEXT = FileContext()
 def read_instant(text: str) -> str:
     """A date (its first second, in UTC) or an instant with its time zone as FHIR writes it; raises ValueError."""
     instant = f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text
-    if not _INSTANT.fullmatch(instant):
+    if not INSTANT.fullmatch(instant):
         raise ValueError("expected 2024-05-02 or 2024-05-02T10:00:00+02:00")
     datetime.fromisoformat(instant)
     return instant

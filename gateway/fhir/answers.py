@@ -7,6 +7,7 @@ fixed pattern comes out: issue codes and HAPI's own message numbers.
 import re
 from dataclasses import dataclass, field
 
+from gateway.fhir.parsing import objects
 from gateway.stores.resource_store import Resource
 from schemas.errors import Code, SynopticError
 
@@ -82,5 +83,4 @@ def _message_numbers(outcome: Resource | None) -> set[str]:
 
 
 def _issues(outcome: Resource | None) -> list[Resource]:
-    issues = (outcome or {}).get("issue")
-    return [issue for issue in issues if isinstance(issue, dict)] if isinstance(issues, list) else []
+    return objects((outcome or {}).get("issue"))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from gateway.doctor.outcome import Outcome, advice
+from gateway.fhir.parsing import objects
 from gateway.stores.resource_store import Resource
 from schemas.errors import Code
 
@@ -15,12 +16,12 @@ LONGEST_SHOWN = 20
 def capability_outcomes(statement: Resource, written: Sequence[str], looked_up: Sequence[str]) -> Iterator[Outcome]:
     """One line for the version, for transactions, for the types that are written, and for searches."""
     yield _version(statement)
-    server = next((rest for rest in _objects(statement, "rest") if rest.get("mode") == "server"), {})
+    server = next((rest for rest in objects(statement.get("rest")) if rest.get("mode") == "server"), {})
     if "transaction" in _codes(server):
         yield Outcome("FHIR transactions", "are taken")
     else:
         yield Outcome("FHIR transactions", "are not taken", NEEDED)
-    resources = {str(resource.get("type")): resource for resource in _objects(server, "resource")}
+    resources = {str(resource.get("type")): resource for resource in objects(server.get("resource"))}
     yield from _written(resources, written)
     yield from _searches(resources, looked_up)
 
@@ -72,14 +73,9 @@ def _searches(resources: dict[str, Resource], looked_up: Sequence[str]) -> Itera
         yield Outcome("FHIR search", "Provenance by target; what reports refer to, by identifier")
 
 
-def _objects(node: Resource, name: str) -> list[Resource]:
-    found = node.get(name)
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-
-
 def _codes(node: Resource) -> set[str]:
-    return {str(interaction.get("code")) for interaction in _objects(node, "interaction")}
+    return {str(interaction.get("code")) for interaction in objects(node.get("interaction"))}
 
 
 def _parameters(resource: Resource) -> set[str]:
-    return {str(parameter.get("name")) for parameter in _objects(resource, "searchParam")}
+    return {str(parameter.get("name")) for parameter in objects(resource.get("searchParam"))}

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 import orjson
 
-from gateway.fhir.parsing import ReportResources, Resource
+from gateway.fhir.parsing import ReportResources, Resource, unversioned
 from schemas.errors import Code, SynopticError
 from schemas.messages import Identifier, Reference
 
@@ -23,7 +23,6 @@ _PATH_STEP = re.compile(r"(?:^|[/\\])\.{1,2}(?:[/\\]|$)")
 _RELATIVE = re.compile(r"[A-Z][A-Za-z]{2,40}/[A-Za-z0-9.-]{1,64}(?:/_history/[A-Za-z0-9.-]{1,64})?")
 _ABSOLUTE = re.compile(r"(?:https?://|urn:(?:uuid|oid):)[^\s\"<>\\^`{}|]+")
 _CONTAINED = re.compile(r"#[A-Za-z0-9.-]{1,64}")
-_HISTORY = re.compile(r"/_history/[^/]*$")
 _RECORD_NUMBER = "MR"
 _OFFICIAL_USES = ("official", "usual")
 
@@ -88,7 +87,7 @@ def read_reference(reference: Resource | None, kind: str, resources: ReportResou
         lasting = resource is not None and not literal.startswith("#") and resource.get("id")
         literal = f"{resource['resourceType']}/{checked(resource['id'], element)}" if resource and lasting else None
     elif literal:
-        literal = _HISTORY.sub("", literal)
+        literal = unversioned(literal)
     identifiers = read_identifiers(reference.get("identifier"), element)
     if not identifiers and resource is not None:
         own = patient_identifier(resource) if kind == "Patient" else None
@@ -116,7 +115,7 @@ def read_subject(resources: ReportResources) -> Reference:
 
 
 def _type_in(literal: str) -> str | None:
-    steps = _HISTORY.sub("", literal).split("/")
+    steps = unversioned(literal).split("/")
     return steps[-2] if len(steps) >= 2 and steps[-2][:1].isupper() else None
 
 

@@ -14,7 +14,17 @@ Resource = dict[str, Any]
 MAXIMUM_DEPTH = 100  # contained resources, extensions and HTML-free FHIR stay below 30
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HISTORY = re.compile(r"/_history/[^/]*$")
-_RESOURCE_NAME = re.compile(r"[A-Z][A-Za-z]{2,40}")
+RESOURCE_NAME = re.compile(r"[A-Z][A-Za-z]{2,40}")
+
+
+def objects(node: object) -> list[Resource]:
+    """The JSON objects of a list; none, where it is no list."""
+    return [item for item in node if isinstance(item, dict)] if isinstance(node, list) else []
+
+
+def unversioned(reference: str) -> str:
+    """A reference without the version that it names."""
+    return _HISTORY.sub("", reference)
 
 
 def parse_json(data: bytes, maximum_bytes: int) -> Any:
@@ -53,7 +63,7 @@ class ReportResources:
     def resolve(self, reference: Resource | None) -> Resource | None:
         """The resource that a Reference points at, if it came along."""
         literal = (reference or {}).get("reference")
-        return self._by_name.get(_HISTORY.sub("", literal)) if isinstance(literal, str) else None
+        return self._by_name.get(unversioned(literal)) if isinstance(literal, str) else None
 
     def of_type(self, *types: str) -> list[Resource]:
         """All resources of these types, in an order that does not depend on the Bundle's."""
@@ -109,14 +119,14 @@ def _collect(report: Resource, entries: list[tuple[str | None, Resource]]) -> Re
 
 def _names(full_url: str | None, resource: Resource) -> Iterator[str]:
     if full_url:
-        yield _HISTORY.sub("", full_url)
+        yield unversioned(full_url)
     if isinstance(resource.get("id"), str):
         yield f"{resource['resourceType']}/{resource['id']}"
 
 
 def _shown_type(name: Any) -> str:
     """A resource type that FHIR knows may be shown; anything else may be a patient's name."""
-    if isinstance(name, str) and _RESOURCE_NAME.fullmatch(name):
+    if isinstance(name, str) and RESOURCE_NAME.fullmatch(name):
         from fhir.resources.R4B import get_fhir_model_class
 
         try:

@@ -19,13 +19,13 @@ from typing import Any
 
 from gateway.fhir.bundles import Entry, batch
 from gateway.fhir.client import FhirClient
+from gateway.fhir.parsing import RESOURCE_NAME
 from gateway.stores.resource_store import Resource, Targets
 from schemas.messages import Identifier, Reference
 
 REMEMBERED = 4096
 REMEMBERED_SECONDS = 60.0
 LITERAL = re.compile(r"([A-Z][A-Za-z]{2,40})/([A-Za-z0-9.-]{1,64})")
-_TYPE = re.compile(r"[A-Z][A-Za-z]{2,40}")
 _URL = re.compile(r"https?://.+")
 _SPECIAL = re.compile(r"([\\,|$])")
 
@@ -86,7 +86,7 @@ class TargetFinder:
 
     def _by_identifier(self, reference: Reference) -> Reference | None:
         """The one resource of its type that has the identifier."""
-        if reference.identifier is None or not _TYPE.fullmatch(reference.type):
+        if reference.identifier is None or not RESOURCE_NAME.fullmatch(reference.type):
             return None
         parameters = {"identifier": _token(reference.identifier), "_elements": "id", "_count": "2"}
         hits = {

@@ -26,7 +26,7 @@ _MAXIMUM_FAULTS = 3
 _DATES = frozenset(
     {"birthDate", "deceasedDateTime", "collectedDateTime", "effectiveDateTime", "start", "end", "issued"}
 )
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
 def validate_resources(resources: ReportResources) -> None:
@@ -36,7 +36,7 @@ def validate_resources(resources: ReportResources) -> None:
         _validate(resource)
     report = resources.report
     for name, value in (("issued", report.get("issued")), ("meta.lastUpdated", _last_updated(report))):
-        if value is not None and not (isinstance(value, str) and _INSTANT.fullmatch(value)):
+        if value is not None and not (isinstance(value, str) and INSTANT.fullmatch(value)):
             raise SynopticError(Code.INVALID_RESOURCE, f"DiagnosticReport.{name} is not an instant")
 
 

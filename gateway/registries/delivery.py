@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
-from typing import Any, Protocol
+from typing import Protocol
 
 import httpx
 import orjson
@@ -18,9 +18,9 @@ from gateway.doctor.fhir_checks import SECONDS, read_metadata
 from gateway.fhir.answers import PASSING, Answer, detail_of, fault_of
 from gateway.fhir.bundles import read_entries
 from gateway.fhir.client import FhirClient
+from gateway.fhir.parsing import objects
 from gateway.registries.parcel import Parcel
 from gateway.registries.subscription import FhirTarget, Form, Subscription, of_file
-from gateway.stores.resource_store import Resource
 from schemas.errors import Code, Kind, SynopticError
 from schemas.settings import SmartSettings
 from workers.buses.bus import Outgoing, Record
@@ -184,20 +184,16 @@ def _require(answer: Answer) -> None:
 def _require_processed(answer: Answer) -> None:
     """Raise where an answer of 2xx says that the message was not processed: by its header, or by an OperationOutcome."""
     body = answer.body or {}
-    for resource in (body, *(entry.get("resource") or {} for entry in _objects(body.get("entry")))):
+    for resource in (body, *(entry.get("resource") or {} for entry in objects(body.get("entry")))):
         response = resource.get("response") if resource.get("resourceType") == "MessageHeader" else None
         code = response.get("code") if isinstance(response, dict) else None
-        wrong = [issue for issue in _objects(resource.get("issue")) if issue.get("severity") in ("error", "fatal")]
+        wrong = [issue for issue in objects(resource.get("issue")) if issue.get("severity") in ("error", "fatal")]
         if code in ("transient-error", "fatal-error"):
             raise SynopticError(Code.STORE_UNAVAILABLE if code == "transient-error" else Code.STORE_REJECTS, code)
         if wrong:
             passes = all(issue.get("code") in _PASSING_ISSUES for issue in wrong)
             detail = detail_of(Answer(answer.status, {**resource, "issue": wrong}))
             raise SynopticError(Code.STORE_UNAVAILABLE if passes else Code.STORE_REJECTS, detail)
-
-
-def _objects(node: Any) -> list[Resource]:
-    return [item for item in node if isinstance(item, dict)] if isinstance(node, list) else []
 
 
 def _of_registry(error: SynopticError) -> SynopticError:

@@ -13,6 +13,7 @@ import structlog
 
 from gateway.fhir.bundles import batch, bundle, get, read_entries, version_of
 from gateway.fhir.client import FhirClient
+from gateway.fhir.parsing import unversioned
 from gateway.fhir.targets import TargetFinder
 from gateway.stores.guarded_writer import GuardedWriter, RejectedTargetError
 from gateway.stores.resource_store import REVIEW_TASK, MissingTargetError, Put, Resource, Stored, Targets
@@ -24,7 +25,6 @@ logger = structlog.get_logger()
 
 _ANY_ORGANIZATION = "Organization?_id=synoptic&_summary=count"
 _REFERENCE = re.compile(r"[A-Z][A-Za-z]{2,40}/[A-Za-z0-9.-]{1,64}")
-_HISTORY = re.compile(r"/_history/[^/]*$")
 _TARGETS_ASKED = 50
 _PAGE = "200"
 
@@ -124,7 +124,7 @@ class FhirStore:
     def _with_plain_targets(self, provenance: Resource) -> Resource:
         """The Provenance with "Type/id" for each target: a person's software may name a version or the whole URL."""
         plain = [
-            {**target, "reference": _HISTORY.sub("", self._targets.relative(target.get("reference", "")))}
+            {**target, "reference": unversioned(self._targets.relative(target.get("reference", "")))}
             for target in provenance.get("target", [])
         ]
         return {**provenance, "target": plain}
