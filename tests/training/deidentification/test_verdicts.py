@@ -45,7 +45,7 @@ def test_a_removal_is_right_when_it_overlaps_any_mark() -> None:
 
 def test_what_goes_from_the_report_without_planting_is_not_judged() -> None:
     """In a planted text nobody marked the report's own identifiers; what only planting brought about is judged."""
-    text = "Seen 03/07/2014. Name: Quillfeather\nThe lesion of Quillfeather."
+    text = "Seen 03/07/2014. Name: Quillfeather\nThe quillfeather lesion."
     passage = Passage(text.index("Name"), text.index("\n") + 1, "open")
     marks = (_mark(text, "Quillfeather", SafeHarbor.NAME, known=True, group="open", spelling="as known"),)
     known = (KnownIdentifier(kind="NAME", value="Quillfeather"),)
