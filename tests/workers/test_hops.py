@@ -127,6 +127,10 @@ class WholeEhr:
         """A final report, and of all else no more than that it is there."""
         return lambda references: [_resource(*item["reference"].split("/")) for item in references]
 
+    def written(self, _names: list[str]) -> list[dict]:
+        """Of what Synoptic wrote, nothing but the Bundle is looked at."""
+        return []
+
     def close(self) -> None:
         """Nothing is open."""
 

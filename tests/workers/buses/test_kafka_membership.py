@@ -287,7 +287,7 @@ def test_sleeper_wakes_up_to_find_its_work_done(kafka_servers, topic_prefix, sit
         stdout=subprocess.PIPE,
         text=True,
         cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests" / "workers")])},
     )
     try:
         assert sleeper.stdout.readline() == f"stopping {point}\n"
