@@ -215,16 +215,7 @@ def doubt_side(primary: Primary, side: Side | None) -> Primary:
 def doubt_pages(primary: Primary, pages: Sequence[PageSpan]) -> Primary:
     """The primary, with everything in review whose evidence stands on a page that OCR was not sure of."""
     doubtful = {page.page for page in pages if page.doubtful}
-
-    def doubt(findings: Mapping[str, Finding]) -> dict[str, Finding]:
-        resting = {
-            key: finding
-            for key, finding in findings.items()
-            if any(evidence.page in doubtful for evidence in finding.evidence)
-        }
-        return {**findings, **withheld(resting, DOUBTFUL_PAGE)}
-
-    doubted = _changed(primary, doubt)
+    doubted = _doubted(primary, lambda found: any(one.page in doubtful for one in found), DOUBTFUL_PAGE)
     if not any(evidence.page in doubtful for evidence in primary.assertion_evidence):
         return doubted
     return doubted.model_copy(update={"assertion": Assertion.UNCERTAIN})
@@ -240,9 +231,15 @@ def doubt_numerals(primary: Primary, pages: Sequence[PageSpan]) -> Primary:
     def is_doubtful(evidence: Evidence) -> bool:
         return evidence.page in read and _FEW_STROKES.search(evidence.quote) is not None
 
+    return _doubted(primary, lambda found: bool(found) and all(map(is_doubtful, found)), ROMAN_NUMERAL)
+
+
+def _doubted(primary: Primary, rests: Callable[[Sequence[Evidence]], bool], reason: str) -> Primary:
+    """The primary with every finding in review for this reason whose evidence is such."""
+
     def doubt(findings: Mapping[str, Finding]) -> dict[str, Finding]:
-        resting = {key: one for key, one in findings.items() if one.evidence and all(map(is_doubtful, one.evidence))}
-        return {**findings, **withheld(resting, ROMAN_NUMERAL)}
+        resting = {key: finding for key, finding in findings.items() if rests(finding.evidence)}
+        return {**findings, **withheld(resting, reason)}
 
     return _changed(primary, doubt)
 

@@ -245,19 +245,17 @@ def _declarations(text: str) -> list[Declaration]:
     found: list[Declaration] = []
     for part in text.lower().split(";"):
         name, _, value = part.partition(":")
-        name, (value, _, important) = name.strip(), value.partition("!")
-        value = value.strip()
+        name, (value, _, flag) = name.strip(), value.partition("!")
+        value, is_important = value.strip(), flag.strip() == "important"
         if name == "font":
             size = _SIZE_IN_FONT.search(f"{value} ")
-            found.append(
-                ("font-family", _first_font(value[size.end() :] if size else value), important.strip() == "important")
-            )
+            found.append(("font-family", _first_font(value[size.end() :] if size else value), is_important))
             name, value = "font-size", size[0] if size else "medium"
         name = _ALIASES.get(name, name)
         if name == "font-family":
             value = _first_font(value)
         if name in _FOLLOWED and _FOLLOWED[name][0].fullmatch(value):
-            found.append((name, value, important.strip() == "important"))
+            found.append((name, value, is_important))
     return found
 
 

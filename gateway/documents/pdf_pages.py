@@ -76,20 +76,21 @@ def _read_page(document: Any, number: int) -> dict[str, Any]:
         if raw.FPDFPage_Flatten(page.raw, raw.FLAT_NORMALDISPLAY) == raw.FLATTEN_SUCCESS:
             page.close()  # what was filled into a form is part of the page now; text is read from a page loaded anew
             page = document[number]
-        characters, unseen = _seen_characters(page, raw)
-        layout = _page_layout(characters, _to_page(page, raw))
+        to_page = _to_page(page, raw)
+        characters, unseen = _seen_characters(page, raw, to_page)
+        layout = _page_layout(characters, to_page)
         usable = _is_usable(layout.text, characters, page, unseen)
         return {"text": layout.text, "layout": pack_runs(layout.runs), "usable": usable, "unseen": unseen}
     finally:
         page.close()
 
 
-def _seen_characters(page: Any, raw: Any) -> tuple[list[Character], bool]:
+def _seen_characters(page: Any, raw: Any, to_page: Callable[[float, float], Point]) -> tuple[list[Character], bool]:
     """The page's characters without those that nobody sees, and whether there were any of these."""
     text_page = page.get_textpage()
     try:
         drawn = list(read_characters(text_page.raw, raw))
-        unseen = unseen_characters(page, text_page.raw, drawn, _to_page(page, raw))
+        unseen = unseen_characters(page, text_page.raw, drawn, to_page)
     finally:
         text_page.close()
     return [character for character in drawn if character.number not in unseen], bool(unseen)
